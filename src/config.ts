@@ -1,0 +1,89 @@
+// Environment → Config: every setting with its default and its check, and every bad value in one message.
+import { z } from 'zod';
+
+const number = (fallback: number, check: (schema: z.ZodNumber) => z.ZodNumber) =>
+  z
+    .string()
+    .regex(/^-?\d+(\.\d+)?$/, 'must be a number')
+    .default(String(fallback))
+    .transform(Number)
+    .pipe(check(z.number()));
+const flag = z
+  .stringbool({ truthy: ['true', '1', 'yes', 'on'], falsy: ['false', '0', 'no', 'off'] })
+  .default(false);
+const names = z
+  .string()
+  .default('')
+  .transform((text) => text.split(',').map((name) => name.trim()).filter((name) => name !== ''));
+
+const schema = z.object({
+  SOURCE: z
+    .string()
+    .regex(/^(kubernetes|dir:.+)$/s, 'must be «kubernetes» or «dir:PATH»')
+    .default('kubernetes'),
+  KUBECONFIG: z.string().optional(),
+  NAMESPACE: z.string().min(1).default('postgres'),
+  CONFIGMAP_NAME: z.string().min(1).default('postgres-users-config'),
+  SECRET_ACCESS: z.enum(['auto', 'get', 'list']).default('auto'),
+  SECRET_READS_PER_CYCLE: number(600, (n) => n.int().min(1)),
+  DB_HOST: z.string().min(1).default('acid-minimal-cluster.default.svc.cluster.local'),
+  DB_PORT: number(5432, (n) => n.int().min(1).max(65535)),
+  DB_NAME: z.string().min(1).default('postgres'),
+  DB_USER: z.string().min(1).default('postgres'),
+  DB_PASS: z.string().optional(),
+  DB_PASS_FILE: z.string().optional(),
+  DB_SSLMODE: z.enum(['disable', 'prefer', 'require', 'verify-ca', 'verify-full']).default('prefer'),
+  DB_SSL_ROOT_CERT: z.string().optional(),
+  DB_POOL_MIN_CONN: number(1, (n) => n.int().min(0)),
+  DB_POOL_MAX_CONN: number(5, (n) => n.int().min(1)),
+  DB_LOCK_TIMEOUT: number(5, (n) => n.positive()),
+  DB_STATEMENT_TIMEOUT: number(60, (n) => n.positive()),
+  SYNC_INTERVAL: number(30, (n) => n.positive()),
+  MAX_RETRIES: number(5, (n) => n.int().min(0)),
+  RETRY_BACKOFF_BASE: number(2, (n) => n.min(1)),
+  DRY_RUN: flag,
+  STATE_FILE: z.string().min(1).default('/tmp/users_state.json'),
+  DELETION_POLICY: z.enum(['drop', 'disable', 'retain']).default('drop'),
+  MAX_DELETIONS: number(0, (n) => n.int().min(0)).optional(),
+  REASSIGN_TO: z.string().min(1).optional(),
+  PROTECTED_ROLES: names,
+  ALLOWED_ROLES: names,
+  ALLOWED_SETTINGS: names,
+  HTTP_HOST: z.string().min(1).default('0.0.0.0'),
+  HTTP_PORT: number(8080, (n) => n.int().min(0).max(65535)),
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+});
+
+/** All settings, by their environment names; numbers in the unit that the reference page gives (seconds for times). */
+export type Config = Readonly<z.output<typeof schema>>;
+
+/** Every name that the environment may set, in the order of the reference page; a test holds the docs to it. */
+export const SETTINGS: readonly string[] = Object.keys(schema.shape);
+
+/** A bad environment: one message with every bad value in it, values of secrets left out. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/**
+ * Reads the settings. An empty value counts as unset, as Kubernetes manifests often leave one.
+ * @throws ConfigError naming every setting that is wrong.
+ */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const set = Object.fromEntries(SETTINGS.flatMap((name) => (env[name] === undefined || env[name] === '' ? [] : [[name, env[name]]])));
+  const result = schema.safeParse(set);
+  const problems = result.success ? [] : result.error.issues.map((issue) => describe(issue, set));
+  if (result.success) {
+    const { DB_POOL_MIN_CONN: min, DB_POOL_MAX_CONN: max, DB_SSLMODE: mode, DB_SSL_ROOT_CERT: root } = result.data;
+    if (min > max) problems.push(`DB_POOL_MIN_CONN=${min} is larger than DB_POOL_MAX_CONN=${max}`);
+    if (root !== undefined && mode === 'disable') problems.push('DB_SSL_ROOT_CERT is set but DB_SSLMODE=disable never uses it');
+    if (problems.length === 0) return result.data;
+  }
+  throw new ConfigError(`the environment has ${problems.length} bad setting(s): ${problems.join('; ')}`);
+}
+
+function describe(issue: z.core.$ZodIssue, set: Record<string, string | undefined>): string {
+  const name = String(issue.path[0]);
+  const value = name === 'DB_PASS' ? '…' : set[name];
+  return `${name}=${value}: ${issue.message}`;
+}

@@ -1,0 +1,71 @@
+// What a source of desired state offers: one document and the Secrets that it names. Everything after it is the same code.
+import type { SecretRef } from '../core/document/types.ts';
+
+/** The users document as it was read just now. */
+export interface DocumentReading {
+  /** Changes whenever the content may have changed: a resourceVersion, or a digest of the files. */
+  readonly version: string;
+  /** `namespace/name` of the ConfigMap. */
+  readonly ref: string;
+  /** The file name that problems are reported under. */
+  readonly file: string;
+  /** The raw value of `users.yaml`; bytes, because a file or `binaryData` may not be UTF-8. */
+  readonly content: Uint8Array;
+}
+
+/** One Secret's key. `version` changes whenever the value may have changed and never holds anything derived from the value. */
+export type SecretReading =
+  | { readonly kind: 'value'; readonly value: Uint8Array; readonly version: string }
+  /** The Secret is not there, or has no such key: `detail` says which. */
+  | { readonly kind: 'missing'; readonly detail: string }
+  /** It could not be read this time: `detail` says why, without any content. */
+  | { readonly kind: 'unreadable'; readonly detail: string };
+
+/** Key of a reference in the map that readSecrets returns. */
+export const secretKey = (ref: SecretRef): string => `${ref.name}/${ref.key}`;
+
+/** Why a source could not be read. `reason` is a metric label, so it is a closed set. */
+export type SourceFailure =
+  | 'not_found'
+  | 'forbidden'
+  | 'unauthorized'
+  | 'throttled'
+  | 'conflict'
+  | 'expired'
+  | 'timeout'
+  | 'unavailable'
+  | 'malformed';
+
+/** A source that could not be read; the message says what to do and holds no content of any object. */
+export class SourceError extends Error {
+  override readonly name = 'SourceError';
+  readonly reason: SourceFailure;
+  /** Whether the same request may succeed when it is simply made again. */
+  readonly retryable: boolean;
+  /** Milliseconds that the server asked us to wait (Retry-After). */
+  readonly retryAfterMs: number | undefined;
+  constructor(reason: SourceFailure, message: string, options: { retryable?: boolean; retryAfterMs?: number | undefined; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.reason = reason;
+    this.retryable = options.retryable ?? false;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}
+
+export interface Source {
+  /** For log and /status, for example `kubernetes ConfigMap postgres/postgres-users-config`. */
+  readonly description: string;
+  /**
+   * Reads the document.
+   * @throws SourceError when there is none or it cannot be read; nothing may be concluded from that.
+   */
+  readDocument(signal: AbortSignal): Promise<DocumentReading>;
+  /**
+   * Reads the Secrets that the document names. The source decides which of them it asks for again this time (its rule is
+   * documented) and answers the rest from memory; a new reference or one that failed last time is always asked for.
+   * Never throws for one Secret: that one's reading says what is wrong.
+   * @throws SourceError only when the signal aborts the whole read.
+   */
+  readSecrets(refs: readonly SecretRef[], signal: AbortSignal): Promise<ReadonlyMap<string, SecretReading>>;
+  close(): Promise<void>;
+}
