@@ -1,0 +1,68 @@
+// Ability: which changes our admin may make, told before they are tried, with the SQL that would allow the others.
+import type { Catalog } from './catalog.ts';
+import type { Change } from './change.ts';
+import { reachOf } from './reach.ts';
+import { identifier } from './sql-text.ts';
+import { renderChange } from './sql.ts';
+
+/** Why a change cannot be made, and what somebody who may has to run. */
+export interface Inability {
+  readonly reason: string;
+  readonly sql: string;
+}
+
+/**
+ * A function that answers why our admin cannot make a change; undefined where it can, as far as the catalogs tell.
+ * The rules are those of CREATEROLE: below 16 it acts on every role but superusers, from 16 on only on roles that it has ADMIN on.
+ */
+export function abilityOf(catalog: Catalog, changes: readonly Change[]): (change: Change) => Inability | undefined {
+  const { server } = catalog;
+  if (server.superuser) return () => undefined;
+  const created = new Set(changes.flatMap((change) => (change.kind === 'create_role' ? [change.role] : [])));
+  const reached = reachOf(catalog.cluster.memberships)(server.admin);
+  const administered = new Set(catalog.cluster.memberships.filter((row) => row.admin && reached.has(row.member)).map((row) => row.role));
+
+  const needsAdmin = (role: string): Inability | undefined => {
+    if (!server.createrole)
+      return { reason: `${server.admin} lacks the CREATEROLE attribute`, sql: `ALTER ROLE ${identifier(server.admin)} CREATEROLE` };
+    if (server.major < 16 || created.has(role) || administered.has(role)) return undefined;
+    return {
+      reason: `${server.admin} has no ADMIN option on ${role}`,
+      sql: `GRANT ${identifier(role)} TO ${identifier(server.admin)} WITH ADMIN OPTION`,
+    };
+  };
+  const needsDatabase = (change: Change, database: string): Inability | undefined => {
+    const facts = catalog.databases.get(database);
+    if (facts === undefined || facts.mayGrant) return undefined;
+    return { reason: `${server.admin} does not own database ${database}`, sql: renderChange(change, { major: server.major, grantor: facts.owner }).join('; ') };
+  };
+  const needsGrantor = (grantor: string): Inability | undefined =>
+    reached.has(grantor) ? undefined : { reason: `${server.admin} cannot act as the grantor ${grantor}`, sql: `GRANT ${identifier(grantor)} TO ${identifier(server.admin)}` };
+
+  return (change) => {
+    switch (change.kind) {
+      case 'adopt_role':
+      case 'forget_role':
+        return undefined;
+      case 'create_role':
+        return needsAdmin(change.role);
+      case 'grant_privilege':
+        return needsDatabase(change, change.grant.object.name);
+      case 'revoke_privilege':
+        return needsDatabase(change, change.grant.object.name);
+      case 'grant_membership':
+        return needsAdmin(change.role);
+      case 'revoke_membership':
+        return needsAdmin(change.role) ?? (server.major < 16 ? undefined : needsGrantor(change.grantor));
+      case 'release_owned':
+        return change.join.map((role) => (catalog.cluster.roles.get(role)?.superuser === true ? superuserHeir(change, role) : needsAdmin(role))).find((answer) => answer !== undefined);
+      default:
+        return needsAdmin(change.role);
+    }
+  };
+}
+
+const superuserHeir = (change: Change & { kind: 'release_owned' }, role: string): Inability => ({
+  reason: `what ${change.role} owns in ${change.database} would go to the superuser ${role}; set REASSIGN_TO to a role that pgsteward is a member of`,
+  sql: `REASSIGN OWNED BY ${identifier(change.role)} TO ${identifier(role)}; DROP OWNED BY ${identifier(change.role)}`,
+});

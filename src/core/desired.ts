@@ -1,0 +1,185 @@
+// Document → desired Cluster: what the named users and roles should be on this server, and which of them are left as they are.
+import type { Catalog } from './catalog.ts';
+import type { Entity } from './change.ts';
+import type { Document, Settings, UserEntry } from './document/types.ts';
+import type { Law } from './law.ts';
+import { ALL_DATABASES, type Cluster, type Grant, type Membership, type Role, type SettingMap } from './model.ts';
+import type { Notice } from './notice.ts';
+
+export interface DesiredInput {
+  readonly document: Document;
+  readonly catalog: Catalog;
+  readonly law: Law;
+  readonly defaultDatabase: string;
+  /** Users whose Secret cannot be used, with the reason: they are neither created nor changed. */
+  readonly withoutSecret: ReadonlyMap<string, string>;
+}
+
+export interface Desired {
+  /** Only what is to be compared: a role that is kept as it was is not in it. */
+  readonly cluster: Cluster;
+  readonly entities: ReadonlyMap<string, Entity>;
+  /** Every name that the document mentions, valid or not: none of them is removed. */
+  readonly named: ReadonlySet<string>;
+  /** Memberships that were refused, as `role\0member`: neither granted nor revoked. */
+  readonly tolerated: ReadonlySet<string>;
+  readonly notices: readonly Notice[];
+}
+
+export const membershipKey = (role: string, member: string): string => `${role}\0${member}`;
+
+/** What the document wants of this server. Pure; every entry that cannot be had leaves a notice and nothing else. */
+export function desiredOf(input: DesiredInput): Desired {
+  const { document, catalog, law } = input;
+  const roles = new Map<string, Role>();
+  const memberships: Membership[] = [];
+  const grants: Grant[] = [];
+  const entities = new Map<string, Entity>();
+  const named = new Set<string>(document.invalid);
+  const tolerated = new Set<string>();
+  const notices: Notice[] = [];
+  const users = new Set(document.users.map((user) => user.username));
+
+  for (const user of document.users) {
+    named.add(user.username);
+    for (const role of user.roles) named.add(role.name);
+  }
+  for (const user of document.users) {
+    const keptBecause = reasonToKeep(user, input);
+    if (keptBecause !== undefined) {
+      notices.push(keptBecause);
+      continue;
+    }
+    entities.set(user.username, 'user');
+    roles.set(user.username, userRole(user, input, notices));
+    for (const entry of user.roles) {
+      const refusal = users.has(entry.name) ? undefined : law.refuseMembership(entry.name);
+      if (refusal !== undefined) {
+        tolerated.add(membershipKey(entry.name, user.username));
+        notices.push({ kind: 'refused', subject: user.username, position: entry.position, message: `membership in ${entry.name} is refused: ${refusal}` });
+        continue;
+      }
+      memberships.push({
+        role: entry.name,
+        member: user.username,
+        grantor: catalog.server.grantor,
+        admin: entry.admin ?? false,
+        inherit: entry.inherit ?? true,
+        set: entry.set ?? true,
+      });
+      if (!users.has(entry.name) && !entities.has(entry.name) && law.refuseToManage(entry.name) === undefined) {
+        entities.set(entry.name, 'role');
+        roles.set(entry.name, bareRole(entry.name, catalog));
+      }
+    }
+    grants.push(...connectGrants(user, input, notices));
+  }
+  return { cluster: { roles, memberships, grants }, entities, named, tolerated, notices };
+}
+
+/** Why an entry changes nothing this time: its role is refused, its Secret cannot be used, or the server is too old for it. */
+function reasonToKeep(user: UserEntry, { catalog, law, withoutSecret }: DesiredInput): Notice | undefined {
+  const subject = user.username;
+  const refusal = law.refuseToManage(subject);
+  if (refusal !== undefined) return { kind: 'refused', subject, position: user.position, message: `the user is refused: ${refusal}` };
+  const withOptions = catalog.server.major < 16 ? user.roles.find((role) => role.inherit !== undefined || role.set !== undefined) : undefined;
+  const after = catalog.cluster.roles.has(subject) ? 'the user stays as it is' : 'the user is not created';
+  if (withOptions !== undefined)
+    return {
+      kind: 'invalid',
+      subject,
+      position: withOptions.position,
+      message: `membership in ${withOptions.name} has inherit or set, which need PostgreSQL 16; this server is ${catalog.server.major}; ${after}`,
+    };
+  const secret = withoutSecret.get(subject);
+  return secret === undefined ? undefined : { kind: 'secret', subject, position: user.position, message: `${secret}; ${after}` };
+}
+
+function userRole(user: UserEntry, { catalog, law }: DesiredInput, notices: Notice[]): Role {
+  const actual = catalog.cluster.roles.get(user.username);
+  const base = baseline(user.username, catalog);
+  return {
+    ...base,
+    login: user.login,
+    connectionLimit: user.connectionLimit ?? base.connectionLimit,
+    validUntil: user.validUntil === undefined ? base.validUntil : user.validUntil,
+    comment: user.comment === undefined ? base.comment : user.comment,
+    settings: wantedSettings(user, base, actual, law, catalog, notices),
+  };
+}
+
+const bareRole = (name: string, catalog: Catalog): Role => {
+  const base = baseline(name, catalog);
+  const actual = catalog.cluster.roles.get(name);
+  // A role that entries only name belongs, beyond its attributes, to whoever manages it.
+  return { ...base, comment: actual?.comment ?? null, settings: actual?.settings ?? NO_SETTINGS };
+};
+
+const NO_SETTINGS: ReadonlyMap<string, SettingMap> = new Map();
+
+/** What an entry does not say: defaults for a role that we made (a change by hand is drift), and as it is for an adopted one. */
+function baseline(name: string, catalog: Catalog): Role {
+  const actual = catalog.cluster.roles.get(name);
+  if (actual !== undefined && catalog.managed.get(name)?.origin !== 'created') return actual;
+  return {
+    name,
+    login: false,
+    inherit: true,
+    superuser: actual?.superuser ?? false,
+    replication: actual?.replication ?? false,
+    createdb: false,
+    createrole: false,
+    bypassrls: false,
+    connectionLimit: -1,
+    validUntil: null,
+    comment: null,
+    settings: NO_SETTINGS,
+  };
+}
+
+function wantedSettings(
+  user: UserEntry,
+  base: Role,
+  actual: Role | undefined,
+  law: Law,
+  catalog: Catalog,
+  notices: Notice[],
+): ReadonlyMap<string, SettingMap> {
+  const settings = new Map(base.settings);
+  const declared: [string, Settings][] = [...(user.databaseSettings ?? [])];
+  if (user.settings !== undefined) declared.push([ALL_DATABASES, user.settings]);
+  if (user.databaseSettings !== undefined) for (const database of base.settings.keys()) if (database !== ALL_DATABASES) settings.delete(database);
+  for (const [database, values] of declared) {
+    if (database !== ALL_DATABASES && !catalog.databases.has(database)) {
+      notices.push({ kind: 'pending', subject: user.username, position: user.position, message: `settings in database ${database} wait until it exists` });
+      continue;
+    }
+    const wanted = new Map<string, string>();
+    for (const [name, value] of values) {
+      const refusal = law.refuseSetting(name);
+      if (refusal === undefined) {
+        wanted.set(name, value);
+        continue;
+      }
+      notices.push({ kind: 'refused', subject: user.username, position: user.position, message: `the setting ${name} is refused: ${refusal}` });
+      const present = actual?.settings.get(database)?.get(name);
+      if (present !== undefined) wanted.set(name, present);
+    }
+    settings.set(database, wanted);
+  }
+  return settings;
+}
+
+function connectGrants(user: UserEntry, { catalog, defaultDatabase }: DesiredInput, notices: Notice[]): Grant[] {
+  const wanted = new Set([user.database ?? defaultDatabase, ...user.databases]);
+  return [...wanted].flatMap((name): Grant[] => {
+    const database = catalog.databases.get(name);
+    if (database === undefined) {
+      notices.push({ kind: 'pending', subject: user.username, position: user.position, message: `CONNECT on database ${name} waits until it exists` });
+      return [];
+    }
+    // Where our GRANT would only draw a warning and everybody may connect anyway, nothing is missing.
+    if (!database.mayGrant && database.publicConnect) return [];
+    return [{ object: { kind: 'database', name }, grantee: user.username, grantor: database.owner, privilege: 'CONNECT', grantable: false }];
+  });
+}

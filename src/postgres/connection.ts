@@ -1,0 +1,139 @@
+// Connections: how pgsteward reaches the server, with its TLS modes, deadlines and the admin's password read afresh each time.
+import { readFile } from 'node:fs/promises';
+import type { ConnectionOptions } from 'node:tls';
+import pg from 'pg';
+import type { Config } from '../config.ts';
+
+export const APPLICATION_NAME = 'pgsteward';
+
+/** A result of a query, with rows as arrays. */
+export type Rows = readonly (readonly unknown[])[];
+
+/** Opens sessions; `admin` sessions come from a pool, those in other databases are made for one use. */
+export interface Connections {
+  /** Runs `work` with a session in the admin database; the session is thrown away when it fails. */
+  withAdmin<T>(work: (client: pg.ClientBase) => Promise<T>): Promise<T>;
+  /** A session of its own in a database; the caller ends it. */
+  open(database: string): Promise<pg.Client>;
+  /** Ends every session at once, also those in the middle of a statement: the server rolls them back. */
+  close(): Promise<void>;
+}
+
+type ConnectionConfig = Pick<
+  Config,
+  'DB_HOST' | 'DB_PORT' | 'DB_NAME' | 'DB_USER' | 'DB_PASS' | 'DB_PASS_FILE' | 'DB_SSLMODE' | 'DB_SSL_ROOT_CERT' | 'DB_POOL_MIN_CONN' | 'DB_POOL_MAX_CONN' | 'DB_STATEMENT_TIMEOUT'
+>;
+
+export function createConnections(config: ConnectionConfig, onIdleError: (error: Error) => void): Connections {
+  const open = new Set<pg.Client>();
+  let plainOnly = false;
+
+  const connect = async (database: string): Promise<pg.Client> => {
+    const ssl = plainOnly ? false : await tlsOptions(config);
+    const client = new pg.Client({ ...(await options(config, database)), ssl });
+    client.on('error', onIdleError);
+    try {
+      await client.connect();
+    } catch (error) {
+      await client.end().catch(() => undefined);
+      // sslmode prefer: encrypted where the server can, plain where it cannot.
+      if (config.DB_SSLMODE === 'prefer' && !plainOnly && String(error).includes('does not support SSL')) {
+        plainOnly = true;
+        return connect(database);
+      }
+      throw error;
+    }
+    open.add(client);
+    client.on('end', () => open.delete(client));
+    return client;
+  };
+
+  const pool = createPool(() => connect(config.DB_NAME), config.DB_POOL_MAX_CONN, config.DB_POOL_MIN_CONN);
+  return {
+    withAdmin: (work) => pool.use(work),
+    open: connect,
+    close: async () => {
+      pool.close();
+      // The sockets are closed at once: waiting for a statement to end could take longer than a shutdown may.
+      for (const client of open) (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+      await Promise.resolve();
+    },
+  };
+}
+
+interface Pool {
+  use<T>(work: (client: pg.ClientBase) => Promise<T>): Promise<T>;
+  close(): void;
+}
+
+/** A pool of at most `max` sessions, of which `min` stay open while idle. pg's own pool cannot open a session in steps (sslmode prefer). */
+function createPool(connect: () => Promise<pg.Client>, max: number, min: number): Pool {
+  const idle: pg.Client[] = [];
+  const waiting: (() => void)[] = [];
+  let busy = 0;
+  let closed = false;
+  const release = (client: pg.Client | undefined): void => {
+    busy -= 1;
+    if (client !== undefined) {
+      if (closed || idle.length >= Math.max(min, 1)) client.end().catch(() => undefined);
+      else idle.push(client);
+    }
+    waiting.shift()?.();
+  };
+  return {
+    async use(work) {
+      while (busy >= max) await new Promise<void>((resolve) => waiting.push(resolve));
+      busy += 1;
+      let client: pg.Client | undefined;
+      try {
+        client = idle.pop() ?? (await connect());
+        const taken = client;
+        let ended = false;
+        taken.once('end', () => (ended = true));
+        const result = await work(taken);
+        release(ended ? undefined : taken);
+        return result;
+      } catch (error) {
+        client?.end().catch(() => undefined);
+        release(undefined);
+        throw error;
+      }
+    },
+    close: () => {
+      closed = true;
+    },
+  };
+}
+
+async function options(config: ConnectionConfig, database: string): Promise<pg.ClientConfig> {
+  return {
+    host: config.DB_HOST,
+    port: config.DB_PORT,
+    user: config.DB_USER,
+    password: await adminPassword(config),
+    database,
+    application_name: APPLICATION_NAME,
+    connectionTimeoutMillis: 10_000,
+    keepAlive: true,
+    // A server that hangs never sends its own timeout; ours comes a little later than its.
+    query_timeout: config.DB_STATEMENT_TIMEOUT * 1000 + 10_000,
+  };
+}
+
+/** DB_PASS, else the content of DB_PASS_FILE as it is now, else the documented default. */
+async function adminPassword(config: ConnectionConfig): Promise<string> {
+  if (config.DB_PASS !== undefined) return config.DB_PASS;
+  if (config.DB_PASS_FILE === undefined) return 'postgres';
+  return (await readFile(config.DB_PASS_FILE, 'utf8')).replace(/\r?\n$/, '');
+}
+
+async function tlsOptions(config: ConnectionConfig): Promise<ConnectionOptions | false> {
+  const mode = config.DB_SSLMODE;
+  if (mode === 'disable') return false;
+  const ca = config.DB_SSL_ROOT_CERT === undefined ? undefined : await readFile(config.DB_SSL_ROOT_CERT, 'utf8');
+  const roots = ca === undefined ? {} : { ca };
+  if (mode === 'verify-full') return { ...roots, rejectUnauthorized: true };
+  // As libpq does: «require» with a root certificate at hand verifies the chain, but not the host name.
+  if (mode === 'verify-ca' || (mode === 'require' && ca !== undefined)) return { ...roots, rejectUnauthorized: true, checkServerIdentity: () => undefined };
+  return { rejectUnauthorized: false };
+}

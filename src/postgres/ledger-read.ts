@@ -1,0 +1,26 @@
+// Reading the ledger: which roles are ours, as the schema `pgsteward` in the admin database remembers it.
+import type { ManagedRole, Witness } from '../core/catalog.ts';
+
+/**
+ * SQL that is true where the ledger is there and can be trusted: a schema that somebody else made could carry triggers that would run
+ * with our rights. `r` is our own row of pg_roles.
+ */
+export const LEDGER_IS_OURS = `EXISTS (SELECT FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles o ON o.oid = n.nspowner
+    JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = 'managed_role' AND c.relowner = n.nspowner
+    WHERE n.nspname = 'pgsteward' AND (o.rolsuper OR (NOT r.rolsuper AND pg_catalog.pg_has_role(o.oid, 'USAGE'))))`;
+
+export const LEDGER_SELECT = `SELECT name, entity, origin, source, oid, status, deletion_policy, witness_version, witness_salt, witness_iterations, witness_proof
+  FROM pgsteward.managed_role`;
+
+export function readLedgerRows(rows: readonly (readonly unknown[])[]): Map<string, ManagedRole> {
+  return new Map(
+    rows.map((row) => {
+      const [name, entity, origin, source, oid, status, deletionPolicy, version, salt, iterations, proof] = row as [
+        string, ManagedRole['entity'], ManagedRole['origin'], string, number, ManagedRole['status'], ManagedRole['deletionPolicy'],
+        string | null, string | null, number | null, string | null,
+      ];
+      const witness: Witness | null = proof === null ? null : { version: version ?? '', salt: salt ?? '', iterations: iterations ?? 0, proof };
+      return [name, { name, entity, origin, source, oid: Number(oid), status, deletionPolicy, witness }];
+    }),
+  );
+}

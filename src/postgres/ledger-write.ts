@@ -1,0 +1,113 @@
+// Writing the ledger: the SQL that goes into a change's own transaction, so that what is changed and what is remembered commit together.
+import type { ManagedRole, Witness } from '../core/catalog.ts';
+import { type Change, objectOf, subjectOf } from '../core/change.ts';
+import type { RenderOptions } from '../core/sql.ts';
+import { renderChange } from '../core/sql.ts';
+import { literal } from '../core/sql-text.ts';
+
+export interface LedgerFacts {
+  readonly source: string;
+  /** `namespace/name@resourceVersion`: why the changes are made. */
+  readonly why: string;
+  readonly render: RenderOptions;
+  /** The witness of a password that is being set. */
+  readonly witnessOf: (role: string) => Witness | undefined;
+}
+
+/** Keys of the advisory locks, beside the writer's own. */
+export const LOCK_CLASS = 0x70677374;
+export const AUDIT_LOCK = 3;
+
+const records = (items: readonly object[]): string => literal(JSON.stringify(items));
+
+/** The statements that record what these changes mean for managed_role. */
+export function managedRoleSql(changes: readonly Change[], facts: LedgerFacts): string[] {
+  const upserts: Record<string, unknown>[] = [];
+  const witnesses: object[] = [];
+  const gone: string[] = [];
+  const statuses: object[] = [];
+  for (const change of changes) {
+    if (change.kind === 'create_role' || change.kind === 'adopt_role')
+      upserts.push({ name: change.role, entity: change.entity, origin: change.kind === 'create_role' ? 'created' : 'adopted' });
+    else if (change.kind === 'set_password') {
+      const witness = facts.witnessOf(change.role);
+      if (witness !== undefined) witnesses.push({ name: change.role, ...witness });
+    } else if (change.kind === 'clear_password') witnesses.push({ name: change.role });
+    else if (change.kind === 'drop_role' || change.kind === 'forget_role') gone.push(change.role);
+    else if (change.kind === 'disable_role') statuses.push({ name: change.role, status: change.keep ? 'disabled' : 'removing' });
+  }
+  return [
+    ...(upserts.length === 0 ? [] : [upsertSql(upserts, facts.source)]),
+    ...(witnesses.length === 0 ? [] : [witnessSql(witnesses)]),
+    ...(statuses.length === 0
+      ? []
+      : [`UPDATE pgsteward.managed_role m SET status = x.status FROM jsonb_to_recordset(${records(statuses)}) AS x(name text, status text) WHERE m.name = x.name`]),
+    ...(gone.length === 0 ? [] : [`DELETE FROM pgsteward.managed_role WHERE name IN (${gone.map(literal).join(', ')})`]),
+  ];
+}
+
+const upsertSql = (upserts: readonly object[], source: string): string =>
+  `INSERT INTO pgsteward.managed_role (name, entity, origin, source, oid, status)
+   SELECT x.name, x.entity, x.origin, ${literal(source)}, r.oid, 'active'
+   FROM jsonb_to_recordset(${records(upserts)}) AS x(name text, entity text, origin text) JOIN pg_roles r ON r.rolname = x.name
+   ON CONFLICT (name) DO UPDATE SET entity = excluded.entity, origin = excluded.origin, source = excluded.source, oid = excluded.oid, status = 'active',
+     witness_version = NULL, witness_salt = NULL, witness_iterations = NULL, witness_proof = NULL`;
+
+const witnessSql = (witnesses: readonly object[]): string =>
+  `UPDATE pgsteward.managed_role m SET witness_version = x.version, witness_salt = x.salt, witness_iterations = x.iterations, witness_proof = x.proof
+   FROM jsonb_to_recordset(${records(witnesses)}) AS x(name text, version text, salt text, iterations int, proof text) WHERE m.name = x.name`;
+
+/** What is remembered without any change on the server: rows that differ from what the document says or the catalogs show. */
+export function rememberSql(rows: readonly ManagedRole[]): string[] {
+  if (rows.length === 0) return [];
+  const flat = rows.map(({ witness, deletionPolicy, ...row }) => ({
+    ...row,
+    deletion_policy: deletionPolicy,
+    witness_version: witness?.version,
+    witness_salt: witness?.salt,
+    witness_iterations: witness?.iterations,
+    witness_proof: witness?.proof,
+  }));
+  const columns = 'name, entity, origin, source, oid, status, deletion_policy, witness_version, witness_salt, witness_iterations, witness_proof';
+  return [
+    `INSERT INTO pgsteward.managed_role (${columns}) SELECT ${columns}
+     FROM jsonb_to_recordset(${records(flat)}) AS x(name text, entity text, origin text, source text, oid oid, status text, deletion_policy text,
+       witness_version text, witness_salt text, witness_iterations int, witness_proof text)
+     ON CONFLICT (name) DO UPDATE SET entity = excluded.entity, origin = excluded.origin, source = excluded.source, oid = excluded.oid, status = excluded.status,
+       deletion_policy = excluded.deletion_policy, witness_version = excluded.witness_version, witness_salt = excluded.witness_salt,
+       witness_iterations = excluded.witness_iterations, witness_proof = excluded.witness_proof`,
+  ];
+}
+
+export interface AuditRecord {
+  readonly change: Change;
+  readonly outcome: 'applied' | 'failed' | 'intent';
+  readonly detail?: string;
+  /** The row that this one closes. */
+  readonly intent?: number;
+}
+
+/**
+ * The statements that append to the audit log; the last returns nothing. Numbers have no gaps, which a sequence would leave at every
+ * rollback: they are counted under a lock that is held only over the end of the transaction.
+ */
+export function auditSql(audit: readonly AuditRecord[], facts: LedgerFacts): string[] {
+  if (audit.length === 0) return [];
+  const { verifierOf: _, ...shown } = facts.render;
+  const rows = audit.map(({ change, outcome, detail, intent }) => ({
+    change: change.kind,
+    role: subjectOf(change),
+    object: objectOf(change),
+    sql: renderChange(change, shown).join('; '),
+    outcome,
+    detail,
+    intent,
+  }));
+  return [
+    `SELECT pg_advisory_xact_lock(${LOCK_CLASS}, ${AUDIT_LOCK})`,
+    `INSERT INTO pgsteward.audit_log (id, change, role, object, why, sql, outcome, detail, intent)
+     SELECT (SELECT coalesce(max(id), 0) FROM pgsteward.audit_log) + x.ordinality, x.r ->> 'change', x.r ->> 'role', x.r ->> 'object', ${literal(facts.why)}, x.r ->> 'sql',
+       x.r ->> 'outcome', x.r ->> 'detail', (x.r ->> 'intent')::bigint
+     FROM jsonb_array_elements(${records(rows)}) WITH ORDINALITY AS x(r, ordinality)`,
+  ];
+}

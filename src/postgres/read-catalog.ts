@@ -1,0 +1,165 @@
+// Snapshot → Catalog: everything a plan needs, from one REPEATABLE READ transaction with a fixed number of round trips.
+import type pg from 'pg';
+import type { Catalog, DatabaseFacts, Dependency, ManagedRole, ServerFacts } from '../core/catalog.ts';
+import { ALL_DATABASES, type Grant, type Membership, type Role, type SettingMap } from '../core/model.ts';
+import { removalCandidates } from '../core/removal.ts';
+import { literal } from '../core/sql-text.ts';
+import { query, type Row } from './query.ts';
+import { beginSql } from './transaction.ts';
+import { LEDGER_IS_OURS, LEDGER_SELECT, readLedgerRows } from './ledger-read.ts';
+
+export interface CatalogRequest {
+  readonly client: pg.ClientBase;
+  readonly source: string;
+  readonly named: ReadonlySet<string>;
+  /** The database that stands for what all databases share. */
+  readonly defaultDatabase: string;
+  readonly statementTimeout: number;
+  readonly lockTimeout: number;
+  /** What the state file remembers, where there is no ledger to ask. */
+  readonly remembered: ReadonlyMap<string, ManagedRole> | undefined;
+}
+
+/** Facts that decide which queries can be asked: one round trip. */
+const FACTS = `SELECT current_setting('server_version_num')::int / 10000, current_user, r.rolsuper, r.rolcreaterole,
+  (SELECT rolname FROM pg_catalog.pg_roles WHERE oid = 10),
+  coalesce(current_setting('scram_iterations', true), '4096')::int,
+  pg_catalog.has_table_privilege('pg_catalog.pg_authid', 'SELECT'), ${LEDGER_IS_OURS}
+  FROM pg_catalog.pg_roles r WHERE rolname = current_user`;
+
+const roleColumns = (verifier: string): string => `SELECT a.oid, a.rolname, a.rolcanlogin, a.rolinherit, a.rolsuper, a.rolcreatedb, a.rolcreaterole, a.rolreplication, a.rolbypassrls,
+  a.rolconnlimit, CASE WHEN a.rolvaliduntil = '-infinity' THEN '-infinity' WHEN isfinite(a.rolvaliduntil)
+  THEN to_char(a.rolvaliduntil AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') END, d.description, ${verifier}`;
+const DESCRIPTIONS = `LEFT JOIN pg_catalog.pg_shdescription d ON d.objoid = a.oid AND d.classoid = 'pg_catalog.pg_authid'::regclass`;
+
+const MEMBERSHIPS = (major: number): string =>
+  `SELECT roleid, member, grantor, admin_option, ${major >= 16 ? 'inherit_option, set_option' : 'true, true'} FROM pg_catalog.pg_auth_members`;
+const SETTINGS = 'SELECT setdatabase, setrole, setconfig FROM pg_catalog.pg_db_role_setting WHERE setrole <> 0';
+const DATABASES = `SELECT oid, datname, datdba, datallowconn, pg_catalog.pg_has_role(datdba, 'USAGE') OR pg_catalog.has_database_privilege(oid, 'CONNECT WITH GRANT OPTION') FROM pg_catalog.pg_database`;
+const CONNECTS = `SELECT d.oid, x.grantee, x.grantor, x.is_grantable FROM pg_catalog.pg_database d
+  CROSS JOIN LATERAL pg_catalog.aclexplode(coalesce(d.datacl, pg_catalog.acldefault('d', d.datdba))) x WHERE x.privilege_type = 'CONNECT' AND x.grantee <> d.datdba`;
+const PARAMETERS = 'SELECT lower(name), context FROM pg_catalog.pg_settings';
+
+/**
+ * Reads the catalogs: one round trip for the facts, one for the rows, and one more only when roles may be removed.
+ * @throws whatever the server answers; nothing may be concluded from a partial read.
+ */
+export async function readCatalog(request: CatalogRequest): Promise<Catalog & { readonly hasLedger: boolean }> {
+  const { client } = request;
+  try {
+    const catalog = await readInTransaction(request);
+    await client.query('COMMIT');
+    return catalog;
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => undefined);
+    throw error;
+  }
+}
+
+async function readInTransaction(request: CatalogRequest): Promise<Catalog & { readonly hasLedger: boolean }> {
+  const { client } = request;
+  const facts = (await query(client, `${beginSql(request, 'REPEATABLE READ READ ONLY')}; ${FACTS}`)).at(-1)?.[0];
+  if (facts === undefined) throw new Error('the server did not say who we are');
+  const [major, admin, superuser, createrole, bootstrap, scramIterations, readsVerifiers, hasLedger] = facts as [number, string, boolean, boolean, string, number, boolean, boolean];
+  const server: ServerFacts = { major, admin, superuser, createrole, grantor: superuser && major >= 16 ? bootstrap : admin, scramIterations, readsVerifiers };
+  const roleQuery = readsVerifiers
+    ? `${roleColumns('a.rolpassword')} FROM pg_catalog.pg_authid a ${DESCRIPTIONS}`
+    : `${roleColumns('NULL')} FROM pg_catalog.pg_roles a ${DESCRIPTIONS}`;
+    const results = await query(
+      client,
+      [roleQuery, MEMBERSHIPS(major), SETTINGS, DATABASES, CONNECTS, PARAMETERS, hasLedger ? LEDGER_SELECT : 'SELECT 1 WHERE false'].join(';\n'),
+    );
+    const [roles = [], memberships = [], settings = [], databases = [], connects = [], parameters = [], ledger = []] = results;
+    const managed = hasLedger ? readLedgerRows(ledger) : (request.remembered ?? new Map<string, ManagedRole>());
+    const nameOf = new Map(roles.map((row) => [row[0] as number, row[1] as string]));
+    const databaseOf = new Map(databases.map((row) => [row[0] as number, row[1] as string]));
+    const oids = new Map(roles.map((row) => [row[1] as string, row[0] as number]));
+    const publicConnect = new Set(connects.filter((row) => row[1] === 0).map((row) => row[0] as number));
+    const candidates = removalCandidates(managed.values(), request.source, request.named).flatMap((role) => oids.get(role.name) ?? []);
+    const ends = candidates.length === 0 ? [] : await query(client, `${dependencyQuery(candidates)};\n${sessionQuery(candidates)}`);
+    return {
+      server,
+      cluster: {
+        roles: rolesOf(roles, settingsOf(settings, nameOf, databaseOf)),
+        memberships: membershipsOf(memberships, nameOf),
+        grants: connects.flatMap((row) => grantOf(row, nameOf, databaseOf)),
+      },
+      oids,
+      databases: new Map(databases.map((row) => [row[1] as string, databaseFacts(row, nameOf, publicConnect)])),
+      verifiers: new Map(readsVerifiers ? roles.map((row) => [row[1] as string, row[12] as string | null]) : []),
+      parameters: new Map(parameters.map((row) => [row[0] as string, row[1] as string])),
+      managed,
+      dependencies: dependenciesOf(ends[0] ?? [], nameOf, databaseOf, request.defaultDatabase),
+      sessions: new Map((ends[1] ?? []).map((row) => [row[0] as string, Number(row[1])])),
+      hasLedger,
+    };
+}
+
+const EMPTY_SETTINGS: ReadonlyMap<string, SettingMap> = new Map();
+
+function rolesOf(rows: readonly Row[], settings: ReadonlyMap<string, ReadonlyMap<string, SettingMap>>): Map<string, Role> {
+  const roles = new Map<string, Role>();
+  for (const row of rows) {
+    const [, name, login, inherit, superuser, createdb, createrole, replication, bypassrls, connectionLimit, validUntil, comment] = row as [
+      number, string, boolean, boolean, boolean, boolean, boolean, boolean, boolean, number, string | null, string | null,
+    ];
+    roles.set(name, { name, login, inherit, superuser, createdb, createrole, replication, bypassrls, connectionLimit, validUntil, comment, settings: settings.get(name) ?? EMPTY_SETTINGS });
+  }
+  return roles;
+}
+
+function settingsOf(rows: readonly Row[], nameOf: ReadonlyMap<number, string>, databaseOf: ReadonlyMap<number, string>): Map<string, Map<string, SettingMap>> {
+  const settings = new Map<string, Map<string, SettingMap>>();
+  for (const [database, role, config] of rows as readonly (readonly [number, number, readonly string[] | null])[]) {
+    const name = nameOf.get(role);
+    const where = database === 0 ? ALL_DATABASES : databaseOf.get(database);
+    if (name === undefined || where === undefined || config === null) continue;
+    const entries = config.map((entry): [string, string] => {
+      const split = entry.indexOf('=');
+      return [entry.slice(0, split).toLowerCase(), entry.slice(split + 1)];
+    });
+    const ofRole = settings.get(name) ?? new Map<string, SettingMap>();
+    settings.set(name, ofRole.set(where, new Map(entries)));
+  }
+  return settings;
+}
+
+/** Rows whose role or member is gone are left out: the server can leave such orphans behind. */
+function membershipsOf(rows: readonly Row[], nameOf: ReadonlyMap<number, string>): Membership[] {
+  return (rows as readonly (readonly [number, number, number, boolean, boolean, boolean])[]).flatMap(([roleId, memberId, grantorId, admin, inherit, set]) => {
+    const role = nameOf.get(roleId);
+    const member = nameOf.get(memberId);
+    return role === undefined || member === undefined ? [] : [{ role, member, grantor: nameOf.get(grantorId) ?? '', admin, inherit, set }];
+  });
+}
+
+function grantOf(row: Row, nameOf: ReadonlyMap<number, string>, databaseOf: ReadonlyMap<number, string>): Grant[] {
+  const [database, grantee, grantor, grantable] = row as readonly [number, number, number, boolean];
+  const name = databaseOf.get(database);
+  const to = nameOf.get(grantee);
+  return name === undefined || to === undefined ? [] : [{ object: { kind: 'database', name }, grantee: to, grantor: nameOf.get(grantor) ?? '', privilege: 'CONNECT', grantable }];
+}
+
+function databaseFacts(row: Row, nameOf: ReadonlyMap<number, string>, publicConnect: ReadonlySet<number>): DatabaseFacts {
+  const [oid, name, owner, allowsConnections, mayGrant] = row as readonly [number, string, number, boolean, boolean];
+  return { name, owner: nameOf.get(owner) ?? '', allowsConnections, publicConnect: publicConnect.has(oid), mayGrant };
+}
+
+/** pg_shdepend is empty for a role exactly when DROP ROLE would succeed; rows of shared objects have dbid 0. */
+const dependencyQuery = (oids: readonly number[]): string =>
+  `SELECT refobjid, dbid, count(*)::int FROM pg_catalog.pg_shdepend WHERE refclassid = 'pg_catalog.pg_authid'::regclass AND refobjid IN (${oids.join(',')}) GROUP BY 1, 2 ORDER BY 1, 2`;
+
+const sessionQuery = (oids: readonly number[]): string =>
+  `SELECT usename, count(*)::int FROM pg_catalog.pg_stat_activity WHERE usesysid IN (${oids.join(',')}) AND usename <> ${literal('')} GROUP BY 1`;
+
+function dependenciesOf(rows: readonly Row[], nameOf: ReadonlyMap<number, string>, databaseOf: ReadonlyMap<number, string>, shared: string): Map<string, Dependency[]> {
+  const dependencies = new Map<string, Map<string, number>>();
+  for (const [roleId, databaseId, objects] of rows as readonly (readonly [number, number, number])[]) {
+    const role = nameOf.get(roleId);
+    const database = databaseId === 0 ? shared : databaseOf.get(databaseId);
+    if (role === undefined || database === undefined) continue;
+    const ofRole = dependencies.get(role) ?? new Map<string, number>();
+    dependencies.set(role, ofRole.set(database, (ofRole.get(database) ?? 0) + objects));
+  }
+  return new Map([...dependencies].map(([role, counts]) => [role, [...counts].map(([database, objects]) => ({ database, objects }))]));
+}
