@@ -36,6 +36,8 @@ export interface UserEntry {
   readonly roles: readonly RoleEntry[];
   /** The explicit reference, or `user-<username>-secret` by the naming rule. */
   readonly secret: SecretRef;
+  /** Whether the reference comes from the naming rule. */
+  readonly secretIsDerived: boolean;
   readonly login: boolean;
   /** -1 is no limit. */
   readonly connectionLimit?: number | undefined;

@@ -1,0 +1,75 @@
+// Manifest files → objects: ordinary Kubernetes YAML, several documents a file, parsed one at a time so that memory stays small.
+import { parseDocument } from 'yaml';
+
+export interface Manifest {
+  readonly kind: string;
+  readonly name: string;
+  readonly namespace: string | undefined;
+  readonly data: ReadonlyMap<string, string>;
+  readonly stringData: ReadonlyMap<string, string>;
+  readonly binaryData: ReadonlyMap<string, string>;
+}
+
+/** A file that cannot be read as manifests; the message has the line and no content. */
+export class ManifestError extends Error {
+  override readonly name = 'ManifestError';
+}
+
+/**
+ * The manifests of a file.
+ * @throws ManifestError with the line of the first thing that is no manifest.
+ */
+export function readManifests(text: string): Manifest[] {
+  const manifests: Manifest[] = [];
+  let line = 1;
+  for (const part of text.split(/^---(?=\s|$)/m)) {
+    if (/^\s*(#.*\s*)*$/.test(part) === false) manifests.push(...readOne(part, line));
+    line += part.split('\n').length - 1;
+  }
+  return manifests;
+}
+
+function readOne(text: string, line: number): Manifest[] {
+  const document = parseDocument(text, { prettyErrors: false, logLevel: 'error' });
+  const error = document.errors[0];
+  if (error !== undefined) throw new ManifestError(`line ${line + text.slice(0, error.pos[0]).split('\n').length - 1}: not valid YAML (${error.code})`);
+  const value: unknown = document.toJS({ maxAliasCount: 100 });
+  if (value === null) return [];
+  const manifest = toManifest(value, line);
+  const items: unknown = (value as Record<string, unknown>)['items'];
+  return manifest.kind.endsWith('List') && Array.isArray(items) ? items.map((item) => toManifest(item, line)) : [manifest];
+}
+
+function toManifest(value: unknown, line: number): Manifest {
+  const object = asRecord(value);
+  const metadata = asRecord(object?.['metadata']);
+  const kind = object?.['kind'];
+  const name = metadata?.['name'];
+  if (object === undefined || typeof kind !== 'string' || (typeof name !== 'string' && !kind.endsWith('List')))
+    throw new ManifestError(`line ${line}: not a Kubernetes manifest with kind and metadata.name`);
+  const strings = (key: string): ReadonlyMap<string, string> => {
+    const entries = object[key] === undefined || object[key] === null ? {} : asRecord(object[key]);
+    if (entries === undefined || Object.values(entries).some((item) => typeof item !== 'string')) throw new ManifestError(`line ${line}: ${key} of ${kind} ${String(name)} must map keys to text`);
+    return new Map(Object.entries(entries) as [string, string][]);
+  };
+  const namespace = metadata?.['namespace'];
+  const relevant = kind === 'ConfigMap' || kind === 'Secret';
+  const none: ReadonlyMap<string, string> = new Map();
+  return {
+    kind,
+    name: String(name ?? ''),
+    namespace: typeof namespace === 'string' ? namespace : undefined,
+    data: relevant ? strings('data') : none,
+    stringData: relevant ? strings('stringData') : none,
+    binaryData: relevant ? strings('binaryData') : none,
+  };
+}
+
+const asRecord = (value: unknown): Record<string, unknown> | undefined => (typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined);
+
+/** Base64 as Kubernetes takes it; undefined where it is none. */
+export function decodeBase64(text: string): Buffer | undefined {
+  const clean = text.replace(/\s/g, '');
+  const decoded = Buffer.from(clean, 'base64');
+  return decoded.toString('base64') === clean ? decoded : undefined;
+}
