@@ -1,13 +1,13 @@
 // Environment → Config: every setting with its default and its check, and every bad value in one message.
 import { z } from 'zod';
 
-const number = (fallback: number, check: (schema: z.ZodNumber) => z.ZodNumber) =>
+const numeric = (check: (schema: z.ZodNumber) => z.ZodNumber) =>
   z
     .string()
     .regex(/^-?\d+(\.\d+)?$/, 'must be a number')
-    .default(String(fallback))
     .transform(Number)
     .pipe(check(z.number()));
+const number = (fallback: number, check: (schema: z.ZodNumber) => z.ZodNumber) => numeric(check).prefault(String(fallback));
 const flag = z
   .stringbool({ truthy: ['true', '1', 'yes', 'on'], falsy: ['false', '0', 'no', 'off'] })
   .default(false);
@@ -44,7 +44,7 @@ const schema = z.object({
   DRY_RUN: flag,
   STATE_FILE: z.string().min(1).default('/tmp/users_state.json'),
   DELETION_POLICY: z.enum(['drop', 'disable', 'retain']).default('drop'),
-  MAX_DELETIONS: number(0, (n) => n.int().min(0)).optional(),
+  MAX_DELETIONS: numeric((n) => n.int().min(0)).optional(),
   REASSIGN_TO: z.string().min(1).optional(),
   PROTECTED_ROLES: names,
   ALLOWED_ROLES: names,

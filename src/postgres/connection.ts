@@ -48,7 +48,7 @@ export function createConnections(config: ConnectionConfig, onIdleError: (error:
     return client;
   };
 
-  const pool = createPool(() => connect(config.DB_NAME), config.DB_POOL_MAX_CONN, config.DB_POOL_MIN_CONN);
+  const pool = createPool(() => connect(config.DB_NAME), (client) => open.has(client), config.DB_POOL_MAX_CONN, config.DB_POOL_MIN_CONN);
   return {
     withAdmin: (work) => pool.use(work),
     open: connect,
@@ -67,11 +67,16 @@ interface Pool {
 }
 
 /** A pool of at most `max` sessions, of which `min` stay open while idle. pg's own pool cannot open a session in steps (sslmode prefer). */
-function createPool(connect: () => Promise<pg.Client>, max: number, min: number): Pool {
+function createPool(connect: () => Promise<pg.Client>, isOpen: (client: pg.Client) => boolean, max: number, min: number): Pool {
   const idle: pg.Client[] = [];
   const waiting: (() => void)[] = [];
   let busy = 0;
   let closed = false;
+  const lastOpen = (): pg.Client | undefined => {
+    let client = idle.pop();
+    while (client !== undefined && !isOpen(client)) client = idle.pop();
+    return client;
+  };
   const release = (client: pg.Client | undefined): void => {
     busy -= 1;
     if (client !== undefined) {
@@ -86,12 +91,9 @@ function createPool(connect: () => Promise<pg.Client>, max: number, min: number)
       busy += 1;
       let client: pg.Client | undefined;
       try {
-        client = idle.pop() ?? (await connect());
-        const taken = client;
-        let ended = false;
-        taken.once('end', () => (ended = true));
-        const result = await work(taken);
-        release(ended ? undefined : taken);
+        client = lastOpen() ?? (await connect());
+        const result = await work(client);
+        release(isOpen(client) ? client : undefined);
         return result;
       } catch (error) {
         client?.end().catch(() => undefined);

@@ -1,0 +1,32 @@
+// Backoff: a change that failed waits longer each time, so that one failure costs the others nothing.
+
+export interface Backoff {
+  /** Records a failure; answers whether it is the first in a row. */
+  fail(key: string): boolean;
+  succeed(key: string): void;
+  isDeferred(key: string): boolean;
+  isKnown(key: string): boolean;
+  /** Everything is tried again at once, for example after the document changed. */
+  clear(): void;
+}
+
+const CAP_MS = 300_000;
+
+/** Delays grow by `base` seconds to the power of the failures in a row, up to five minutes, give or take a tenth. */
+export function createBackoff(base: number, now: () => number): Backoff {
+  const failures = new Map<string, { readonly count: number; readonly until: number }>();
+  return {
+    fail: (key) => {
+      const count = (failures.get(key)?.count ?? 0) + 1;
+      const delay = Math.min(CAP_MS, 1000 * base ** count) * (0.9 + Math.random() * 0.2);
+      failures.set(key, { count, until: now() + delay });
+      return count === 1;
+    },
+    succeed: (key) => {
+      failures.delete(key);
+    },
+    isDeferred: (key) => (failures.get(key)?.until ?? 0) > now(),
+    isKnown: (key) => failures.has(key),
+    clear: () => failures.clear(),
+  };
+}

@@ -1,0 +1,72 @@
+// Credentials: each user's Secret judged, and compared with what the server holds.
+import type { Catalog, Witness } from '../core/catalog.ts';
+import type { PasswordReason } from '../core/change.ts';
+import type { Document } from '../core/document/types.ts';
+import { readPassword } from '../core/password.ts';
+import { type Credential, decidePassword } from '../core/passwords.ts';
+import { type SecretReading, secretKey } from '../sources/source.ts';
+
+export interface Credentials {
+  readonly usable: ReadonlyMap<string, { readonly credential: Credential; readonly version: string }>;
+  /** Users whose Secret cannot be used: a sentence that names the Secret. */
+  readonly withoutSecret: ReadonlyMap<string, string>;
+  /** Users whose value ended in a newline that was trimmed. */
+  readonly trimmed: readonly string[];
+}
+
+/** Judges the Secrets of the users that may log in. */
+export function readCredentials(document: Document, secrets: ReadonlyMap<string, SecretReading>): Credentials {
+  const usable = new Map<string, { credential: Credential; version: string }>();
+  const withoutSecret = new Map<string, string>();
+  const trimmed: string[] = [];
+  for (const user of document.users) {
+    if (!user.login) continue;
+    const name = `the Secret ${user.secret.name} (key ${user.secret.key})`;
+    const reading = secrets.get(secretKey(user.secret)) ?? { kind: 'unreadable', detail: 'it was not read' };
+    if (reading.kind !== 'value') {
+      withoutSecret.set(user.username, `${name} ${reading.kind === 'missing' ? 'is missing' : 'cannot be read'}: ${reading.detail}`);
+      continue;
+    }
+    const read = readPassword(reading.value);
+    if (read.kind === 'refused') {
+      withoutSecret.set(user.username, `the value of ${name} ${read.reason}`);
+      continue;
+    }
+    if (read.trimmed) trimmed.push(user.username);
+    usable.set(user.username, { credential: read, version: reading.version });
+  }
+  return { usable, withoutSecret, trimmed };
+}
+
+export interface PasswordCheck {
+  readonly stale: ReadonlyMap<string, PasswordReason>;
+  /** Right passwords that nothing remembers yet. */
+  readonly unwitnessed: ReadonlyMap<string, Witness>;
+}
+
+/** How many PBKDF2 rounds may be waiting at a time; the thread pool runs four. */
+const SIDE_BY_SIDE = 16;
+
+/** Compares each credential with the server's side; PBKDF2 runs only where no witness answers. */
+export async function checkPasswords(credentials: Credentials, catalog: Catalog): Promise<PasswordCheck> {
+  const stale = new Map<string, PasswordReason>();
+  const unwitnessed = new Map<string, Witness>();
+  const users = [...credentials.usable];
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    for (let item = users[next++]; item !== undefined; item = users[next++]) {
+      const [role, { credential, version }] = item;
+      const decision = await decidePassword({
+        credential,
+        version,
+        witness: catalog.managed.get(role)?.witness ?? null,
+        exists: catalog.cluster.roles.has(role),
+        stored: catalog.server.readsVerifiers ? (catalog.verifiers.get(role) ?? null) : undefined,
+      });
+      if (decision.kind === 'stale') stale.set(role, decision.reason);
+      else if (decision.kind === 'current_unwitnessed') unwitnessed.set(role, decision.witness);
+    }
+  };
+  await Promise.all(Array.from({ length: SIDE_BY_SIDE }, worker));
+  return { stale, unwitnessed };
+}

@@ -1,0 +1,93 @@
+// Inputs: the document and the Secrets of this cycle, with the last good document where today's cannot be used.
+import pRetry from 'p-retry';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseDocument } from '../core/document/parse.ts';
+import type { Document, Problem, SecretRef } from '../core/document/types.ts';
+import { type DocumentReading, type SecretReading, type Source, SourceError, secretKey } from '../sources/source.ts';
+
+export interface RetryOptions {
+  readonly retries: number;
+  /** Seconds grow by this factor. */
+  readonly base: number;
+}
+
+export interface Inputs {
+  /** What is in force; undefined until a first usable document was read. */
+  readonly document: Document | undefined;
+  /** Problems of the document as it is now, also of one that is not in force. */
+  readonly problems: readonly Problem[];
+  /** `namespace/name@version` of what is in force. */
+  readonly why: string;
+  readonly secrets: ReadonlyMap<string, SecretReading>;
+  /** Why the source could not be read this time. */
+  readonly failure: SourceError | undefined;
+  /** Equal for two cycles whose inputs are the same. */
+  readonly version: string;
+}
+
+/** A reader that remembers the last good document; one for the life of the process. */
+export function createInputs(source: Source, retry: RetryOptions): (signal: AbortSignal) => Promise<Inputs> {
+  let inForce: Document | undefined;
+  let inForceVersion = '';
+  let read: { readonly version: string; readonly document: Document } | undefined;
+  let why = '';
+
+  return async (signal) => {
+    const reading = await readDocument(source, retry, signal);
+    const failure = reading instanceof SourceError ? reading : undefined;
+    if (!(reading instanceof SourceError)) {
+      if (read?.version !== reading.version) {
+        read = { version: reading.version, document: parseDocument(reading.content, reading.file) };
+        inForce = merge(read.document, inForce);
+        inForceVersion = reading.version;
+        why = `${reading.ref}@${reading.version}`;
+      }
+    }
+    const problems = read?.document.problems ?? [];
+    const refs = wantedSecrets(inForce);
+    const secrets = refs.length === 0 ? new Map<string, SecretReading>() : await source.readSecrets(refs, signal);
+    // A source that cannot be read says nothing about who is gone.
+    const document = failure === undefined || inForce === undefined ? inForce : { ...inForce, problems: [...inForce.problems, unreadable(failure)] };
+    return { document, problems, why, secrets, failure, version: versionOf(inForceVersion, failure, secrets) };
+  };
+}
+
+const unreadable = (failure: SourceError): Problem => ({ severity: 'error', file: 'users.yaml', position: { line: 1, column: 1 }, path: '', message: failure.message });
+
+/** What is valid of the new document, and for entries that are not, what they were; for one of no use, the last good one whole. */
+function merge(document: Document, before: Document | undefined): Document | undefined {
+  if (!document.usable) return before === undefined ? undefined : { ...before, problems: document.problems };
+  const kept = (before?.users ?? []).filter((user) => document.invalid.has(user.username));
+  return { ...document, users: [...document.users, ...kept], invalid: document.invalid };
+}
+
+function wantedSecrets(document: Document | undefined): SecretRef[] {
+  const refs = new Map<string, SecretRef>();
+  for (const user of document?.users ?? []) if (user.login) refs.set(secretKey(user.secret), user.secret);
+  return [...refs.values()];
+}
+
+/** Retried where the same request may succeed; a server's own Retry-After is waited for first. */
+async function readDocument(source: Source, retry: RetryOptions, signal: AbortSignal): Promise<DocumentReading | SourceError> {
+  try {
+    return await pRetry(() => source.readDocument(signal), {
+      retries: retry.retries,
+      factor: retry.base,
+      minTimeout: 250,
+      maxTimeout: 10_000,
+      randomize: true,
+      signal,
+      shouldRetry: ({ error }) => error instanceof SourceError && error.retryable,
+      onFailedAttempt: async ({ error }) => {
+        if (error instanceof SourceError && error.retryAfterMs !== undefined) await sleep(Math.min(error.retryAfterMs, 30_000), undefined, { signal });
+      },
+    });
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof SourceError) return error;
+    throw error;
+  }
+}
+
+const versionOf = (document: string, failure: SourceError | undefined, secrets: ReadonlyMap<string, SecretReading>): string =>
+  [document, failure?.message ?? '', ...[...secrets].map(([key, reading]) => `${key} ${reading.kind === 'value' ? reading.version : reading.detail}`)].join('\n');

@@ -1,0 +1,71 @@
+// Remembering: which roles are ours after a cycle, what the ledger lacks of it, and what goes into the state file.
+import { createHash } from 'node:crypto';
+import type { Catalog, ManagedRole, Witness } from '../core/catalog.ts';
+import type { Entity } from '../core/change.ts';
+import type { Document, UserEntry } from '../core/document/types.ts';
+import type { Outcome } from '../postgres/apply.ts';
+import type { RememberedRole } from '../state/state-file.ts';
+
+/** What is remembered after these outcomes, for when there is no ledger to read it from. OIDs are filled in by the next read. */
+export function afterOutcomes(managed: ReadonlyMap<string, ManagedRole>, outcomes: readonly Outcome[], source: string): Map<string, ManagedRole> {
+  const result = new Map(managed);
+  const update = (name: string, change: Partial<ManagedRole>): void => {
+    const role = result.get(name);
+    if (role !== undefined) result.set(name, { ...role, ...change });
+  };
+  for (const outcome of outcomes) {
+    if (outcome.result !== 'applied') continue;
+    const { change } = outcome;
+    if (change.kind === 'create_role' || change.kind === 'adopt_role')
+      result.set(change.role, { name: change.role, entity: change.entity, origin: change.kind === 'create_role' ? 'created' : 'adopted', source, oid: 0, status: 'active', deletionPolicy: null, witness: null });
+    else if (change.kind === 'set_password') update(change.role, { witness: outcome.witness ?? null });
+    else if (change.kind === 'clear_password') update(change.role, { witness: null });
+    else if (change.kind === 'disable_role') update(change.role, { status: change.keep ? 'disabled' : 'removing' });
+    else if (change.kind === 'drop_role' || change.kind === 'forget_role') result.delete(change.role);
+  }
+  return result;
+}
+
+/** Rows that should say something else, although nothing changes on the server: the entry's policy, a kind, a witness, a role that is wanted again. */
+export function correctedRows(catalog: Catalog, entities: ReadonlyMap<string, Entity>, document: Document, unwitnessed: ReadonlyMap<string, Witness>): ManagedRole[] {
+  const policies = new Map(document.users.map((user) => [user.username, user.deletionPolicy ?? null]));
+  return [...entities].flatMap(([name, entity]) => {
+    const row = catalog.managed.get(name);
+    if (row === undefined) return [];
+    const wanted: ManagedRole = {
+      ...row,
+      entity,
+      status: 'active',
+      oid: catalog.oids.get(name) ?? row.oid,
+      deletionPolicy: policies.get(name) ?? null,
+      witness: unwitnessed.get(name) ?? row.witness,
+    };
+    const same = row.entity === wanted.entity && row.status === wanted.status && row.oid === wanted.oid && row.deletionPolicy === wanted.deletionPolicy && row.witness === wanted.witness;
+    return same ? [] : [wanted];
+  });
+}
+
+/** A digest of what an entry says, wherever it stands in the document: equal digests and a difference on the server mean drift. */
+export function entryDigest(user: UserEntry): string {
+  const { position: _, roles, settings, databaseSettings, ...rest } = user;
+  const plain = {
+    ...rest,
+    roles: roles.map(({ position: __, ...role }) => role),
+    settings: [...(settings ?? [])],
+    databaseSettings: [...(databaseSettings ?? [])].map(([database, values]) => [database, [...values]]),
+  };
+  return createHash('sha256').update(JSON.stringify(plain)).digest('base64url').slice(0, 16);
+}
+
+/** The state file's rows: everything that is ours, with the digest of each entry that is applied by now. */
+export function stateRows(managed: ReadonlyMap<string, ManagedRole>, document: Document, digests: ReadonlyMap<string, string>, defaultDatabase: string): RememberedRole[] {
+  const users = new Map(document.users.map((user) => [user.username, user]));
+  return [...managed.values()].map((role) => {
+    const user = users.get(role.name);
+    return {
+      ...role,
+      digest: digests.get(role.name) ?? null,
+      ...(user === undefined ? {} : { database: user.database ?? defaultDatabase, roles: user.roles.map((entry) => entry.name) }),
+    };
+  });
+}

@@ -1,0 +1,65 @@
+// The report of a cycle: what it found and did. Log, metrics, /status and Events are written from it and from nothing else.
+import type { Change, ChangeKind } from '../core/change.ts';
+import type { Problem } from '../core/document/types.ts';
+import type { Notice } from '../core/notice.ts';
+import type { Outcome } from '../postgres/apply.ts';
+
+/** How a cycle ended; also a metric label. `waiting`: there is no document to follow yet. */
+export const CYCLE_RESULTS = ['converged', 'changed', 'incomplete', 'dry_run', 'waiting', 'failed'] as const;
+export type CycleResult = (typeof CYCLE_RESULTS)[number];
+
+export interface CycleReport {
+  readonly result: CycleResult;
+  /** Seconds. */
+  readonly duration: number;
+  /** `namespace/name@version` of the document in force; empty without one. */
+  readonly why: string;
+  /** What the first plan of the cycle held, in the order of execution. */
+  readonly planned: readonly Change[];
+  readonly outcomes: readonly Outcome[];
+  /** Changes of the first plan that undo what somebody did by hand. */
+  readonly drift: readonly Change[];
+  readonly problems: readonly Problem[];
+  readonly notices: readonly Notice[];
+  readonly breakerTripped: boolean;
+  readonly users: number;
+  readonly roles: number;
+  readonly sourceFailure: { readonly reason: string; readonly message: string } | undefined;
+  /** Why the cycle failed, without any secret. */
+  readonly error: { readonly reason: string; readonly message: string } | undefined;
+  /** Whether the cycle was answered by the fingerprint alone. */
+  readonly unchanged: boolean;
+}
+
+export interface Summary {
+  readonly users_created: number;
+  readonly users_updated: number;
+  readonly users_deleted: number;
+  readonly roles_created: number;
+  readonly roles_deleted: number;
+  readonly drift: number;
+  readonly errors: number;
+  readonly duration: number;
+}
+
+/** The counts of a cycle's one summary line; in a dry run, of what would have been done. */
+export function summarize(report: CycleReport): Summary {
+  const changes = report.result === 'dry_run' ? report.planned : report.outcomes.flatMap((outcome) => (outcome.result === 'applied' ? [outcome.change] : []));
+  const roles = (kind: ChangeKind, entity: 'user' | 'role'): ReadonlySet<string> =>
+    new Set(changes.flatMap((change) => (change.kind === kind && 'entity' in change && change.entity === entity ? [change.role] : [])));
+  const created = roles('create_role', 'user');
+  const deleted = new Set([...roles('drop_role', 'user'), ...changes.flatMap((change) => (change.kind === 'disable_role' && change.keep ? [change.role] : []))]);
+  const touched = new Set(changes.filter((change) => 'member' in change || 'grant' in change || !('entity' in change)).map((change) => ('member' in change ? change.member : 'grant' in change ? change.grant.grantee : change.role)));
+  for (const name of [...roles('alter_role', 'user'), ...roles('adopt_role', 'user')]) touched.add(name);
+  const failures = report.outcomes.filter((outcome) => outcome.result === 'failed').length;
+  return {
+    users_created: created.size,
+    users_updated: [...touched].filter((name) => !created.has(name) && !deleted.has(name)).length,
+    users_deleted: deleted.size,
+    roles_created: roles('create_role', 'role').size,
+    roles_deleted: roles('drop_role', 'role').size,
+    drift: report.drift.length,
+    errors: failures + report.problems.filter((problem) => problem.severity === 'error').length + (report.error === undefined ? 0 : 1) + (report.sourceFailure === undefined ? 0 : 1),
+    duration: report.duration,
+  };
+}

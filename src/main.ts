@@ -1,0 +1,114 @@
+// The composition root: settings, parts, signals and exit codes. The only file that touches the process.
+import { type Config, ConfigError, readConfig } from './config.ts';
+import { createServer } from './http/server.ts';
+import { createWake, runLoop } from './loop.ts';
+import { createLog, type Log } from './observe/log.ts';
+import { createMetrics } from './observe/metrics.ts';
+import { createReportLog } from './observe/report-log.ts';
+import { createStatus } from './observe/status.ts';
+import { createConnections } from './postgres/connection.ts';
+import { describeFailure } from './postgres/failures.ts';
+import { acquireWriterLock } from './postgres/writer-lock.ts';
+import { createReconciler } from './reconcile.ts';
+import { createDirectorySource } from './sources/directory.ts';
+import type { Source } from './sources/source.ts';
+
+/** A shutdown that is not done by then ends anyway: the server rolls back what was under way. */
+const SHUTDOWN_MS = 8000;
+
+async function createSource(config: Config): Promise<Source> {
+  const names = { namespace: config.NAMESPACE, configMapName: config.CONFIGMAP_NAME };
+  if (config.SOURCE.startsWith('dir:')) return createDirectorySource(config.SOURCE.slice('dir:'.length), names);
+  // Loaded only where it is needed: the Kubernetes client costs more memory than the rest of pgsteward.
+  const { createKubernetesSource } = await import('./sources/kubernetes.ts');
+  return createKubernetesSource({ ...names, secretAccess: config.SECRET_ACCESS, secretReadsPerCycle: config.SECRET_READS_PER_CYCLE, kubeconfig: config.KUBECONFIG });
+}
+
+async function main(config: Config, log: Log): Promise<void> {
+  const stop = new AbortController();
+  const wake = createWake();
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort(new Error(name)));
+  process.on('SIGHUP', () => wake.request());
+
+  const source = await createSource(config);
+  const connections = createConnections(config, (error) => log.debug(`a session ended: ${describeFailure(error)}`));
+  const metrics = createMetrics();
+  const status = createStatus({ source: source.description, dryRun: config.DRY_RUN, patience: Math.max(600_000, config.SYNC_INTERVAL * 3000) });
+  const server = createServer({ registry: metrics.registry, status });
+  const reconcile = createReconciler({ config, source, connections, log: { info: (message) => log.info(message), warn: (message) => log.warn(message) }, onProgress: status.beat });
+  const writeReport = createReportLog(log);
+  const address = await server.listen({ host: config.HTTP_HOST, port: config.HTTP_PORT });
+  log.info({ address, source: source.description, dryRun: config.DRY_RUN }, 'pgsteward started');
+
+  const cycles = (fence: string | undefined, signal: AbortSignal): Promise<void> =>
+    runLoop({
+      signal,
+      wake,
+      interval: config.SYNC_INTERVAL,
+      cycle: async () => {
+        status.beat();
+        const report = await reconcile(fence, signal);
+        metrics.record(report);
+        status.record(report);
+        writeReport(report);
+        status.beat();
+      },
+    });
+
+  const asWriter = async (): Promise<void> => {
+    let waitingFor = '';
+    const lock = await acquireWriterLock({
+      connections,
+      adminDatabase: config.DB_NAME,
+      signal: stop.signal,
+      onWait: (reason) => {
+        status.beat();
+        status.setRole('standby');
+        if (reason !== waitingFor) log.info(`waiting to become the writer: ${reason}`);
+        waitingFor = reason;
+      },
+    });
+    status.setRole('writer');
+    metrics.setWriter(true);
+    if (waitingFor !== '') log.info('this instance is the writer now');
+    try {
+      await cycles(lock.fence, AbortSignal.any([stop.signal, lock.lost]));
+    } catch (error) {
+      if (!stop.signal.aborted && !lock.lost.aborted) throw error;
+    } finally {
+      metrics.setWriter(false);
+      await lock.release();
+    }
+    if (lock.lost.aborted && !stop.signal.aborted) log.warn('the writer lock was lost: nothing is written until it is ours again');
+  };
+
+  const work = async (): Promise<void> => {
+    if (config.DRY_RUN) {
+      status.setRole('dry_run');
+      await cycles(undefined, stop.signal);
+    }
+    while (!stop.signal.aborted) await asWriter();
+  };
+
+  const deadline = new Promise<void>((resolve) => stop.signal.addEventListener('abort', () => setTimeout(resolve, SHUTDOWN_MS).unref(), { once: true }));
+  const finished = work().catch((error: unknown) => {
+    if (!stop.signal.aborted) throw error;
+  });
+  await Promise.race([finished, deadline]);
+  await connections.close();
+  await Promise.race([Promise.all([server.close(), source.close()]), new Promise((resolve) => setTimeout(resolve, 1000).unref())]);
+  log.info('pgsteward stopped');
+}
+
+try {
+  const config = readConfig(process.env);
+  const log = createLog(config.LOG_LEVEL);
+  await main(config, log).catch((error: unknown) => {
+    log.fatal(`pgsteward ends: ${describeFailure(error)}`);
+    process.exitCode = 1;
+  });
+} catch (error) {
+  createLog('info').fatal(error instanceof ConfigError ? error.message : `pgsteward cannot start: ${describeFailure(error)}`);
+  process.exitCode = 1;
+}
+process.exit();

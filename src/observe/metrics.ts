@@ -1,0 +1,82 @@
+// Metrics: written from reports of cycles. Label values come from closed sets only.
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { type CycleReport, CYCLE_RESULTS } from '../cycle/report.ts';
+import { CHANGE_KINDS } from '../core/change.ts';
+import { NOTICE_KINDS } from '../core/notice.ts';
+
+export interface Metrics {
+  readonly registry: Registry;
+  record(report: CycleReport): void;
+  setWriter(isWriter: boolean): void;
+}
+
+export function createMetrics(now: () => number = Date.now): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  const prefix = 'postgres_controller_';
+  const counter = (name: string, help: string, labelNames: string[] = []) => new Counter({ name: prefix + name, help, labelNames, registers });
+  const gauge = (name: string, help: string, labelNames: string[] = []) => new Gauge({ name: prefix + name, help, labelNames, registers });
+  const cycles = counter('reconciliations_total', 'Reconciliation cycles that ended');
+  const lastCycle = gauge('last_reconciliation_timestamp', 'When the last cycle ended, in seconds since the epoch');
+  const driftTotal = counter('drift_total', 'Differences found that somebody made on the server');
+  const users = gauge('users_managed', 'Users that the document names and pgsteward manages');
+  const roles = gauge('roles_managed', 'Roles that users name and pgsteward manages');
+  const errors = counter('errors_total', 'Errors of any kind');
+  const lastError = gauge('last_error_timestamp', 'When the last error was seen, in seconds since the epoch');
+  const results = counter('cycles_total', 'Cycles by how they ended', ['result']);
+  const duration = new Histogram({ name: `${prefix}cycle_duration_seconds`, help: 'How long a cycle took', buckets: [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100], registers });
+  const driftBy = counter('drift_changes_total', 'Drift by kind of change', ['kind']);
+  const pending = gauge('pending_changes', 'Changes that the last cycle wanted and could not or (dry run) would not make', ['kind']);
+  const changes = counter('changes_total', 'Changes by kind and outcome', ['kind', 'outcome']);
+  const failures = counter('failures_total', 'Failures by reason', ['reason']);
+  const notices = gauge('notices', 'What holds at present, by kind', ['kind']);
+  const breaker = gauge('breaker_tripped', '1 while removals are held because there are too many of them');
+  const invalid = gauge('document_errors', 'Errors of the users document as it is now');
+  const withoutSecret = gauge('users_without_secret', 'Users whose Secret cannot be used');
+  const sourceSuccess = gauge('source_last_success_timestamp', 'When the source was last read, in seconds since the epoch', ['source']);
+  const passwordAge = gauge('password_last_set_timestamp', 'When a password was last set by this process, in seconds since the epoch');
+  const writer = gauge('is_writer', '1 on the instance that holds the writer lock');
+  for (const kind of CHANGE_KINDS) pending.set({ kind }, 0);
+  for (const kind of NOTICE_KINDS) notices.set({ kind }, 0);
+  for (const result of CYCLE_RESULTS) results.inc({ result }, 0);
+  breaker.set(0);
+  writer.set(0);
+
+  const fail = (reason: string): void => {
+    errors.inc();
+    failures.inc({ reason });
+    lastError.set(now() / 1000);
+  };
+  return {
+    registry,
+    setWriter: (isWriter) => writer.set(isWriter ? 1 : 0),
+    record: (report) => {
+      cycles.inc();
+      results.inc({ result: report.result });
+      lastCycle.set(now() / 1000);
+      duration.observe(report.duration);
+      if (report.sourceFailure === undefined && report.why !== '') sourceSuccess.set({ source: 'document' }, now() / 1000);
+      else if (report.sourceFailure !== undefined) fail(`source_${report.sourceFailure.reason}`);
+      if (report.error !== undefined) fail(report.error.reason);
+      invalid.set(report.problems.filter((problem) => problem.severity === 'error').length);
+      if (report.result === 'failed' || report.result === 'waiting') return;
+      users.set(report.users);
+      roles.set(report.roles);
+      breaker.set(report.breakerTripped ? 1 : 0);
+      for (const kind of NOTICE_KINDS) notices.set({ kind }, report.notices.filter((notice) => notice.kind === kind).length);
+      withoutSecret.set(report.notices.filter((notice) => notice.kind === 'secret').length);
+      for (const change of report.drift) {
+        driftTotal.inc();
+        driftBy.inc({ kind: change.kind });
+      }
+      const open = new Map<string, number>();
+      for (const change of report.result === 'dry_run' ? report.planned : report.outcomes.flatMap((outcome) => (outcome.result === 'applied' ? [] : [outcome.change]))) open.set(change.kind, (open.get(change.kind) ?? 0) + 1);
+      for (const kind of CHANGE_KINDS) pending.set({ kind }, open.get(kind) ?? 0);
+      for (const outcome of report.outcomes) {
+        changes.inc({ kind: outcome.change.kind, outcome: outcome.result });
+        if (outcome.result === 'failed') fail(outcome.class);
+        if (outcome.result === 'applied' && outcome.change.kind === 'set_password') passwordAge.set(now() / 1000);
+      }
+    },
+  };
+}

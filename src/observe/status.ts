@@ -1,0 +1,56 @@
+// /status: what holds at present, as JSON without secrets.
+import { formatProblem } from '../core/document/format.ts';
+import { type CycleReport, summarize } from '../cycle/report.ts';
+
+export interface Status {
+  record(report: CycleReport): void;
+  setRole(role: Role): void;
+  beat(): void;
+  /** Whether the loop has moved within the last minutes. */
+  isAlive(): boolean;
+  /** Whether a first cycle has ended, or the instance stands by. */
+  isReady(): boolean;
+  toJson(): object;
+}
+
+type Role = 'starting' | 'standby' | 'writer' | 'dry_run';
+
+/** @param patience milliseconds without a heartbeat after which the loop counts as stuck. */
+export function createStatus(options: { readonly source: string; readonly dryRun: boolean; readonly patience: number; readonly now?: () => number }): Status {
+  const now = options.now ?? Date.now;
+  let role: Role = 'starting';
+  let last: CycleReport | undefined;
+  let lastEnd: number | undefined;
+  let lastSuccess: number | undefined;
+  let lastSourceSuccess: number | undefined;
+  let heartbeat = now();
+  const iso = (time: number | undefined): string | null => (time === undefined ? null : new Date(time).toISOString());
+  return {
+    record: (report) => {
+      last = report;
+      lastEnd = now();
+      if (report.result === 'converged' || report.result === 'changed') lastSuccess = lastEnd;
+      if (report.sourceFailure === undefined && report.why !== '') lastSourceSuccess = lastEnd;
+    },
+    setRole: (next) => {
+      role = next;
+    },
+    beat: () => {
+      heartbeat = now();
+    },
+    isAlive: () => now() - heartbeat < options.patience,
+    isReady: () => last !== undefined || role === 'standby',
+    toJson: () => ({
+      role,
+      dryRun: options.dryRun,
+      source: { description: options.source, inForce: last?.why ?? null, lastSuccess: iso(lastSourceSuccess), failure: last?.sourceFailure ?? null },
+      lastCycle: last === undefined ? null : { result: last.result, end: iso(lastEnd), error: last.error ?? null, ...summarize(last) },
+      lastConverged: iso(lastSuccess),
+      users: last?.users ?? 0,
+      roles: last?.roles ?? 0,
+      breakerTripped: last?.breakerTripped ?? false,
+      problems: (last?.problems ?? []).map((problem) => ({ severity: problem.severity, message: formatProblem(problem), user: problem.username ?? null })),
+      notices: (last?.notices ?? []).map(({ kind, subject, message, sql }) => ({ kind, subject, message, sql: sql ?? null })),
+    }),
+  };
+}

@@ -1,0 +1,34 @@
+// The fingerprint: one small query whose answer changes whenever a row that a plan depends on does.
+import type pg from 'pg';
+import { query } from './query.ts';
+
+const sum = (expression: string, from: string): string => `(SELECT concat(count(*), ':', sum(hashint8extended(${expression}, 0))) FROM ${from})`;
+const xmin = 'xmin::text::bigint';
+
+/** What can be read for a fingerprint; two fingerprints compare only under the same facts. */
+export interface FingerprintFacts {
+  readonly readsVerifiers: boolean;
+  readonly ledger: boolean;
+}
+
+/**
+ * The fingerprint of roles, memberships, settings, comments, databases and the ledger. Every UPDATE gives a row a new xmin, so the rows need
+ * not be read themselves; pg_authid's can be seen by whoever may read it, others hash the rows of pg_roles.
+ */
+export async function fingerprint(client: pg.ClientBase, facts: FingerprintFacts): Promise<string> {
+  const roles = facts.readsVerifiers
+    ? sum(`(oid::bigint << 32) # ${xmin}`, 'pg_catalog.pg_authid')
+    : `(SELECT concat(count(*), ':', sum(hashtextextended(r::text, 0))) FROM pg_catalog.pg_roles r)`;
+  const parts = [
+    'pg_catalog.pg_postmaster_start_time()',
+    'pg_catalog.pg_is_in_recovery()',
+    roles,
+    sum(`(((roleid::bigint << 32) # member::bigint) # (grantor::bigint << 16)) # (${xmin} << 8)`, 'pg_catalog.pg_auth_members'),
+    sum(`((setdatabase::bigint << 32) # setrole::bigint) # (${xmin} << 8)`, 'pg_catalog.pg_db_role_setting'),
+    sum(`(oid::bigint << 32) # ${xmin}`, 'pg_catalog.pg_database'),
+    sum(`(objoid::bigint << 32) # ${xmin}`, "pg_catalog.pg_shdescription WHERE classoid = 'pg_catalog.pg_authid'::pg_catalog.regclass"),
+    ...(facts.ledger ? [sum(`(oid::bigint << 32) # ${xmin}`, 'pgsteward.managed_role')] : []),
+  ];
+  const rows = await query(client, `SELECT pg_catalog.concat_ws('|', ${parts.join(', ')})`);
+  return String(rows[0]?.[0]?.[0]);
+}

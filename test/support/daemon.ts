@@ -1,0 +1,153 @@
+// The real daemon on a folder of manifests: what tests, the demo and the benchmark run.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { stringify } from 'yaml';
+import { freePort, type Postgres } from './postgres.ts';
+
+export interface LogLine {
+  readonly level: string;
+  readonly message: string;
+  readonly [field: string]: unknown;
+}
+
+export interface Status {
+  readonly role: string;
+  readonly lastCycle: { readonly result: string; readonly end: string; readonly drift: number; readonly errors: number } | null;
+  readonly breakerTripped: boolean;
+  readonly users: number;
+  readonly problems: readonly { readonly severity: string; readonly message: string }[];
+  readonly notices: readonly { readonly kind: string; readonly subject: string; readonly message: string; readonly sql: string | null }[];
+}
+
+/** A folder with one ConfigMap and any number of Secrets. */
+export class Manifests {
+  readonly folder = mkdtempSync(join(tmpdir(), 'pgsteward-manifests-'));
+  readonly #secrets = new Map<string, string>();
+
+  /** Writes the users document; a text is taken as it is. */
+  users(users: readonly object[] | string): void {
+    const document = typeof users === 'string' ? users : stringify({ users });
+    this.#write('configmap.yaml', stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'postgres-users-config', namespace: 'postgres' }, data: { 'users.yaml': document } }));
+  }
+
+  secret(user: string, password: string | undefined): void {
+    if (password === undefined) this.#secrets.delete(user);
+    else this.#secrets.set(user, password);
+    this.secrets(this.#secrets);
+  }
+
+  secrets(passwords: ReadonlyMap<string, string>): void {
+    for (const [user, password] of passwords) this.#secrets.set(user, password);
+    const one = (user: string, password: string): string =>
+      `apiVersion: v1\nkind: Secret\nmetadata: {name: ${JSON.stringify(secretName(user))}, namespace: postgres}\ndata: {password: "${Buffer.from(password).toString('base64')}"}\n`;
+    this.#write('secrets.yaml', [...this.#secrets].map(([user, password]) => one(user, password)).join('---\n'));
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** As an editor should: the reader never sees half a file. */
+  #write(name: string, text: string): void {
+    mkdirSync(this.folder, { recursive: true });
+    writeFileSync(join(this.folder, `.${name}.tmp`), text);
+    renameSync(join(this.folder, `.${name}.tmp`), join(this.folder, name));
+  }
+}
+
+const secretName = (user: string): string => `user-${[...user].map((char) => (/[a-z0-9.-]/.test(char) ? char : '-')).join('')}-secret`;
+
+export interface Daemon {
+  readonly process: ChildProcess;
+  readonly port: number;
+  readonly output: () => string;
+  readonly lines: () => LogLine[];
+  status(): Promise<Status>;
+  get(path: string): Promise<{ readonly code: number; readonly body: string }>;
+  /** Starts a cycle with SIGHUP and waits until one that began later has ended. */
+  cycle(): Promise<Status>;
+  /** Waits until a cycle has ended at all. */
+  ready(): Promise<Status>;
+  /** Sends SIGTERM; the exit code. */
+  stop(): Promise<number | null>;
+  kill9(): Promise<void>;
+}
+
+export const ROOT = resolve(import.meta.dirname, '../..');
+
+/** The environment of a daemon on this server and folder. */
+export const daemonEnv = (server: Postgres, folder: string, more: Readonly<Record<string, string>> = {}): Record<string, string> => ({
+  SOURCE: `dir:${folder}`,
+  DB_HOST: server.host,
+  DB_PORT: String(server.port),
+  DB_USER: server.user,
+  DB_PASS: server.password,
+  STATE_FILE: join(folder, '.state.json'),
+  SYNC_INTERVAL: '3600',
+  MAX_RETRIES: '2',
+  RETRY_BACKOFF_BASE: '1.5',
+  HTTP_HOST: '127.0.0.1',
+  ...more,
+});
+
+/** Starts the daemon; it is killed with this process. */
+export async function startDaemon(env: Readonly<Record<string, string>>): Promise<Daemon> {
+  const port = Number(env['HTTP_PORT'] ?? (await freePort()));
+  const child = spawn(process.execPath, [join(ROOT, 'src/main.ts')], { env: { PATH: process.env['PATH'] ?? '', HTTP_PORT: String(port), ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const exited = new Promise<number | null>((done) => child.once('exit', done));
+  const killOnExit = (): void => void child.kill('SIGKILL');
+  process.on('exit', killOnExit);
+  void exited.then(() => process.off('exit', killOnExit));
+
+  const get = async (path: string): Promise<{ code: number; body: string }> => {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(5000) });
+    return { code: response.status, body: await response.text() };
+  };
+  const status = async (): Promise<Status> => JSON.parse((await get('/status')).body) as Status;
+  const waitFor = async (accept: (status: Status) => boolean): Promise<Status> => {
+    const deadline = Date.now() + 60_000;
+    for (;;) {
+      if (child.exitCode !== null) throw new Error(`the daemon ended: ${output.slice(-3000)}`);
+      const now = await status().catch(() => undefined);
+      if (now !== undefined && accept(now)) return now;
+      if (Date.now() > deadline) throw new Error(`the daemon did not get there: ${JSON.stringify(now)} ${output.slice(-3000)}`);
+      await sleep(15);
+    }
+  };
+  return {
+    process: child,
+    port,
+    output: () => output,
+    lines: () =>
+      output.split('\n').flatMap((line): LogLine[] => {
+        try {
+          return line === '' ? [] : [JSON.parse(line) as LogLine];
+        } catch {
+          return [];
+        }
+      }),
+    status,
+    get,
+    ready: () => waitFor((now) => now.lastCycle !== null),
+    cycle: async () => {
+      const before = (await waitFor((now) => now.lastCycle !== null)).lastCycle?.end;
+      await sleep(2);
+      child.kill('SIGHUP');
+      return waitFor((now) => now.lastCycle?.end !== before);
+    },
+    stop: async () => {
+      child.kill('SIGTERM');
+      return exited;
+    },
+    kill9: async () => {
+      child.kill('SIGKILL');
+      await exited;
+    },
+  };
+}
