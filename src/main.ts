@@ -2,6 +2,7 @@
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { createServer } from './http/server.ts';
 import { createWake, runLoop } from './loop.ts';
+import { announcementsOf } from './observe/announcements.ts';
 import { createLog, type Log } from './observe/log.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { createReportLog } from './observe/report-log.ts';
@@ -51,6 +52,7 @@ async function main(config: Config, log: Log): Promise<void> {
         metrics.record(report);
         status.record(report);
         writeReport(report);
+        if (!config.DRY_RUN) await source.announce?.(announcementsOf(report), signal);
         status.beat();
       },
     });

@@ -67,5 +67,15 @@ export interface Source {
    * @throws SourceError only when the signal aborts the whole read.
    */
   readSecrets(refs: readonly SecretRef[], signal: AbortSignal): Promise<ReadonlyMap<string, SecretReading>>;
+  /** Tells the document's author what became of it, where the source has a way to; never throws. */
+  announce?(announcements: readonly Announcement[], signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
+}
+
+/** One sentence for the author of the document; it never holds a secret. */
+export interface Announcement {
+  /** In CamelCase, as Kubernetes Events have it. */
+  readonly reason: string;
+  readonly type: 'Normal' | 'Warning';
+  readonly note: string;
 }

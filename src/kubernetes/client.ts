@@ -1,0 +1,145 @@
+// The API server, reached with one shared connection agent, a deadline on every request, and errors that never hold a body.
+import type { RequestOptions } from 'node:https';
+import { KubeConfig } from '@kubernetes/client-node';
+import { Agent, request } from 'undici';
+import { type SourceFailure, SourceError } from '../sources/source.ts';
+
+/** What a request is about, for messages and for the right that is missing. */
+export interface Target {
+  readonly verb: 'get' | 'list' | 'create';
+  readonly resource: 'configmaps' | 'secrets' | 'events';
+  readonly namespace: string;
+  readonly name?: string;
+}
+
+export interface KubeClient {
+  /** The answer's JSON object. @throws SourceError for everything else. */
+  send(target: Target, options: { readonly query?: Readonly<Record<string, string>>; readonly body?: object; readonly signal?: AbortSignal }): Promise<Record<string, unknown>>;
+  close(): Promise<void>;
+}
+
+const PATHS: Readonly<Record<Target['resource'], string>> = { configmaps: '/api/v1', secrets: '/api/v1', events: '/apis/events.k8s.io/v1' };
+/** As many Secrets as are read side by side; further requests wait for a connection. */
+export const PARALLEL = 16;
+
+/** @param kubeconfig a file; undefined looks for a pod's service account first, then for the default kubeconfig. */
+export function createKubeClient({ kubeconfig, timeoutMs }: { readonly kubeconfig: string | undefined; readonly timeoutMs: number }): KubeClient {
+  let session: Session | undefined;
+  const open = async (): Promise<Session> => (session ??= await openSession(kubeconfig));
+  const reopen = async (): Promise<Session> => {
+    // A fresh KubeConfig reads the token again, which its cache would do only after a minute.
+    const old = session;
+    session = undefined;
+    void old?.agent.close().catch(() => undefined);
+    return open();
+  };
+
+  const once = async (target: Target, options: Parameters<KubeClient['send']>[1], current: Session) => {
+    const { namespace, resource, name } = target;
+    const url = new URL(`${current.server}${PATHS[resource]}/namespaces/${encodeURIComponent(namespace)}/${resource}${name === undefined ? '' : `/${encodeURIComponent(name)}`}`);
+    for (const [key, value] of Object.entries(options.query ?? {})) url.searchParams.set(key, value);
+    const deadline = AbortSignal.timeout(timeoutMs);
+    const response = await request(url, {
+      dispatcher: current.agent,
+      method: options.body === undefined ? 'GET' : 'POST',
+      headers: { ...(await current.headers()), accept: 'application/json', 'user-agent': 'pgsteward', ...(options.body === undefined ? {} : { 'content-type': 'application/json' }) },
+      body: options.body === undefined ? null : JSON.stringify(options.body),
+      signal: options.signal === undefined ? deadline : AbortSignal.any([options.signal, deadline]),
+    });
+    return { status: response.statusCode, retryAfter: response.headers['retry-after'], text: await response.body.text() };
+  };
+
+  return {
+    send: async (target, options) => {
+      try {
+        let answer = await once(target, options, await open());
+        if (answer.status === 401) answer = await once(target, options, await reopen());
+        if (answer.status < 200 || answer.status > 299) throw failureOf(target, answer.status, answer.retryAfter);
+        return parse(target, answer.text);
+      } catch (error) {
+        options.signal?.throwIfAborted();
+        if (error instanceof SourceError) throw error;
+        throw networkFailure(target, error, timeoutMs);
+      }
+    },
+    close: async () => session?.agent.destroy(),
+  };
+}
+
+interface Session {
+  readonly server: string;
+  readonly agent: Agent;
+  readonly headers: () => Promise<Record<string, string>>;
+}
+
+async function openSession(kubeconfig: string | undefined): Promise<Session> {
+  const config = new KubeConfig();
+  if (kubeconfig !== undefined) config.loadFromFile(kubeconfig);
+  else if (process.env['KUBERNETES_SERVICE_HOST'] === undefined) config.loadFromDefault();
+  else config.loadFromCluster();
+  const server = config.getCurrentCluster()?.server.replace(/\/+$/, '');
+  if (server === undefined) throw new SourceError('unavailable', 'there is no Kubernetes cluster to talk to: set KUBECONFIG, run in a pod, or use SOURCE=dir:PATH');
+  const options: RequestOptions = {};
+  await config.applyToHTTPSOptions(options);
+  const { ca, cert, key, rejectUnauthorized } = options;
+  const tls = Object.fromEntries(Object.entries({ ca, cert, key, rejectUnauthorized }).filter(([, value]) => value !== undefined));
+  return {
+    server,
+    agent: new Agent({ connect: { ...tls, timeout: 5000 }, connections: PARALLEL, allowH2: false }),
+    headers: async () => {
+      const fresh: RequestOptions = {};
+      await config.applyToHTTPSOptions(fresh);
+      const basic: Record<string, string> = typeof fresh.auth === 'string' ? { authorization: `Basic ${Buffer.from(fresh.auth).toString('base64')}` } : {};
+      return { ...basic, ...(fresh.headers as Record<string, string> | undefined) };
+    },
+  };
+}
+
+const describe = ({ resource, name, namespace }: Target): string => `${resource}${name === undefined ? '' : ` ${name}`} in namespace ${namespace}`;
+
+/** What each status means for us; the body is never looked at, as it can echo what was sent. */
+function failureOf(target: Target, status: number, retryAfter: string | string[] | undefined): SourceError {
+  const what = describe(target);
+  const fail = (reason: SourceFailure, message: string, retryable: boolean): SourceError => new SourceError(reason, message, { retryable, retryAfterMs: retryAfterMs(retryAfter) });
+  switch (status) {
+    case 401:
+      return fail('unauthorized', `the API server does not accept our token for ${what}; check the service account and its mount`, false);
+    case 403:
+      return fail('forbidden', `we may not ${target.verb} ${what}; the Role needs the verb ${target.verb} on ${target.resource}`, false);
+    case 404:
+      return fail('not_found', `there is no ${what}`, false);
+    case 409:
+      return fail('conflict', `somebody else changed ${what} at the same time`, true);
+    case 410:
+      return fail('expired', `the API server no longer has the version of ${what} that was asked for`, true);
+    case 429:
+      return fail('throttled', `the API server asks us to slow down (${what})`, true);
+    default:
+      return fail('unavailable', `the API server answered ${status} for ${what}`, status >= 500);
+  }
+}
+
+/** Retry-After in seconds or as a date. */
+function retryAfterMs(header: string | string[] | undefined): number | undefined {
+  const value = Array.isArray(header) ? header[0] : header;
+  if (value === undefined) return undefined;
+  const wait = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  return Number.isFinite(wait) ? Math.max(0, wait) : undefined;
+}
+
+function networkFailure(target: Target, error: unknown, timeoutMs: number): SourceError {
+  const name = error instanceof Error ? error.name : '';
+  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : name;
+  if (name === 'TimeoutError' || name === 'AbortError') return new SourceError('timeout', `the API server did not answer within ${timeoutMs / 1000} s for ${describe(target)}`, { retryable: true });
+  return new SourceError('unavailable', `the API server cannot be reached for ${describe(target)} (${code || 'unknown error'})`, { retryable: true });
+}
+
+function parse(target: Target, text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  } catch {
+    // Told below, without the text.
+  }
+  throw new SourceError('malformed', `the API server's answer for ${describe(target)} is no JSON object`, { retryable: true });
+}

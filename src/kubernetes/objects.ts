@@ -1,0 +1,34 @@
+// What we need of a ConfigMap or a Secret, checked before it is used.
+import { decodeBase64 } from '../sources/manifests.ts';
+import { SourceError } from '../sources/source.ts';
+
+export interface KubeObject {
+  readonly name: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly binaryData: Readonly<Record<string, unknown>>;
+}
+
+const asRecord = (value: unknown): Record<string, unknown> | undefined => (typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined);
+
+/** @throws SourceError (malformed) where metadata or data are not what every API server sends. */
+export function readObject(value: unknown, what: string): KubeObject {
+  const object = asRecord(value);
+  const metadata = asRecord(object?.['metadata']);
+  const { name, uid, resourceVersion } = metadata ?? {};
+  const data = object?.['data'] === undefined || object['data'] === null ? {} : asRecord(object['data']);
+  const binaryData = object?.['binaryData'] === undefined || object['binaryData'] === null ? {} : asRecord(object['binaryData']);
+  if (typeof name !== 'string' || typeof uid !== 'string' || typeof resourceVersion !== 'string' || data === undefined || binaryData === undefined)
+    throw new SourceError('malformed', `the API server's answer for ${what} has no usable metadata or data`, { retryable: true });
+  return { name, uid, resourceVersion, data, binaryData };
+}
+
+export const versionOf = ({ uid, resourceVersion }: KubeObject): string => `${uid}/${resourceVersion}`;
+
+/** The bytes under a key of a map of base64 texts: undefined where there is none, null where it is no base64. */
+export function bytesAt(map: Readonly<Record<string, unknown>>, key: string): Buffer | null | undefined {
+  const value = Object.hasOwn(map, key) ? map[key] : undefined;
+  if (value === undefined) return undefined;
+  return typeof value === 'string' ? (decodeBase64(value) ?? null) : null;
+}
