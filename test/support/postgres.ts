@@ -47,18 +47,18 @@ export const testedMajor = (): Major => Number(process.env['PG_MAJOR'] ?? DEFAUL
 export async function startPostgres(options: PostgresOptions = {}): Promise<Postgres> {
   const major = options.major ?? testedMajor();
   const native = nativeFolder(major);
-  const account = unprivileged() ?? {};
+  const account: { readonly uid?: number; readonly gid?: number } = unprivileged() ?? {};
   const base = mkdtempSync(join(tmpdir(), 'pgsteward-test-'));
   const dataDir = join(base, 'data');
   const logFile = join(base, 'server.log');
   const template = templateFor(major, native);
-  if ('uid' in account) chownSync(base, account.uid, account.gid);
+  if (account.uid !== undefined && account.gid !== undefined) chownSync(base, account.uid, account.gid);
   execFileSync('cp', ['-a', '--', template, dataDir]);
   const port = await freePort();
   const settings = { log_statement: 'all', unix_socket_directories: base, listen_addresses: '127.0.0.1', port: String(port), max_connections: '60', shared_buffers: '32MB', ...options.settings };
   const conf = Object.entries(settings).map(([name, value]) => `${name} = '${value}'\n`).join('');
   writeFileSync(join(dataDir, 'postgresql.auto.conf'), conf);
-  if ('uid' in account) chownSync(join(dataDir, 'postgresql.auto.conf'), account.uid, account.gid);
+  if (account.uid !== undefined && account.gid !== undefined) chownSync(join(dataDir, 'postgresql.auto.conf'), account.uid, account.gid);
   let child: ChildProcess | undefined;
   let marked = 0;
   const text = (): string => (existsSync(logFile) ? readFileSync(logFile, 'utf8') : '');

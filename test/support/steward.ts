@@ -1,0 +1,65 @@
+// The reconciler in the test's own process, on a real server and a folder of manifests: one call is one cycle.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Config, readConfig } from '../../src/config.ts';
+import type { CycleReport } from '../../src/cycle/report.ts';
+import { createConnections } from '../../src/postgres/connection.ts';
+import { createReconciler } from '../../src/reconcile.ts';
+import { createDirectorySource } from '../../src/sources/directory.ts';
+import { Manifests } from './daemon.ts';
+import type { Postgres } from './postgres.ts';
+
+export interface Steward {
+  readonly manifests: Manifests;
+  readonly config: Config;
+  readonly warnings: string[];
+  /** Runs one cycle; a dry run where DRY_RUN is set. */
+  cycle(): Promise<CycleReport>;
+  /** What a new process would be: the same folder and state file, nothing in memory. */
+  restart(env?: Readonly<Record<string, string>>): Promise<Steward>;
+  close(): Promise<void>;
+}
+
+/** A steward for this server; `env` is on top of the connection's settings. */
+export async function createSteward(server: Postgres, env: Readonly<Record<string, string>> = {}, manifests = new Manifests(), stateDir = mkdtempSync(join(tmpdir(), 'pgsteward-state-'))): Promise<Steward> {
+  const all = { SOURCE: `dir:${manifests.folder}`, DB_HOST: server.host, DB_PORT: String(server.port), DB_USER: server.user, DB_PASS: server.password, STATE_FILE: join(stateDir, 'state.json'), MAX_RETRIES: '2', RETRY_BACKOFF_BASE: '1.2', ...env };
+  const config = readConfig(all);
+  const connections = createConnections(config, () => undefined);
+  const source = createDirectorySource(manifests.folder, { namespace: config.NAMESPACE, configMapName: config.CONFIGMAP_NAME });
+  const warnings: string[] = [];
+  const reconcile = createReconciler({ config, source, connections, log: { info: () => undefined, warn: (message) => void warnings.push(message) }, onProgress: () => undefined });
+  const stop = new AbortController();
+  return {
+    manifests,
+    config,
+    warnings,
+    cycle: () => reconcile(config.DRY_RUN ? undefined : 'SELECT 1', stop.signal),
+    restart: async (more = {}) => {
+      await connections.close();
+      return createSteward(server, { ...env, ...more }, manifests, stateDir);
+    },
+    close: async () => {
+      await connections.close();
+      manifests.remove();
+      rmSync(stateDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Drops every role and database that a test left behind, and the ledger. */
+export async function resetServer(server: Postgres): Promise<void> {
+  const databases = await server.query<{ name: string }>(`SELECT quote_ident(datname) AS name FROM pg_database WHERE datname NOT IN ('postgres', 'template0', 'template1')`);
+  for (const { name } of databases) await server.query(`DROP DATABASE ${name} WITH (FORCE)`);
+  await server.query(`DROP SCHEMA IF EXISTS pgsteward CASCADE`);
+  const roles = await server.query<{ name: string }>(`SELECT quote_ident(rolname) AS name FROM pg_roles WHERE rolname !~ '^pg_' AND rolname <> 'postgres'`);
+  for (const { name } of roles) await server.query(`REASSIGN OWNED BY ${name} TO postgres; DROP OWNED BY ${name} CASCADE`);
+  for (const { name } of roles) await server.query(`DROP ROLE ${name}`);
+}
+
+/** The statements of the server's log since its mark that change anything. */
+export const ddlOf = (log: string): string[] =>
+  log
+    .split('\n')
+    .filter((line) => /statement: |execute /.test(line))
+    .filter((line) => /\b(CREATE|ALTER|DROP|GRANT|REVOKE|COMMENT|INSERT|UPDATE|DELETE|REASSIGN|TRUNCATE)\b/.test(line));
