@@ -98,19 +98,18 @@ export function createReconciler({ config, source, connections, log, onProgress 
     });
 
   /** First contact: what the state file knows becomes the ledger's, unless the ledger knows roles of ours already. */
-  const adoptMemory = (catalog: ReadCatalog): ReadCatalog => {
+  const firstContact = (catalog: ReadCatalog): ManagedRole[] => {
     const known = [...catalog.managed.values()].some((role) => role.source === sourceId);
-    if (known || remembered.size === 0) return catalog;
-    const rows = [...remembered.values()].flatMap((role) => {
+    if (!catalog.hasLedger || known) return [];
+    return [...remembered.values()].flatMap((role) => {
       const oid = catalog.oids.get(role.name);
       return oid === undefined || catalog.managed.has(role.name) || (role.oid !== 0 && role.oid !== oid) ? [] : [{ ...role, oid }];
     });
-    return { ...catalog, managed: new Map([...catalog.managed, ...rows.map((role): [string, ManagedRole] => [role.name, role])]) };
   };
 
   const writeRows = async (rows: readonly ManagedRole[], fence: string): Promise<void> => {
     if (rows.length === 0) return;
-    remembered = new Map([...remembered, ...rows.map((role): [string, ManagedRole] => [role.name, role])]);
+    remembered = withRows(remembered, rows);
     if (ledger?.usable === true) await connections.withAdmin((client) => client.query([beginSql(timeouts), fence, ...rememberSql(rows), 'COMMIT'].join(';\n')));
   };
 
@@ -163,7 +162,9 @@ export function createReconciler({ config, source, connections, log, onProgress 
     for (let pass = 1; ; pass += 1) {
       // Taken before the catalogs are read: a change in between then shows as one, and is never missed.
       const before = knownFacts === undefined ? '' : await fingerprintNow(knownFacts);
-      const catalog = adoptMemory(await retried(() => read(document), signal));
+      const snapshot = await retried(() => read(document), signal);
+      const imported = firstContact(snapshot);
+      const catalog = { ...snapshot, managed: withRows(snapshot.managed, imported) };
       onProgress();
       knownFacts = { readsVerifiers: catalog.server.readsVerifiers, ledger: catalog.hasLedger };
       if (ledger?.usable === true && !catalog.hasLedger) ledger = undefined;
@@ -184,8 +185,7 @@ export function createReconciler({ config, source, connections, log, onProgress 
       }
       const next = current.changes.filter((change) => !applied.has(keyOf(change)));
       const rows = correctedRows(catalog, current.entities, document, unwitnessed);
-      const imported = [...catalog.managed.values()].filter((role) => remembered.get(role.name) === role && current.entities.has(role.name) === false && catalog.hasLedger);
-      await retried(() => writeRows([...rows, ...(pass === 1 ? imported : [])], fence), signal);
+      await retried(() => writeRows([...withRows(new Map(imported.map((role) => [role.name, role])), rows).values()], fence), signal);
       if (next.length === 0 || pass > PASSES) {
         if (!intentsClosed && ledger?.usable === true) {
           await closeFinishedIntents(new Set(), { ...applyContext(catalog, fence, inputs, credentials, signal) });
@@ -195,7 +195,7 @@ export function createReconciler({ config, source, connections, log, onProgress 
         const failedBefore = current.deferred.map((change): Notice => ({ kind: 'failed', subject: subjectOf(change), message: `waiting to ${sentenceOf(change)}` }));
         const notices = [...current.notices, ...failures, ...failedBefore.filter((notice) => !failures.some((other) => other.subject === notice.subject)), ...notConverging];
         digests = appliedDigests(document, current, outcomes, digests);
-        await persist(new Map([...catalog.managed, ...rows.map((role): [string, ManagedRole] => [role.name, role])]), document);
+        await persist(withRows(catalog.managed, rows), document);
         const incomplete = notices.some((notice) => !['refused', 'pending', 'kept'].includes(notice.kind)) || inputs.failure !== undefined;
         const report = finish({
           result: incomplete ? 'incomplete' : outcomes.length > 0 ? 'changed' : 'converged',
@@ -264,6 +264,9 @@ export function createReconciler({ config, source, connections, log, onProgress 
     }
   };
 }
+
+const withRows = (roles: ReadonlyMap<string, ManagedRole>, rows: readonly ManagedRole[]): ReadonlyMap<string, ManagedRole> =>
+  rows.length === 0 ? roles : new Map([...roles, ...rows.map((role): [string, ManagedRole] => [role.name, role])]);
 
 const namesOf = (document: Document): ReadonlySet<string> =>
   new Set([...document.invalid, ...document.users.flatMap((user) => [user.username, ...user.roles.map((role) => role.name)])]);
