@@ -8,13 +8,16 @@ const numeric = (check: (schema: z.ZodNumber) => z.ZodNumber) =>
     .transform(Number)
     .pipe(check(z.number()));
 const number = (fallback: number, check: (schema: z.ZodNumber) => z.ZodNumber) => numeric(check).prefault(String(fallback));
-const flag = z
-  .stringbool({ truthy: ['true', '1', 'yes', 'on'], falsy: ['false', '0', 'no', 'off'] })
-  .default(false);
+const flag = z.stringbool({ truthy: ['true', '1', 'yes', 'on'], falsy: ['false', '0', 'no', 'off'] }).default(false);
 const names = z
   .string()
   .default('')
-  .transform((text) => text.split(',').map((name) => name.trim()).filter((name) => name !== ''));
+  .transform((text) =>
+    text
+      .split(',')
+      .map((name) => name.trim())
+      .filter((name) => name !== ''),
+  );
 
 const schema = z.object({
   SOURCE: z

@@ -22,7 +22,12 @@ async function createSource(config: Config): Promise<Source> {
   if (config.SOURCE.startsWith('dir:')) return createDirectorySource(config.SOURCE.slice('dir:'.length), names);
   // Loaded only where it is needed: the Kubernetes client costs more memory than the rest of pgsteward.
   const { createKubernetesSource } = await import('./sources/kubernetes.ts');
-  return createKubernetesSource({ ...names, secretAccess: config.SECRET_ACCESS, secretReadsPerCycle: config.SECRET_READS_PER_CYCLE, kubeconfig: config.KUBECONFIG });
+  return createKubernetesSource({
+    ...names,
+    secretAccess: config.SECRET_ACCESS,
+    secretReadsPerCycle: config.SECRET_READS_PER_CYCLE,
+    kubeconfig: config.KUBECONFIG,
+  });
 }
 
 async function main(config: Config, log: Log): Promise<void> {
@@ -36,7 +41,13 @@ async function main(config: Config, log: Log): Promise<void> {
   const metrics = createMetrics();
   const status = createStatus({ source: source.description, dryRun: config.DRY_RUN, patience: Math.max(600_000, config.SYNC_INTERVAL * 3000) });
   const server = createServer({ registry: metrics.registry, status });
-  const reconcile = createReconciler({ config, source, connections, log: { info: (message) => log.info(message), warn: (message) => log.warn(message) }, onProgress: status.beat });
+  const reconcile = createReconciler({
+    config,
+    source,
+    connections,
+    log: { info: (message) => log.info(message), warn: (message) => log.warn(message) },
+    onProgress: () => status.beat(),
+  });
   const writeReport = createReportLog(log);
   const address = await server.listen({ host: config.HTTP_HOST, port: config.HTTP_PORT });
   log.info({ address, source: source.description, dryRun: config.DRY_RUN }, 'pgsteward started');

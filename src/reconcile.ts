@@ -79,7 +79,12 @@ export function createReconciler({ config, source, connections, log, onProgress 
       },
     });
 
-  const plan = (document: Document, catalog: ReadCatalog, credentials: ReturnType<typeof readCredentials>, stale: Parameters<typeof planOf>[0]['passwords']): Plan =>
+  const plan = (
+    document: Document,
+    catalog: ReadCatalog,
+    credentials: ReturnType<typeof readCredentials>,
+    stale: Parameters<typeof planOf>[0]['passwords'],
+  ): Plan =>
     planOf({
       document,
       catalog,
@@ -90,7 +95,13 @@ export function createReconciler({ config, source, connections, log, onProgress 
         allowedRoles: new Set(config.ALLOWED_ROLES),
         allowedSettings: new Set(config.ALLOWED_SETTINGS.map((name) => name.toLowerCase())),
       },
-      removal: { source: sourceId, policy: config.DELETION_POLICY, maxDeletions: config.MAX_DELETIONS, reassignTo: config.REASSIGN_TO, defaultDatabase: config.DB_NAME },
+      removal: {
+        source: sourceId,
+        policy: config.DELETION_POLICY,
+        maxDeletions: config.MAX_DELETIONS,
+        reassignTo: config.REASSIGN_TO,
+        defaultDatabase: config.DB_NAME,
+      },
       defaultDatabase: config.DB_NAME,
       withoutSecret: credentials.withoutSecret,
       passwords: stale,
@@ -121,7 +132,10 @@ export function createReconciler({ config, source, connections, log, onProgress 
     try {
       await saveState(config.STATE_FILE, rows);
     } catch (error) {
-      if (savedState === '') log.warn(`the state file ${config.STATE_FILE} cannot be written (${(error as NodeJS.ErrnoException).code ?? 'unknown error'}); ${ledger?.usable === true ? 'the ledger remembers everything' : 'and there is no ledger: what is ours is forgotten at a restart'}`);
+      if (savedState === '')
+        log.warn(
+          `the state file ${config.STATE_FILE} cannot be written (${(error as NodeJS.ErrnoException).code ?? 'unknown error'}); ${ledger?.usable === true ? 'the ledger remembers everything' : 'and there is no ledger: what is ours is forgotten at a restart'}`,
+        );
     }
     savedState = text;
   };
@@ -131,7 +145,9 @@ export function createReconciler({ config, source, connections, log, onProgress 
     ledger = await connections.withAdmin((client) => ensureLedger(client, timeouts));
     if (!ledger.usable && ledgerComplaint !== ledger.reason) {
       ledgerComplaint = ledger.reason;
-      log.warn(`there is no ledger: ${ledger.reason}. Until then ${config.STATE_FILE} alone remembers which roles are ours, changes and memory do not commit together, and there is no audit log in the database`);
+      log.warn(
+        `there is no ledger: ${ledger.reason}. Until then ${config.STATE_FILE} alone remembers which roles are ours, changes and memory do not commit together, and there is no audit log in the database`,
+      );
     }
   };
 
@@ -148,7 +164,17 @@ export function createReconciler({ config, source, connections, log, onProgress 
     if (settled !== undefined && settled.inputs === inputs.version) {
       const { facts } = settled;
       const now = await fingerprintNow(facts);
-      if (now === settled.fingerprint) return { ...settled.report, ...base, users: settled.report.users, roles: settled.report.roles, notices: settled.report.notices, result: 'converged', unchanged: true, duration: (performance.now() - started) / 1000 };
+      if (now === settled.fingerprint)
+        return {
+          ...settled.report,
+          ...base,
+          users: settled.report.users,
+          roles: settled.report.roles,
+          notices: settled.report.notices,
+          result: 'converged',
+          unchanged: true,
+          duration: (performance.now() - started) / 1000,
+        };
     }
     settled = undefined;
     if (fence !== undefined) await retried(prepareLedger, signal);
@@ -174,14 +200,21 @@ export function createReconciler({ config, source, connections, log, onProgress 
         first = current;
         drift = driftOf(current, document, digests, catalog);
       }
-      const counts = { users: [...current.entities.values()].filter((entity) => entity === 'user').length, roles: [...current.entities.values()].filter((entity) => entity === 'role').length };
+      const counts = {
+        users: [...current.entities.values()].filter((entity) => entity === 'user').length,
+        roles: [...current.entities.values()].filter((entity) => entity === 'role').length,
+      };
       if (fence === undefined)
         return finish({ result: 'dry_run', planned: current.changes, drift, notices: current.notices, breakerTripped: current.breakerTripped, ...counts });
 
       const repeated = current.changes.filter((change) => applied.has(keyOf(change)));
       for (const change of repeated) {
         backoff.fail(keyOf(change));
-        notConverging.push({ kind: 'not_converging', subject: subjectOf(change), message: `not converging: «${sentenceOf(change)}» succeeded and is still wanted (${objectOf(change)}); it is backed off` });
+        notConverging.push({
+          kind: 'not_converging',
+          subject: subjectOf(change),
+          message: `not converging: «${sentenceOf(change)}» succeeded and is still wanted (${objectOf(change)}); it is backed off`,
+        });
       }
       const next = current.changes.filter((change) => !applied.has(keyOf(change)));
       const rows = correctedRows(catalog, current.entities, document, unwitnessed);
@@ -192,8 +225,17 @@ export function createReconciler({ config, source, connections, log, onProgress 
           intentsClosed = true;
         }
         const failures = outcomes.flatMap((outcome): Notice[] => (outcome.result === 'failed' ? [failureNotice(outcome)] : []));
-        const failedBefore = current.deferred.map((change): Notice => ({ kind: 'failed', subject: subjectOf(change), message: `waiting to ${sentenceOf(change)}` }));
-        const notices = [...current.notices, ...failures, ...failedBefore.filter((notice) => !failures.some((other) => other.subject === notice.subject)), ...notConverging];
+        const failedBefore = current.deferred.map((change): Notice => ({
+          kind: 'failed',
+          subject: subjectOf(change),
+          message: `waiting to ${sentenceOf(change)}`,
+        }));
+        const notices = [
+          ...current.notices,
+          ...failures,
+          ...failedBefore.filter((notice) => !failures.some((other) => other.subject === notice.subject)),
+          ...notConverging,
+        ];
         digests = appliedDigests(document, current, outcomes, digests);
         await persist(withRows(catalog.managed, rows), document);
         const incomplete = notices.some((notice) => !['refused', 'pending', 'kept'].includes(notice.kind)) || inputs.failure !== undefined;
@@ -206,12 +248,19 @@ export function createReconciler({ config, source, connections, log, onProgress 
           breakerTripped: first.breakerTripped || current.breakerTripped,
           ...counts,
         });
-        const stable = current.deferred.length === 0 && next.length === 0 && notices.every((notice) => !['kept', 'failed', 'breaker', 'not_converging'].includes(notice.kind));
+        const stable =
+          current.deferred.length === 0 &&
+          next.length === 0 &&
+          notices.every((notice) => !['kept', 'failed', 'breaker', 'not_converging'].includes(notice.kind));
         if (stable) await settle(inputs, before, report);
         return report;
       }
       if (!intentsClosed && ledger?.usable === true) {
-        const planned = new Set([...current.changes, ...current.deferred, ...current.blocked.map((item) => item.change)].flatMap((change) => (change.kind === 'release_owned' ? [objectOf(change)] : [])));
+        const planned = new Set(
+          [...current.changes, ...current.deferred, ...current.blocked.map((item) => item.change)].flatMap((change) =>
+            change.kind === 'release_owned' ? [objectOf(change)] : [],
+          ),
+        );
         await closeFinishedIntents(planned, applyContext(catalog, fence, inputs, credentials, signal));
         intentsClosed = true;
       }
@@ -235,7 +284,13 @@ export function createReconciler({ config, source, connections, log, onProgress 
     settled = { inputs: inputs.version, fingerprint: before, report: { ...report, planned: [], outcomes: [], drift: [] }, facts: knownFacts };
   };
 
-  const applyContext = (catalog: ReadCatalog, fence: string, inputs: Inputs, credentials: ReturnType<typeof readCredentials>, signal: AbortSignal): ApplyContext => ({
+  const applyContext = (
+    catalog: ReadCatalog,
+    fence: string,
+    inputs: Inputs,
+    credentials: ReturnType<typeof readCredentials>,
+    signal: AbortSignal,
+  ): ApplyContext => ({
     ...timeouts,
     connections,
     adminDatabase: config.DB_NAME,
@@ -260,7 +315,12 @@ export function createReconciler({ config, source, connections, log, onProgress 
     } catch (error) {
       signal.throwIfAborted();
       settled = undefined;
-      return { ...emptyReport(undefined), result: 'failed', duration: (performance.now() - started) / 1000, error: { reason: classify(error), message: describeFailure(error) } };
+      return {
+        ...emptyReport(undefined),
+        result: 'failed',
+        duration: (performance.now() - started) / 1000,
+        error: { reason: classify(error), message: describeFailure(error) },
+      };
     }
   };
 }
@@ -307,7 +367,11 @@ function driftOf(plan: Plan, document: Document, digests: ReadonlyMap<string, st
 
 /** The digests of entries that hold on the server by now; an entry that something went wrong with keeps its old one. */
 function appliedDigests(document: Document, plan: Plan, outcomes: readonly Outcome[], before: ReadonlyMap<string, string>): Map<string, string> {
-  const troubled = new Set([...outcomes.flatMap((outcome) => (outcome.result === 'applied' ? [] : [subjectOf(outcome.change)])), ...plan.deferred.map(subjectOf), ...plan.blocked.map((item) => subjectOf(item.change))]);
+  const troubled = new Set([
+    ...outcomes.flatMap((outcome) => (outcome.result === 'applied' ? [] : [subjectOf(outcome.change)])),
+    ...plan.deferred.map(subjectOf),
+    ...plan.blocked.map((item) => subjectOf(item.change)),
+  ]);
   return new Map(
     document.users.flatMap((user): [string, string][] => {
       const name = user.username;

@@ -23,8 +23,7 @@ export function abilityOf(catalog: Catalog, changes: readonly Change[]): (change
   const administered = new Set(catalog.cluster.memberships.filter((row) => row.admin && reached.has(row.member)).map((row) => row.role));
 
   const needsAdmin = (role: string): Inability | undefined => {
-    if (!server.createrole)
-      return { reason: `${server.admin} lacks the CREATEROLE attribute`, sql: `ALTER ROLE ${identifier(server.admin)} CREATEROLE` };
+    if (!server.createrole) return { reason: `${server.admin} lacks the CREATEROLE attribute`, sql: `ALTER ROLE ${identifier(server.admin)} CREATEROLE` };
     if (server.major < 16 || created.has(role) || administered.has(role)) return undefined;
     return {
       reason: `${server.admin} has no ADMIN option on ${role}`,
@@ -37,7 +36,9 @@ export function abilityOf(catalog: Catalog, changes: readonly Change[]): (change
     return { reason: `${server.admin} does not own database ${database}`, sql: renderChange(change, { major: server.major, grantor: facts.owner }).join('; ') };
   };
   const needsGrantor = (grantor: string): Inability | undefined =>
-    reached.has(grantor) ? undefined : { reason: `${server.admin} cannot act as the grantor ${grantor}`, sql: `GRANT ${identifier(grantor)} TO ${identifier(server.admin)}` };
+    reached.has(grantor)
+      ? undefined
+      : { reason: `${server.admin} cannot act as the grantor ${grantor}`, sql: `GRANT ${identifier(grantor)} TO ${identifier(server.admin)}` };
 
   return (change) => {
     switch (change.kind) {
@@ -55,7 +56,9 @@ export function abilityOf(catalog: Catalog, changes: readonly Change[]): (change
       case 'revoke_membership':
         return needsAdmin(change.role) ?? (server.major < 16 ? undefined : needsGrantor(change.grantor));
       case 'release_owned':
-        return change.join.map((role) => (catalog.cluster.roles.get(role)?.superuser === true ? superuserHeir(change, role) : needsAdmin(role))).find((answer) => answer !== undefined);
+        return change.join
+          .map((role) => (catalog.cluster.roles.get(role)?.superuser === true ? superuserHeir(change, role) : needsAdmin(role)))
+          .find((answer) => answer !== undefined);
       default:
         return needsAdmin(change.role);
     }

@@ -14,15 +14,37 @@ export type Change =
   | { readonly kind: 'set_comment'; readonly role: string; readonly comment: string | null }
   | { readonly kind: 'set_setting'; readonly role: string; readonly database: string; readonly name: string; readonly value: string }
   | { readonly kind: 'reset_setting'; readonly role: string; readonly database: string; readonly name: string }
-  | { readonly kind: 'grant_membership'; readonly role: string; readonly member: string; readonly admin: boolean; readonly inherit: boolean; readonly set: boolean }
-  | { readonly kind: 'revoke_membership'; readonly role: string; readonly member: string; readonly grantor: string; readonly adminOnly: boolean; readonly cascade: boolean }
+  | {
+      readonly kind: 'grant_membership';
+      readonly role: string;
+      readonly member: string;
+      readonly admin: boolean;
+      readonly inherit: boolean;
+      readonly set: boolean;
+    }
+  | {
+      readonly kind: 'revoke_membership';
+      readonly role: string;
+      readonly member: string;
+      readonly grantor: string;
+      readonly adminOnly: boolean;
+      readonly cascade: boolean;
+    }
   | { readonly kind: 'grant_privilege'; readonly grant: Grant }
   | { readonly kind: 'revoke_privilege'; readonly grant: Grant; readonly optionOnly: boolean }
   | { readonly kind: 'set_password'; readonly role: string; readonly reason: PasswordReason }
   | { readonly kind: 'clear_password'; readonly role: string }
   | { readonly kind: 'disable_role'; readonly role: string; readonly keep: boolean }
   | { readonly kind: 'end_sessions'; readonly role: string; readonly sessions: number }
-  | { readonly kind: 'release_owned'; readonly role: string; readonly database: string; readonly heir: string; readonly objects: number; readonly join: readonly string[]; readonly leave: readonly string[] }
+  | {
+      readonly kind: 'release_owned';
+      readonly role: string;
+      readonly database: string;
+      readonly heir: string;
+      readonly objects: number;
+      readonly join: readonly string[];
+      readonly leave: readonly string[];
+    }
   | { readonly kind: 'drop_role'; readonly role: string; readonly entity: Entity };
 
 export type ChangeKind = Change['kind'];
@@ -66,8 +88,7 @@ export function subjectOf(change: Change): string {
 }
 
 /** Every role that must exist for the change to work. */
-export const rolesOf = (change: Change): readonly string[] =>
-  change.kind === 'grant_membership' ? [change.role, change.member] : [subjectOf(change)];
+export const rolesOf = (change: Change): readonly string[] => (change.kind === 'grant_membership' ? [change.role, change.member] : [subjectOf(change)]);
 
 /** What a change acts on, for the audit log: the role, and the object where there is one. */
 export function objectOf(change: Change): string {
@@ -119,9 +140,7 @@ export function sentenceOf(change: Change): string {
     case 'forget_role':
       return `stop managing ${change.entity}: ${change.role} (${change.reason})`;
     case 'create_role':
-      return change.entity === 'user'
-        ? `create user: ${change.role} with roles [${change.memberOf.join(', ')}]`
-        : `create role: ${change.role}`;
+      return change.entity === 'user' ? `create user: ${change.role} with roles [${change.memberOf.join(', ')}]` : `create role: ${change.role}`;
     case 'alter_role':
       return `alter ${change.entity}: ${change.role} (${attributeWords(change.attributes).join(', ')})`;
     case 'set_comment':

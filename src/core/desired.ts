@@ -137,14 +137,7 @@ function baseline(name: string, catalog: Catalog): Role {
   };
 }
 
-function wantedSettings(
-  user: UserEntry,
-  base: Role,
-  actual: Role | undefined,
-  law: Law,
-  catalog: Catalog,
-  notices: Notice[],
-): ReadonlyMap<string, SettingMap> {
+function wantedSettings(user: UserEntry, base: Role, actual: Role | undefined, law: Law, catalog: Catalog, notices: Notice[]): ReadonlyMap<string, SettingMap> {
   const settings = new Map(base.settings);
   const declared: [string, Settings][] = [...(user.databaseSettings ?? [])];
   if (user.settings !== undefined) declared.push([ALL_DATABASES, user.settings]);

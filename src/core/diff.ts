@@ -20,7 +20,12 @@ export function diff(desired: Cluster, actual: Cluster, facts: DiffFacts): Chang
   const wantedRoles = groupBy(desired.memberships, (membership) => membership.member);
   return [
     ...[...desired.roles.values()].flatMap((role) =>
-      diffRole(role, actual.roles.get(role.name), facts, (wantedRoles.get(role.name) ?? []).map((membership) => membership.role)),
+      diffRole(
+        role,
+        actual.roles.get(role.name),
+        facts,
+        (wantedRoles.get(role.name) ?? []).map((membership) => membership.role),
+      ),
     ),
     ...diffMemberships(desired.memberships, actual.memberships, facts.oneRowPerMembership),
     ...diffGrants(desired.grants, actual.grants),

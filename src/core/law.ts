@@ -69,8 +69,7 @@ export function lawOf(catalog: Catalog, options: LawOptions): Law {
     refuseMembership: (role) => {
       if (isAdmin(role)) return protectedReason(role);
       if (options.allowedRoles.has(role)) return foreignReason(role);
-      const reason =
-        protectedReason(role) ?? (role.startsWith('pg_') ? 'it is a predefined role' : undefined) ?? foreignReason(role) ?? powerReason(role);
+      const reason = protectedReason(role) ?? (role.startsWith('pg_') ? 'it is a predefined role' : undefined) ?? foreignReason(role) ?? powerReason(role);
       return reason === undefined ? undefined : `${reason}; ALLOWED_ROLES=${role} allows it`;
     },
     refuseSetting: (name) => {

@@ -23,6 +23,7 @@ export function readPassword(value: Uint8Array): ReadPassword {
   if (password === '') return refused('is empty');
   if (password.includes('\0')) return refused('contains a NUL character');
   if (password.length > MAX_LENGTH) return refused(`has more than ${MAX_LENGTH} characters`);
-  if (/^md5[0-9a-f]{32}$/.test(password)) return refused('looks like an MD5 hash, which the server would store as it is; put the password or a SCRAM verifier there');
+  if (/^md5[0-9a-f]{32}$/.test(password))
+    return refused('looks like an MD5 hash, which the server would store as it is; put the password or a SCRAM verifier there');
   return parseVerifier(password) === undefined ? { kind: 'plain', password, trimmed } : { kind: 'verifier', verifier: password, trimmed };
 }

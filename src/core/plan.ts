@@ -47,7 +47,9 @@ export function planOf(input: PlanInput): Plan {
     managed: oursByOid(catalog),
     oneRowPerMembership: catalog.server.major < 16,
   });
-  const passwords = [...input.passwords].flatMap(([role, reason]): Change[] => (desired.entities.get(role) === 'user' ? [{ kind: 'set_password', role, reason }] : []));
+  const passwords = [...input.passwords].flatMap(([role, reason]): Change[] =>
+    desired.entities.get(role) === 'user' ? [{ kind: 'set_password', role, reason }] : [],
+  );
   const removal = planRemoval({
     catalog,
     law,
@@ -57,10 +59,20 @@ export function planOf(input: PlanInput): Plan {
     options: input.removal,
   });
   const { changes, blocked, deferred } = sift(inOrder([...compared, ...passwords, ...removal.changes]), input);
-  const cannot = blocked.map(
-    ({ change, inability }): Notice => ({ kind: 'cannot', subject: rolesOf(change).at(-1) ?? '', message: `cannot ${sentenceOf(change)}: ${inability.reason}`, sql: inability.sql }),
-  );
-  return { changes, blocked, deferred, notices: [...desired.notices, ...removal.notices, ...cannot], breakerTripped: removal.breakerTripped, entities: desired.entities };
+  const cannot = blocked.map(({ change, inability }): Notice => ({
+    kind: 'cannot',
+    subject: rolesOf(change).at(-1) ?? '',
+    message: `cannot ${sentenceOf(change)}: ${inability.reason}`,
+    sql: inability.sql,
+  }));
+  return {
+    changes,
+    blocked,
+    deferred,
+    notices: [...desired.notices, ...removal.notices, ...cannot],
+    breakerTripped: removal.breakerTripped,
+    entities: desired.entities,
+  };
 }
 
 /** Nothing is removed on the word of a document that is wrong somewhere: what it lost may be what it meant to keep. */

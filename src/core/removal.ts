@@ -104,14 +104,20 @@ function removeUser(role: ManagedRole, input: RemovalInput): OneRemoval {
   if (policy === 'retain') return forget(role, 'the deletion policy is retain');
   const { catalog } = input;
   const name = role.name;
-  const disable: Change[] = catalog.cluster.roles.get(name)?.login === true || role.status === 'active' ? [{ kind: 'disable_role', role: name, keep: policy === 'disable' }] : [];
+  const disable: Change[] =
+    catalog.cluster.roles.get(name)?.login === true || role.status === 'active' ? [{ kind: 'disable_role', role: name, keep: policy === 'disable' }] : [];
   const sessions = catalog.sessions.get(name) ?? 0;
   const end: Change[] = sessions > 0 ? [{ kind: 'end_sessions', role: name, sessions }] : [];
   const begins = role.status === 'active';
   if (policy === 'disable') return { changes: [...disable, ...end, ...leaveAllRoles(name, catalog), ...clearPassword(role, catalog)], notices: [], begins };
 
   const release = releaseOwned(name, input);
-  if (typeof release === 'string') return { changes: [...disable, ...end], notices: [{ kind: 'cannot', subject: name, message: `the user is disabled but cannot be dropped: ${release}` }], begins };
+  if (typeof release === 'string')
+    return {
+      changes: [...disable, ...end],
+      notices: [{ kind: 'cannot', subject: name, message: `the user is disabled but cannot be dropped: ${release}` }],
+      begins,
+    };
   return { changes: [...disable, ...end, ...release, { kind: 'drop_role', role: name, entity: 'user' }], notices: [], begins };
 }
 
@@ -131,7 +137,8 @@ function releaseOwned(name: string, { catalog, options }: RemovalInput): Change[
   const steps: Change[] = [];
   for (const { database, objects } of catalog.dependencies.get(name) ?? []) {
     const facts = catalog.databases.get(database);
-    if (facts === undefined || !facts.allowsConnections) return `database ${database} holds ${objects} dependencies and allows no connections; run ALTER DATABASE … ALLOW_CONNECTIONS true`;
+    if (facts === undefined || !facts.allowsConnections)
+      return `database ${database} holds ${objects} dependencies and allows no connections; run ALTER DATABASE … ALLOW_CONNECTIONS true`;
     const owner = facts.owner === name ? undefined : facts.owner;
     const heir = options.reassignTo ?? owner ?? catalog.server.admin;
     if (!catalog.cluster.roles.has(heir)) return `the role ${heir} of REASSIGN_TO does not exist`;
@@ -157,13 +164,15 @@ function removeBareRole(role: ManagedRole, leaving: ReadonlySet<string>, input: 
   if (early !== undefined) return early;
   if (role.origin === 'adopted') return forget(role, 'no user names it any longer');
   const { catalog, changes, options } = input;
-  if (options.policy !== 'drop') return nothing({ kind: 'kept', subject: role.name, message: `no user names the role any longer; kept, as DELETION_POLICY is ${options.policy}` });
+  if (options.policy !== 'drop')
+    return nothing({ kind: 'kept', subject: role.name, message: `no user names the role any longer; kept, as DELETION_POLICY is ${options.policy}` });
   const revoked = new Set(changes.flatMap((change) => (change.kind === 'revoke_membership' && !change.adminOnly ? [`${change.role}\0${change.member}`] : [])));
   const members = catalog.cluster.memberships.filter(
     (row) => row.role === role.name && row.member !== catalog.server.admin && !leaving.has(row.member) && !revoked.has(`${row.role}\0${row.member}`),
   );
   const holds = catalog.cluster.memberships.some((row) => row.member === role.name) || (catalog.dependencies.get(role.name) ?? []).length > 0;
-  const keep = (message: string): OneRemoval => nothing({ kind: 'kept', subject: role.name, message: `no user names the role any longer; kept, because ${message}` });
+  const keep = (message: string): OneRemoval =>
+    nothing({ kind: 'kept', subject: role.name, message: `no user names the role any longer; kept, because ${message}` });
   if (members.length > 0) return keep(`${members[0]?.member}${members.length > 1 ? ` and ${members.length - 1} more` : ''} is still a member`);
   if (holds) return keep('it holds privileges, objects or memberships');
   return { changes: [{ kind: 'drop_role', role: role.name, entity: 'role' }], notices: [], begins: true };

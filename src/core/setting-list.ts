@@ -1,12 +1,7 @@
 // Parameters whose value is a list of names: ALTER ROLE … SET must get each element on its own, or the whole list becomes one quoted name.
 
 /** The server's GUC_LIST_QUOTE parameters that a role may carry. */
-const LIST_PARAMETERS: ReadonlySet<string> = new Set([
-  'search_path',
-  'temp_tablespaces',
-  'local_preload_libraries',
-  'session_preload_libraries',
-]);
+const LIST_PARAMETERS: ReadonlySet<string> = new Set(['search_path', 'temp_tablespaces', 'local_preload_libraries', 'session_preload_libraries']);
 
 /**
  * The elements of a list parameter's value as the server understands it: unquoted ones in lower case, quoted ones as they are.

@@ -52,7 +52,13 @@ export function createInputs(source: Source, retry: RetryOptions): (signal: Abor
   };
 }
 
-const unreadable = (failure: SourceError): Problem => ({ severity: 'error', file: 'users.yaml', position: { line: 1, column: 1 }, path: '', message: failure.message });
+const unreadable = (failure: SourceError): Problem => ({
+  severity: 'error',
+  file: 'users.yaml',
+  position: { line: 1, column: 1 },
+  path: '',
+  message: failure.message,
+});
 
 /** What is valid of the new document, and for entries that are not, what they were; for one of no use, the last good one whole. */
 function merge(document: Document, before: Document | undefined): Document | undefined {
@@ -90,4 +96,6 @@ async function readDocument(source: Source, retry: RetryOptions, signal: AbortSi
 }
 
 const versionOf = (document: string, failure: SourceError | undefined, secrets: ReadonlyMap<string, SecretReading>): string =>
-  [document, failure?.message ?? '', ...[...secrets].map(([key, reading]) => `${key} ${reading.kind === 'value' ? reading.version : reading.detail}`)].join('\n');
+  [document, failure?.message ?? '', ...[...secrets].map(([key, reading]) => `${key} ${reading.kind === 'value' ? reading.version : reading.detail}`)].join(
+    '\n',
+  );

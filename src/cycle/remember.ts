@@ -17,7 +17,16 @@ export function afterOutcomes(managed: ReadonlyMap<string, ManagedRole>, outcome
     if (outcome.result !== 'applied') continue;
     const { change } = outcome;
     if (change.kind === 'create_role' || change.kind === 'adopt_role')
-      result.set(change.role, { name: change.role, entity: change.entity, origin: change.kind === 'create_role' ? 'created' : 'adopted', source, oid: 0, status: 'active', deletionPolicy: null, witness: null });
+      result.set(change.role, {
+        name: change.role,
+        entity: change.entity,
+        origin: change.kind === 'create_role' ? 'created' : 'adopted',
+        source,
+        oid: 0,
+        status: 'active',
+        deletionPolicy: null,
+        witness: null,
+      });
     else if (change.kind === 'set_password') update(change.role, { witness: outcome.witness ?? null });
     else if (change.kind === 'clear_password') update(change.role, { witness: null });
     else if (change.kind === 'disable_role') update(change.role, { status: change.keep ? 'disabled' : 'removing' });
@@ -27,7 +36,12 @@ export function afterOutcomes(managed: ReadonlyMap<string, ManagedRole>, outcome
 }
 
 /** Rows that should say something else, although nothing changes on the server: the entry's policy, a kind, a witness, a role that is wanted again. */
-export function correctedRows(catalog: Catalog, entities: ReadonlyMap<string, Entity>, document: Document, unwitnessed: ReadonlyMap<string, Witness>): ManagedRole[] {
+export function correctedRows(
+  catalog: Catalog,
+  entities: ReadonlyMap<string, Entity>,
+  document: Document,
+  unwitnessed: ReadonlyMap<string, Witness>,
+): ManagedRole[] {
   const policies = new Map(document.users.map((user) => [user.username, user.deletionPolicy ?? null]));
   return [...entities].flatMap(([name, entity]) => {
     const row = catalog.managed.get(name);
@@ -40,7 +54,12 @@ export function correctedRows(catalog: Catalog, entities: ReadonlyMap<string, En
       deletionPolicy: policies.get(name) ?? null,
       witness: unwitnessed.get(name) ?? row.witness,
     };
-    const same = row.entity === wanted.entity && row.status === wanted.status && row.oid === wanted.oid && row.deletionPolicy === wanted.deletionPolicy && row.witness === wanted.witness;
+    const same =
+      row.entity === wanted.entity &&
+      row.status === wanted.status &&
+      row.oid === wanted.oid &&
+      row.deletionPolicy === wanted.deletionPolicy &&
+      row.witness === wanted.witness;
     return same ? [] : [wanted];
   });
 }
@@ -58,7 +77,12 @@ export function entryDigest(user: UserEntry): string {
 }
 
 /** The state file's rows: everything that is ours, with the digest of each entry that is applied by now. */
-export function stateRows(managed: ReadonlyMap<string, ManagedRole>, document: Document, digests: ReadonlyMap<string, string>, defaultDatabase: string): RememberedRole[] {
+export function stateRows(
+  managed: ReadonlyMap<string, ManagedRole>,
+  document: Document,
+  digests: ReadonlyMap<string, string>,
+  defaultDatabase: string,
+): RememberedRole[] {
   const users = new Map(document.users.map((user) => [user.username, user]));
   return [...managed.values()].map((role) => {
     const user = users.get(role.name);

@@ -48,8 +48,15 @@ export function summarize(report: CycleReport): Summary {
   const roles = (kind: ChangeKind, entity: 'user' | 'role'): ReadonlySet<string> =>
     new Set(changes.flatMap((change) => (change.kind === kind && 'entity' in change && change.entity === entity ? [change.role] : [])));
   const created = roles('create_role', 'user');
-  const deleted = new Set([...roles('drop_role', 'user'), ...changes.flatMap((change) => (change.kind === 'disable_role' && change.keep ? [change.role] : []))]);
-  const touched = new Set(changes.filter((change) => 'member' in change || 'grant' in change || !('entity' in change)).map((change) => ('member' in change ? change.member : 'grant' in change ? change.grant.grantee : change.role)));
+  const deleted = new Set([
+    ...roles('drop_role', 'user'),
+    ...changes.flatMap((change) => (change.kind === 'disable_role' && change.keep ? [change.role] : [])),
+  ]);
+  const touched = new Set(
+    changes
+      .filter((change) => 'member' in change || 'grant' in change || !('entity' in change))
+      .map((change) => ('member' in change ? change.member : 'grant' in change ? change.grant.grantee : change.role)),
+  );
   for (const name of [...roles('alter_role', 'user'), ...roles('adopt_role', 'user')]) touched.add(name);
   const failures = report.outcomes.filter((outcome) => outcome.result === 'failed').length;
   return {
@@ -59,7 +66,11 @@ export function summarize(report: CycleReport): Summary {
     roles_created: roles('create_role', 'role').size,
     roles_deleted: roles('drop_role', 'role').size,
     drift: report.drift.length,
-    errors: failures + report.problems.filter((problem) => problem.severity === 'error').length + (report.error === undefined ? 0 : 1) + (report.sourceFailure === undefined ? 0 : 1),
+    errors:
+      failures +
+      report.problems.filter((problem) => problem.severity === 'error').length +
+      (report.error === undefined ? 0 : 1) +
+      (report.sourceFailure === undefined ? 0 : 1),
     duration: report.duration,
   };
 }

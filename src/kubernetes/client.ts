@@ -14,7 +14,10 @@ export interface Target {
 
 export interface KubeClient {
   /** The answer's JSON object. @throws SourceError for everything else. */
-  send(target: Target, options: { readonly query?: Readonly<Record<string, string>>; readonly body?: object; readonly signal?: AbortSignal }): Promise<Record<string, unknown>>;
+  send(
+    target: Target,
+    options: { readonly query?: Readonly<Record<string, string>>; readonly body?: object; readonly signal?: AbortSignal },
+  ): Promise<Record<string, unknown>>;
   close(): Promise<void>;
 }
 
@@ -36,13 +39,20 @@ export function createKubeClient({ kubeconfig, timeoutMs }: { readonly kubeconfi
 
   const once = async (target: Target, options: Parameters<KubeClient['send']>[1], current: Session) => {
     const { namespace, resource, name } = target;
-    const url = new URL(`${current.server}${PATHS[resource]}/namespaces/${encodeURIComponent(namespace)}/${resource}${name === undefined ? '' : `/${encodeURIComponent(name)}`}`);
+    const url = new URL(
+      `${current.server}${PATHS[resource]}/namespaces/${encodeURIComponent(namespace)}/${resource}${name === undefined ? '' : `/${encodeURIComponent(name)}`}`,
+    );
     for (const [key, value] of Object.entries(options.query ?? {})) url.searchParams.set(key, value);
     const deadline = AbortSignal.timeout(timeoutMs);
     const response = await request(url, {
       dispatcher: current.agent,
       method: options.body === undefined ? 'GET' : 'POST',
-      headers: { ...(await current.headers()), accept: 'application/json', 'user-agent': 'pgsteward', ...(options.body === undefined ? {} : { 'content-type': 'application/json' }) },
+      headers: {
+        ...(await current.headers()),
+        accept: 'application/json',
+        'user-agent': 'pgsteward',
+        ...(options.body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
       body: options.body === undefined ? null : JSON.stringify(options.body),
       signal: options.signal === undefined ? deadline : AbortSignal.any([options.signal, deadline]),
     });
@@ -78,7 +88,8 @@ async function openSession(kubeconfig: string | undefined): Promise<Session> {
   else if (process.env['KUBERNETES_SERVICE_HOST'] === undefined) config.loadFromDefault();
   else config.loadFromCluster();
   const server = config.getCurrentCluster()?.server.replace(/\/+$/, '');
-  if (server === undefined) throw new SourceError('unavailable', 'there is no Kubernetes cluster to talk to: set KUBECONFIG, run in a pod, or use SOURCE=dir:PATH');
+  if (server === undefined)
+    throw new SourceError('unavailable', 'there is no Kubernetes cluster to talk to: set KUBECONFIG, run in a pod, or use SOURCE=dir:PATH');
   const options: RequestOptions = {};
   await config.applyToHTTPSOptions(options);
   const { ca, cert, key, rejectUnauthorized } = options;
@@ -100,7 +111,8 @@ const describe = ({ resource, name, namespace }: Target): string => `${resource}
 /** What each status means for us; the body is never looked at, as it can echo what was sent. */
 function failureOf(target: Target, status: number, retryAfter: string | string[] | undefined): SourceError {
   const what = describe(target);
-  const fail = (reason: SourceFailure, message: string, retryable: boolean): SourceError => new SourceError(reason, message, { retryable, retryAfterMs: retryAfterMs(retryAfter) });
+  const fail = (reason: SourceFailure, message: string, retryable: boolean): SourceError =>
+    new SourceError(reason, message, { retryable, retryAfterMs: retryAfterMs(retryAfter) });
   switch (status) {
     case 401:
       return fail('unauthorized', `the API server does not accept our token for ${what}; check the service account and its mount`, false);
@@ -130,7 +142,8 @@ function retryAfterMs(header: string | string[] | undefined): number | undefined
 function networkFailure(target: Target, error: unknown, timeoutMs: number): SourceError {
   const name = error instanceof Error ? error.name : '';
   const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : name;
-  if (name === 'TimeoutError' || name === 'AbortError') return new SourceError('timeout', `the API server did not answer within ${timeoutMs / 1000} s for ${describe(target)}`, { retryable: true });
+  if (name === 'TimeoutError' || name === 'AbortError')
+    return new SourceError('timeout', `the API server did not answer within ${timeoutMs / 1000} s for ${describe(target)}`, { retryable: true });
   return new SourceError('unavailable', `the API server cannot be reached for ${describe(target)} (${code || 'unknown error'})`, { retryable: true });
 }
 

@@ -10,7 +10,8 @@ export interface KubeObject {
   readonly binaryData: Readonly<Record<string, unknown>>;
 }
 
-const asRecord = (value: unknown): Record<string, unknown> | undefined => (typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined);
+const asRecord = (value: unknown): Record<string, unknown> | undefined =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
 
 /** @throws SourceError (malformed) where metadata or data are not what every API server sends. */
 export function readObject(value: unknown, what: string): KubeObject {

@@ -7,7 +7,8 @@ import type { Announcement } from '../sources/source.ts';
 export function announcementsOf(report: CycleReport): Announcement[] {
   const announcements: Announcement[] = [];
   const warn = (reason: string, notes: readonly string[]): void => {
-    if (notes.length > 0) announcements.push({ reason, type: 'Warning', note: `${notes.slice(0, 3).join('; ')}${notes.length > 3 ? `; and ${notes.length - 3} more` : ''}` });
+    if (notes.length > 0)
+      announcements.push({ reason, type: 'Warning', note: `${notes.slice(0, 3).join('; ')}${notes.length > 3 ? `; and ${notes.length - 3} more` : ''}` });
   };
   const summary = summarize(report);
   if (report.outcomes.some((outcome) => outcome.result === 'applied'))
@@ -17,7 +18,8 @@ export function announcementsOf(report: CycleReport): Announcement[] {
       note: `users created ${summary.users_created}, updated ${summary.users_updated}, deleted ${summary.users_deleted}; roles created ${summary.roles_created}, deleted ${summary.roles_deleted}; drift repaired ${summary.drift} (${report.why})`,
     });
   warn('Invalid', report.problems.filter((problem) => problem.severity === 'error').map(formatProblem));
-  const notes = (kind: string): string[] => report.notices.filter((notice) => notice.kind === kind).map((notice) => (notice.subject === '' ? notice.message : `${notice.subject}: ${notice.message}`));
+  const notes = (kind: string): string[] =>
+    report.notices.filter((notice) => notice.kind === kind).map((notice) => (notice.subject === '' ? notice.message : `${notice.subject}: ${notice.message}`));
   warn('Refused', notes('refused'));
   warn('SecretNotUsable', notes('secret'));
   warn('BreakerTripped', notes('breaker'));

@@ -24,7 +24,12 @@ export function createMetrics(now: () => number = Date.now): Metrics {
   const errors = counter('errors_total', 'Errors of any kind');
   const lastError = gauge('last_error_timestamp', 'When the last error was seen, in seconds since the epoch');
   const results = counter('cycles_total', 'Cycles by how they ended', ['result']);
-  const duration = new Histogram({ name: `${prefix}cycle_duration_seconds`, help: 'How long a cycle took', buckets: [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100], registers });
+  const duration = new Histogram({
+    name: `${prefix}cycle_duration_seconds`,
+    help: 'How long a cycle took',
+    buckets: [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100],
+    registers,
+  });
   const driftBy = counter('drift_changes_total', 'Drift by kind of change', ['kind']);
   const pending = gauge('pending_changes', 'Changes that the last cycle wanted and could not or (dry run) would not make', ['kind']);
   const changes = counter('changes_total', 'Changes by kind and outcome', ['kind', 'outcome']);
@@ -70,7 +75,10 @@ export function createMetrics(now: () => number = Date.now): Metrics {
         driftBy.inc({ kind: change.kind });
       }
       const open = new Map<string, number>();
-      for (const change of report.result === 'dry_run' ? report.planned : report.outcomes.flatMap((outcome) => (outcome.result === 'applied' ? [] : [outcome.change]))) open.set(change.kind, (open.get(change.kind) ?? 0) + 1);
+      for (const change of report.result === 'dry_run'
+        ? report.planned
+        : report.outcomes.flatMap((outcome) => (outcome.result === 'applied' ? [] : [outcome.change])))
+        open.set(change.kind, (open.get(change.kind) ?? 0) + 1);
       for (const kind of CHANGE_KINDS) pending.set({ kind }, open.get(kind) ?? 0);
       for (const outcome of report.outcomes) {
         changes.inc({ kind: outcome.change.kind, outcome: outcome.result });

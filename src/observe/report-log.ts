@@ -16,10 +16,15 @@ export function createReportLog(log: Log): (report: CycleReport) => void {
       if (!said.has(message)) log[level](fields, message);
     };
     for (const problem of report.problems) once(problem.severity === 'error' ? 'error' : 'warn', formatProblem(problem));
-    if (report.sourceFailure !== undefined) once('error', `${report.sourceFailure.message}; the last good document stays in force`, { reason: report.sourceFailure.reason });
+    if (report.sourceFailure !== undefined)
+      once('error', `${report.sourceFailure.message}; the last good document stays in force`, { reason: report.sourceFailure.reason });
     if (report.error !== undefined) once('error', `the cycle failed: ${report.error.message}`, { reason: report.error.reason });
     for (const notice of report.notices)
-      once(notice.kind === 'pending' || notice.kind === 'kept' ? 'warn' : 'error', notice.subject === '' ? notice.message : `${notice.subject}: ${notice.message}`, { kind: notice.kind, ...(notice.sql === undefined ? {} : { sql: notice.sql }) });
+      once(
+        notice.kind === 'pending' || notice.kind === 'kept' ? 'warn' : 'error',
+        notice.subject === '' ? notice.message : `${notice.subject}: ${notice.message}`,
+        { kind: notice.kind, ...(notice.sql === undefined ? {} : { sql: notice.sql }) },
+      );
     said = holding;
     if (report.result === 'dry_run') {
       const lines = planLines(report.planned).map((line) => `[DRY-RUN] Would ${line}`);
@@ -34,6 +39,9 @@ export function createReportLog(log: Log): (report: CycleReport) => void {
     }
     const summary = summarize(report);
     const level = report.unchanged ? 'debug' : 'info';
-    log[level]({ result: report.result, ...summary, duration: Number(summary.duration.toFixed(3)) }, report.result === 'dry_run' ? '[DRY-RUN] reconciliation summary: nothing was written' : 'reconciliation summary');
+    log[level](
+      { result: report.result, ...summary, duration: Number(summary.duration.toFixed(3)) },
+      report.result === 'dry_run' ? '[DRY-RUN] reconciliation summary: nothing was written' : 'reconciliation summary',
+    );
   };
 }

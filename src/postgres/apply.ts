@@ -105,7 +105,8 @@ async function runBatch(run: Run, batch: readonly Change[], secrets: Secrets, at
   if (ready.length === 0) return;
   try {
     await context.connections.withAdmin((client) => sendBatch(client, ready, secrets, context));
-    for (const change of ready) run.outcomes.push({ change, result: 'applied', witness: change.kind === 'set_password' ? secrets.get(change.role)?.witness : undefined });
+    for (const change of ready)
+      run.outcomes.push({ change, result: 'applied', witness: change.kind === 'set_password' ? secrets.get(change.role)?.witness : undefined });
   } catch (error) {
     const failure = classify(error);
     if (context.signal.aborted || failure === 'connection' || failure === 'readonly' || failure === 'fenced') throw error;
@@ -150,7 +151,12 @@ async function fail(run: Run, change: Change, failure: FailureClass, error: unkn
   if (change.kind === 'create_role' || REMOVAL_STEPS.has(change.kind)) for (const role of rolesOf(change)) run.failed.add(role);
   const { context } = run;
   if (!context.ledger || !context.isNewFailure(keyOf(change))) return;
-  const text = [beginSql(context), context.fence, ...auditSql([{ change, outcome: 'failed', detail: message }], ledgerFacts(context, new Map())), 'COMMIT'].join(';\n');
+  const text = [
+    beginSql(context),
+    context.fence,
+    ...auditSql([{ change, outcome: 'failed', detail: message }], ledgerFacts(context, new Map())),
+    'COMMIT',
+  ].join(';\n');
   await context.connections.withAdmin(async (client) => client.query(text)).catch(() => undefined);
 }
 
@@ -172,7 +178,12 @@ async function sendBatch(client: pg.ClientBase, changes: readonly Change[], secr
     ...(context.superuser || context.render.major < 16 ? [] : ["SET LOCAL createrole_self_grant = 'set, inherit'"]),
     ...renderBatch(changes, { ...context.render, verifierOf: (role) => secrets.get(role)?.verifier }),
     ...(context.ledger ? managedRoleSql(changes, facts) : []),
-    ...(context.ledger ? auditSql(changes.map((change) => ({ change, outcome: 'applied' as const })), facts) : []),
+    ...(context.ledger
+      ? auditSql(
+          changes.map((change) => ({ change, outcome: 'applied' as const })),
+          facts,
+        )
+      : []),
     'COMMIT',
   ].join(';\n');
   await client.query(text);

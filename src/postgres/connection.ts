@@ -4,7 +4,7 @@ import type { ConnectionOptions } from 'node:tls';
 import pg from 'pg';
 import type { Config } from '../config.ts';
 
-export const APPLICATION_NAME = 'pgsteward';
+const APPLICATION_NAME = 'pgsteward';
 
 /** A result of a query, with rows as arrays. */
 export type Rows = readonly (readonly unknown[])[];
@@ -21,7 +21,17 @@ export interface Connections {
 
 type ConnectionConfig = Pick<
   Config,
-  'DB_HOST' | 'DB_PORT' | 'DB_NAME' | 'DB_USER' | 'DB_PASS' | 'DB_PASS_FILE' | 'DB_SSLMODE' | 'DB_SSL_ROOT_CERT' | 'DB_POOL_MIN_CONN' | 'DB_POOL_MAX_CONN' | 'DB_STATEMENT_TIMEOUT'
+  | 'DB_HOST'
+  | 'DB_PORT'
+  | 'DB_NAME'
+  | 'DB_USER'
+  | 'DB_PASS'
+  | 'DB_PASS_FILE'
+  | 'DB_SSLMODE'
+  | 'DB_SSL_ROOT_CERT'
+  | 'DB_POOL_MIN_CONN'
+  | 'DB_POOL_MAX_CONN'
+  | 'DB_STATEMENT_TIMEOUT'
 >;
 
 export function createConnections(config: ConnectionConfig, onIdleError: (error: Error) => void): Connections {
@@ -48,7 +58,12 @@ export function createConnections(config: ConnectionConfig, onIdleError: (error:
     return client;
   };
 
-  const pool = createPool(() => connect(config.DB_NAME), (client) => open.has(client), config.DB_POOL_MAX_CONN, config.DB_POOL_MIN_CONN);
+  const pool = createPool(
+    () => connect(config.DB_NAME),
+    (client) => open.has(client),
+    config.DB_POOL_MAX_CONN,
+    config.DB_POOL_MIN_CONN,
+  );
   return {
     withAdmin: (work) => pool.use(work),
     open: connect,

@@ -19,7 +19,22 @@ const CLASSES: ReadonlyMap<string, FailureClass> = new Map([
   ['22012', 'fenced'], // our own fence: the writer's lock is no longer ours
 ]);
 
-const CONNECTION_CODES: ReadonlySet<string> = new Set(['57P01', '57P02', '57P03', '53300', '53400', '28000', '28P01', 'ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT', 'EPIPE', 'EHOSTUNREACH']);
+const CONNECTION_CODES: ReadonlySet<string> = new Set([
+  '57P01',
+  '57P02',
+  '57P03',
+  '53300',
+  '53400',
+  '28000',
+  '28P01',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ETIMEDOUT',
+  'EPIPE',
+  'EHOSTUNREACH',
+]);
 
 const codeOf = (error: unknown): string | undefined =>
   typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
@@ -43,4 +58,4 @@ export function describeFailure(error: unknown): string {
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** A syntax error may echo a piece of the statement, and with it a verifier. */
-export const redact = (text: string): string => text.replace(/SCRAM-SHA-256\$[^'"\s]*/g, 'SCRAM-SHA-256$…').replace(/PASSWORD\s+E?'[^']*'?/gi, "PASSWORD '…'");
+const redact = (text: string): string => text.replace(/SCRAM-SHA-256\$[^'"\s]*/g, 'SCRAM-SHA-256$…').replace(/PASSWORD\s+E?'[^']*'?/gi, "PASSWORD '…'");

@@ -16,11 +16,20 @@ export function readLedgerRows(rows: readonly (readonly unknown[])[]): Map<strin
   return new Map(
     rows.map((row) => {
       const [name, entity, origin, source, oid, status, deletionPolicy, version, salt, iterations, proof] = row as [
-        string, ManagedRole['entity'], ManagedRole['origin'], string, number, ManagedRole['status'], ManagedRole['deletionPolicy'],
-        string | null, string | null, number | null, string | null,
+        string,
+        ManagedRole['entity'],
+        ManagedRole['origin'],
+        string,
+        number,
+        ManagedRole['status'],
+        ManagedRole['deletionPolicy'],
+        string | null,
+        string | null,
+        number | null,
+        string | null,
       ];
       const witness: Witness | null = proof === null ? null : { version: version ?? '', salt: salt ?? '', iterations: iterations ?? 0, proof };
-      return [name, { name, entity, origin, source, oid: Number(oid), status, deletionPolicy, witness }];
+      return [name, { name, entity, origin, source, oid, status, deletionPolicy, witness }];
     }),
   );
 }

@@ -55,12 +55,24 @@ export async function ensureLedger(client: pg.ClientBase, timeouts: Timeouts): P
        FROM pg_catalog.pg_roles r LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = 'pgsteward' WHERE r.rolname = current_user`,
     )
   )[0]?.[0];
-  const [exists, ours, mayCreate, database, admin, migrated, standby, ownSchema] = facts as [boolean, boolean, boolean, string, string, boolean, boolean, boolean];
+  const [exists, ours, mayCreate, database, admin, migrated, standby, ownSchema] = facts as [
+    boolean,
+    boolean,
+    boolean,
+    string,
+    string,
+    boolean,
+    boolean,
+    boolean,
+  ];
   if (standby) return { usable: false, reason: 'the server is a standby' };
-  if (exists && !ours && !ownSchema) return { usable: false, reason: `the schema pgsteward in ${database} belongs to somebody else; drop it, or ALTER SCHEMA pgsteward OWNER TO "${admin}"` };
-  if (!exists && !mayCreate) return { usable: false, reason: `${admin} may not create a schema in ${database}; run there: CREATE SCHEMA pgsteward AUTHORIZATION "${admin}"` };
+  if (exists && !ours && !ownSchema)
+    return { usable: false, reason: `the schema pgsteward in ${database} belongs to somebody else; drop it, or ALTER SCHEMA pgsteward OWNER TO "${admin}"` };
+  if (!exists && !mayCreate)
+    return { usable: false, reason: `${admin} may not create a schema in ${database}; run there: CREATE SCHEMA pgsteward AUTHORIZATION "${admin}"` };
   const version = migrated ? Number((await query(client, 'SELECT count(*) FROM pgsteward.migration'))[0]?.[0]?.[0] ?? 0) : 0;
-  if (version > MIGRATIONS.length) return { usable: false, reason: `the ledger has version ${version}, and this pgsteward knows ${MIGRATIONS.length}; run the newer one` };
+  if (version > MIGRATIONS.length)
+    return { usable: false, reason: `the ledger has version ${version}, and this pgsteward knows ${MIGRATIONS.length}; run the newer one` };
   if (version === MIGRATIONS.length) return { usable: true, created: false };
   const steps = MIGRATIONS.slice(version).map((sql, index) => `${sql}; INSERT INTO pgsteward.migration (version) VALUES (${version + index + 1})`);
   const create = [

@@ -16,7 +16,7 @@ export interface LedgerFacts {
 
 /** Keys of the advisory locks, beside the writer's own. */
 export const LOCK_CLASS = 0x70677374;
-export const AUDIT_LOCK = 3;
+const AUDIT_LOCK = 3;
 
 const records = (items: readonly object[]): string => literal(JSON.stringify(items));
 
@@ -41,7 +41,9 @@ export function managedRoleSql(changes: readonly Change[], facts: LedgerFacts): 
     ...(witnesses.length === 0 ? [] : [witnessSql(witnesses)]),
     ...(statuses.length === 0
       ? []
-      : [`UPDATE pgsteward.managed_role m SET status = x.status FROM jsonb_to_recordset(${records(statuses)}) AS x(name text, status text) WHERE m.name = x.name`]),
+      : [
+          `UPDATE pgsteward.managed_role m SET status = x.status FROM jsonb_to_recordset(${records(statuses)}) AS x(name text, status text) WHERE m.name = x.name`,
+        ]),
     ...(gone.length === 0 ? [] : [`DELETE FROM pgsteward.managed_role WHERE name IN (${gone.map(literal).join(', ')})`]),
   ];
 }

@@ -27,7 +27,9 @@ const FACTS = `SELECT current_setting('server_version_num')::int / 10000, curren
   pg_catalog.has_table_privilege('pg_catalog.pg_authid', 'SELECT'), ${LEDGER_IS_OURS}
   FROM pg_catalog.pg_roles r WHERE rolname = current_user`;
 
-const roleColumns = (verifier: string): string => `SELECT a.oid, a.rolname, a.rolcanlogin, a.rolinherit, a.rolsuper, a.rolcreatedb, a.rolcreaterole, a.rolreplication, a.rolbypassrls,
+const roleColumns = (
+  verifier: string,
+): string => `SELECT a.oid, a.rolname, a.rolcanlogin, a.rolinherit, a.rolsuper, a.rolcreatedb, a.rolcreaterole, a.rolreplication, a.rolbypassrls,
   a.rolconnlimit, CASE WHEN a.rolvaliduntil = '-infinity' THEN '-infinity' WHEN isfinite(a.rolvaliduntil)
   THEN to_char(a.rolvaliduntil AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') END, d.description, ${verifier}`;
 const DESCRIPTIONS = `LEFT JOIN pg_catalog.pg_shdescription d ON d.objoid = a.oid AND d.classoid = 'pg_catalog.pg_authid'::regclass`;
@@ -60,39 +62,48 @@ async function readInTransaction(request: CatalogRequest): Promise<Catalog & { r
   const { client } = request;
   const facts = (await query(client, `${beginSql(request, 'REPEATABLE READ READ ONLY')}; ${FACTS}`)).at(-1)?.[0];
   if (facts === undefined) throw new Error('the server did not say who we are');
-  const [major, admin, superuser, createrole, bootstrap, scramIterations, readsVerifiers, hasLedger] = facts as [number, string, boolean, boolean, string, number, boolean, boolean];
+  const [major, admin, superuser, createrole, bootstrap, scramIterations, readsVerifiers, hasLedger] = facts as [
+    number,
+    string,
+    boolean,
+    boolean,
+    string,
+    number,
+    boolean,
+    boolean,
+  ];
   const server: ServerFacts = { major, admin, superuser, createrole, grantor: superuser && major >= 16 ? bootstrap : admin, scramIterations, readsVerifiers };
   const roleQuery = readsVerifiers
     ? `${roleColumns('a.rolpassword')} FROM pg_catalog.pg_authid a ${DESCRIPTIONS}`
     : `${roleColumns('NULL')} FROM pg_catalog.pg_roles a ${DESCRIPTIONS}`;
-    const results = await query(
-      client,
-      [roleQuery, MEMBERSHIPS(major), SETTINGS, DATABASES, CONNECTS, PARAMETERS, hasLedger ? LEDGER_SELECT : 'SELECT 1 WHERE false'].join(';\n'),
-    );
-    const [roles = [], memberships = [], settings = [], databases = [], connects = [], parameters = [], ledger = []] = results;
-    const managed = hasLedger ? readLedgerRows(ledger) : (request.remembered ?? new Map<string, ManagedRole>());
-    const nameOf = new Map(roles.map((row) => [row[0] as number, row[1] as string]));
-    const databaseOf = new Map(databases.map((row) => [row[0] as number, row[1] as string]));
-    const oids = new Map(roles.map((row) => [row[1] as string, row[0] as number]));
-    const publicConnect = new Set(connects.filter((row) => row[1] === 0).map((row) => row[0] as number));
-    const candidates = removalCandidates(managed.values(), request.source, request.named).flatMap((role) => oids.get(role.name) ?? []);
-    const ends = candidates.length === 0 ? [] : await query(client, `${dependencyQuery(candidates)};\n${sessionQuery(candidates)}`);
-    return {
-      server,
-      cluster: {
-        roles: rolesOf(roles, settingsOf(settings, nameOf, databaseOf)),
-        memberships: membershipsOf(memberships, nameOf),
-        grants: connects.flatMap((row) => grantOf(row, nameOf, databaseOf)),
-      },
-      oids,
-      databases: new Map(databases.map((row) => [row[1] as string, databaseFacts(row, nameOf, publicConnect)])),
-      verifiers: new Map(readsVerifiers ? roles.map((row) => [row[1] as string, row[12] as string | null]) : []),
-      parameters: new Map(parameters.map((row) => [row[0] as string, row[1] as string])),
-      managed,
-      dependencies: dependenciesOf(ends[0] ?? [], nameOf, databaseOf, request.defaultDatabase),
-      sessions: new Map((ends[1] ?? []).map((row) => [row[0] as string, Number(row[1])])),
-      hasLedger,
-    };
+  const results = await query(
+    client,
+    [roleQuery, MEMBERSHIPS(major), SETTINGS, DATABASES, CONNECTS, PARAMETERS, hasLedger ? LEDGER_SELECT : 'SELECT 1 WHERE false'].join(';\n'),
+  );
+  const [roles = [], memberships = [], settings = [], databases = [], connects = [], parameters = [], ledger = []] = results;
+  const managed = hasLedger ? readLedgerRows(ledger) : (request.remembered ?? new Map<string, ManagedRole>());
+  const nameOf = new Map(roles.map((row) => [row[0] as number, row[1] as string]));
+  const databaseOf = new Map(databases.map((row) => [row[0] as number, row[1] as string]));
+  const oids = new Map(roles.map((row) => [row[1] as string, row[0] as number]));
+  const publicConnect = new Set(connects.filter((row) => row[1] === 0).map((row) => row[0] as number));
+  const candidates = removalCandidates(managed.values(), request.source, request.named).flatMap((role) => oids.get(role.name) ?? []);
+  const ends = candidates.length === 0 ? [] : await query(client, `${dependencyQuery(candidates)};\n${sessionQuery(candidates)}`);
+  return {
+    server,
+    cluster: {
+      roles: rolesOf(roles, settingsOf(settings, nameOf, databaseOf)),
+      memberships: membershipsOf(memberships, nameOf),
+      grants: connects.flatMap((row) => grantOf(row, nameOf, databaseOf)),
+    },
+    oids,
+    databases: new Map(databases.map((row) => [row[1] as string, databaseFacts(row, nameOf, publicConnect)])),
+    verifiers: new Map(readsVerifiers ? roles.map((row) => [row[1] as string, row[12] as string | null]) : []),
+    parameters: new Map(parameters.map((row) => [row[0] as string, row[1] as string])),
+    managed,
+    dependencies: dependenciesOf(ends[0] ?? [], nameOf, databaseOf, request.defaultDatabase),
+    sessions: new Map((ends[1] ?? []).map((row) => [row[0] as string, Number(row[1])])),
+    hasLedger,
+  };
 }
 
 const EMPTY_SETTINGS: ReadonlyMap<string, SettingMap> = new Map();
@@ -101,9 +112,33 @@ function rolesOf(rows: readonly Row[], settings: ReadonlyMap<string, ReadonlyMap
   const roles = new Map<string, Role>();
   for (const row of rows) {
     const [, name, login, inherit, superuser, createdb, createrole, replication, bypassrls, connectionLimit, validUntil, comment] = row as [
-      number, string, boolean, boolean, boolean, boolean, boolean, boolean, boolean, number, string | null, string | null,
+      number,
+      string,
+      boolean,
+      boolean,
+      boolean,
+      boolean,
+      boolean,
+      boolean,
+      boolean,
+      number,
+      string | null,
+      string | null,
     ];
-    roles.set(name, { name, login, inherit, superuser, createdb, createrole, replication, bypassrls, connectionLimit, validUntil, comment, settings: settings.get(name) ?? EMPTY_SETTINGS });
+    roles.set(name, {
+      name,
+      login,
+      inherit,
+      superuser,
+      createdb,
+      createrole,
+      replication,
+      bypassrls,
+      connectionLimit,
+      validUntil,
+      comment,
+      settings: settings.get(name) ?? EMPTY_SETTINGS,
+    });
   }
   return roles;
 }
@@ -137,7 +172,9 @@ function grantOf(row: Row, nameOf: ReadonlyMap<number, string>, databaseOf: Read
   const [database, grantee, grantor, grantable] = row as readonly [number, number, number, boolean];
   const name = databaseOf.get(database);
   const to = nameOf.get(grantee);
-  return name === undefined || to === undefined ? [] : [{ object: { kind: 'database', name }, grantee: to, grantor: nameOf.get(grantor) ?? '', privilege: 'CONNECT', grantable }];
+  return name === undefined || to === undefined
+    ? []
+    : [{ object: { kind: 'database', name }, grantee: to, grantor: nameOf.get(grantor) ?? '', privilege: 'CONNECT', grantable }];
 }
 
 function databaseFacts(row: Row, nameOf: ReadonlyMap<number, string>, publicConnect: ReadonlySet<number>): DatabaseFacts {
@@ -152,7 +189,12 @@ const dependencyQuery = (oids: readonly number[]): string =>
 const sessionQuery = (oids: readonly number[]): string =>
   `SELECT usename, count(*)::int FROM pg_catalog.pg_stat_activity WHERE usesysid IN (${oids.join(',')}) AND usename <> ${literal('')} GROUP BY 1`;
 
-function dependenciesOf(rows: readonly Row[], nameOf: ReadonlyMap<number, string>, databaseOf: ReadonlyMap<number, string>, shared: string): Map<string, Dependency[]> {
+function dependenciesOf(
+  rows: readonly Row[],
+  nameOf: ReadonlyMap<number, string>,
+  databaseOf: ReadonlyMap<number, string>,
+  shared: string,
+): Map<string, Dependency[]> {
   const dependencies = new Map<string, Map<string, number>>();
   for (const [roleId, databaseId, objects] of rows as readonly (readonly [number, number, number])[]) {
     const role = nameOf.get(roleId);

@@ -39,7 +39,12 @@ async function openIntent(change: Release, context: ReleaseContext): Promise<num
 const close = (change: Release, intent: number, context: ReleaseContext, detail?: string): Promise<unknown> =>
   context.connections.withAdmin((client) =>
     client.query(
-      [beginSql(context), context.fence, ...auditSql([{ change, outcome: 'applied', intent, ...(detail === undefined ? {} : { detail }) }], facts(context)), 'COMMIT'].join(';\n'),
+      [
+        beginSql(context),
+        context.fence,
+        ...auditSql([{ change, outcome: 'applied', intent, ...(detail === undefined ? {} : { detail }) }], facts(context)),
+        'COMMIT',
+      ].join(';\n'),
     ),
   );
 

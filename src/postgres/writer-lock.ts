@@ -53,7 +53,8 @@ export async function acquireWriterLock(options: WriterLockOptions): Promise<Wri
 async function openLockSession({ connections, adminDatabase }: WriterLockOptions): Promise<pg.Client> {
   if (adminDatabase === AGREED_DATABASE) return connections.open(adminDatabase);
   return connections.open(AGREED_DATABASE).catch((error: unknown) => {
-    if ((error as { code?: string }).code === '3D000' || (error as { code?: string }).code === '42501' || (error as { code?: string }).code === '08P01') return connections.open(adminDatabase);
+    if ((error as { code?: string }).code === '3D000' || (error as { code?: string }).code === '42501' || (error as { code?: string }).code === '08P01')
+      return connections.open(adminDatabase);
     throw error;
   });
 }

@@ -98,7 +98,14 @@ async function scan(root: string, before: ReadonlyMap<string, File>): Promise<Re
       files.set(path, known?.stamp === stamp ? known : await readOne(full, path, stamp, known));
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;
-      if (code !== 'ENOENT') files.set(path, { path, stamp: '', manifests: [], error: `cannot be read (${code ?? 'unknown error'})`, lastNames: before.get(path)?.lastNames ?? new Set() });
+      if (code !== 'ENOENT')
+        files.set(path, {
+          path,
+          stamp: '',
+          manifests: [],
+          error: `cannot be read (${code ?? 'unknown error'})`,
+          lastNames: before.get(path)?.lastNames ?? new Set(),
+        });
     }
   }
   return files;
@@ -107,7 +114,13 @@ async function scan(root: string, before: ReadonlyMap<string, File>): Promise<Re
 async function readOne(full: string, path: string, stamp: string, known: File | undefined): Promise<File> {
   try {
     const manifests = readManifests(new TextDecoder('utf-8', { fatal: true }).decode(await readFile(full)));
-    return { path, stamp, manifests: manifests.filter(({ kind }) => kind === 'ConfigMap' || kind === 'Secret'), error: undefined, lastNames: new Set(manifests.map(idOf)) };
+    return {
+      path,
+      stamp,
+      manifests: manifests.filter(({ kind }) => kind === 'ConfigMap' || kind === 'Secret'),
+      error: undefined,
+      lastNames: new Set(manifests.map(idOf)),
+    };
   } catch (error) {
     const message = error instanceof Error && error.name === 'ManifestError' ? error.message : 'is not UTF-8 or cannot be read';
     return { path, stamp, manifests: [], error: message, lastNames: known?.lastNames ?? new Set() };

@@ -89,7 +89,10 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Source
 
   async function readOne(secret: SecretRef, signal: AbortSignal): Promise<SecretReading | 'throttled'> {
     try {
-      return readingOf(readObject(await client.send({ verb: 'get', resource: 'secrets', namespace, name: secret.name }, { signal }), `Secret ${secret.name}`), secret);
+      return readingOf(
+        readObject(await client.send({ verb: 'get', resource: 'secrets', namespace, name: secret.name }, { signal }), `Secret ${secret.name}`),
+        secret,
+      );
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof SourceError)) throw error;
@@ -107,19 +110,29 @@ function readingOf(object: KubeObject | undefined, secret: SecretRef): SecretRea
 }
 
 /** Every Secret of the namespace that is wanted, page by page; a list whose pages expired is begun again once. */
-async function listAll(client: KubeClient, namespace: string, wanted: ReadonlySet<string>, signal: AbortSignal, again = true): Promise<Map<string, KubeObject>> {
+async function listAll(
+  client: KubeClient,
+  namespace: string,
+  wanted: ReadonlySet<string>,
+  signal: AbortSignal,
+  again = true,
+): Promise<Map<string, KubeObject>> {
   const objects = new Map<string, KubeObject>();
   let next = '';
   do {
     let page: Record<string, unknown>;
     try {
-      page = await client.send({ verb: 'list', resource: 'secrets', namespace }, { signal, query: { limit: '500', ...(next === '' ? {} : { continue: next }) } });
+      page = await client.send(
+        { verb: 'list', resource: 'secrets', namespace },
+        { signal, query: { limit: '500', ...(next === '' ? {} : { continue: next }) } },
+      );
     } catch (error) {
       if (again && error instanceof SourceError && error.reason === 'expired') return listAll(client, namespace, wanted, signal, false);
       throw error;
     }
     const { items, metadata } = page;
-    if (!Array.isArray(items)) throw new SourceError('malformed', `the API server's list of Secrets in namespace ${namespace} has no items`, { retryable: true });
+    if (!Array.isArray(items))
+      throw new SourceError('malformed', `the API server's list of Secrets in namespace ${namespace} has no items`, { retryable: true });
     for (const item of items as unknown[]) {
       const object = readObject(item, `a Secret in namespace ${namespace}`);
       if (wanted.has(object.name)) objects.set(object.name, object);

@@ -11,7 +11,7 @@ export interface Manifest {
 }
 
 /** A file that cannot be read as manifests; the message has the line and no content. */
-export class ManifestError extends Error {
+class ManifestError extends Error {
   override readonly name = 'ManifestError';
 }
 
@@ -23,7 +23,7 @@ export function readManifests(text: string): Manifest[] {
   const manifests: Manifest[] = [];
   let line = 1;
   for (const part of text.split(/^---(?=\s|$)/m)) {
-    if (/^\s*(#.*\s*)*$/.test(part) === false) manifests.push(...readOne(part, line));
+    if (!/^\s*(#.*\s*)*$/.test(part)) manifests.push(...readOne(part, line));
     line += part.split('\n').length - 1;
   }
   return manifests;
@@ -49,7 +49,8 @@ function toManifest(value: unknown, line: number): Manifest {
     throw new ManifestError(`line ${line}: not a Kubernetes manifest with kind and metadata.name`);
   const strings = (key: string): ReadonlyMap<string, string> => {
     const entries = object[key] === undefined || object[key] === null ? {} : asRecord(object[key]);
-    if (entries === undefined || Object.values(entries).some((item) => typeof item !== 'string')) throw new ManifestError(`line ${line}: ${key} of ${kind} ${String(name)} must map keys to text`);
+    if (entries === undefined || Object.values(entries).some((item) => typeof item !== 'string'))
+      throw new ManifestError(`line ${line}: ${key} of ${kind} ${String(name)} must map keys to text`);
     return new Map(Object.entries(entries) as [string, string][]);
   };
   const namespace = metadata?.['namespace'];
@@ -57,7 +58,7 @@ function toManifest(value: unknown, line: number): Manifest {
   const none: ReadonlyMap<string, string> = new Map();
   return {
     kind,
-    name: String(name ?? ''),
+    name: typeof name === 'string' ? name : '',
     namespace: typeof namespace === 'string' ? namespace : undefined,
     data: relevant ? strings('data') : none,
     stringData: relevant ? strings('stringData') : none,
@@ -65,7 +66,8 @@ function toManifest(value: unknown, line: number): Manifest {
   };
 }
 
-const asRecord = (value: unknown): Record<string, unknown> | undefined => (typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined);
+const asRecord = (value: unknown): Record<string, unknown> | undefined =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
 
 /** Base64 as Kubernetes takes it; undefined where it is none. */
 export function decodeBase64(text: string): Buffer | undefined {

@@ -25,16 +25,7 @@ export type SecretReading =
 export const secretKey = (ref: SecretRef): string => `${ref.name}/${ref.key}`;
 
 /** Why a source could not be read. `reason` is a metric label, so it is a closed set. */
-export type SourceFailure =
-  | 'not_found'
-  | 'forbidden'
-  | 'unauthorized'
-  | 'throttled'
-  | 'conflict'
-  | 'expired'
-  | 'timeout'
-  | 'unavailable'
-  | 'malformed';
+export type SourceFailure = 'not_found' | 'forbidden' | 'unauthorized' | 'throttled' | 'conflict' | 'expired' | 'timeout' | 'unavailable' | 'malformed';
 
 /** A source that could not be read; the message says what to do and holds no content of any object. */
 export class SourceError extends Error {

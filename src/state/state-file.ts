@@ -39,13 +39,27 @@ export function loadState(path: string, source: string): StateFile {
   }
 }
 
-const isCurrent = (value: object): value is { version: number; roles: unknown[] } => 'version' in value && value.version === 1 && 'roles' in value && Array.isArray(value.roles);
+const isCurrent = (value: object): value is { version: number; roles: unknown[] } =>
+  'version' in value && value.version === 1 && 'roles' in value && Array.isArray(value.roles);
 
 function currentRole(value: unknown): RememberedRole[] {
   const role = value as Partial<RememberedRole> | null;
-  const complete = typeof role?.name === 'string' && typeof role.source === 'string' && (role.entity === 'user' || role.entity === 'role') && (role.origin === 'created' || role.origin === 'adopted');
+  const complete =
+    typeof role?.name === 'string' &&
+    typeof role.source === 'string' &&
+    (role.entity === 'user' || role.entity === 'role') &&
+    (role.origin === 'created' || role.origin === 'adopted');
   if (!complete) return [];
-  return [{ ...(role as RememberedRole), oid: role.oid ?? 0, status: role.status ?? 'active', deletionPolicy: role.deletionPolicy ?? null, witness: role.witness ?? null, digest: role.digest ?? null }];
+  return [
+    {
+      ...(role as RememberedRole),
+      oid: role.oid ?? 0,
+      status: role.status ?? 'active',
+      deletionPolicy: role.deletionPolicy ?? null,
+      witness: role.witness ?? null,
+      digest: role.digest ?? null,
+    },
+  ];
 }
 
 /** `{"alice": {"username", "database", "roles", "privileges"}}`: users of the controller that this one replaces. */

@@ -29,7 +29,10 @@ const user = (major: number) =>
       roles: fc.uniqueArray(roleEntry(major), { selector: (role) => (typeof role === 'string' ? role : role.name) }),
       connectionLimit: fc.integer({ min: -1, max: 9 }),
       validUntil: fc.constantFrom('2030-01-01', '2031-05-05T10:00:00+02:00', 'infinity'),
-      settings: fc.record({ work_mem: fc.constantFrom('1MB', '2MB'), search_path: fc.constantFrom('a, b', '"A b", public'), jit: fc.boolean() }, { requiredKeys: [] }),
+      settings: fc.record(
+        { work_mem: fc.constantFrom('1MB', '2MB'), search_path: fc.constantFrom('a, b', '"A b", public'), jit: fc.boolean() },
+        { requiredKeys: [] },
+      ),
       comment: fc.constantFrom('one', "two's"),
       login: fc.boolean(),
     },
@@ -56,7 +59,16 @@ const driftSql = ({ who, role, what }: { who: string; role: string; what: string
     comment: `COMMENT ON ROLE ${quote(who)} IS 'by hand'`,
   })[what] ?? '';
 
-type Entry = { username: string; database?: string; databases?: string[]; roles?: (string | { name: string; admin: boolean; inherit?: boolean; set?: boolean })[]; connectionLimit?: number; validUntil?: string; login?: boolean; comment?: string };
+type Entry = {
+  username: string;
+  database?: string;
+  databases?: string[];
+  roles?: (string | { name: string; admin: boolean; inherit?: boolean; set?: boolean })[];
+  connectionLimit?: number;
+  validUntil?: string;
+  login?: boolean;
+  comment?: string;
+};
 
 /** What the document says, written for this test alone, in the shape that `actual` reads from the catalogs. */
 function expected(users: readonly Entry[], major: number): object[] {
@@ -66,10 +78,17 @@ function expected(users: readonly Entry[], major: number): object[] {
       login: entry.login ?? true,
       attributes: [true, false, false, false],
       limit: entry.connectionLimit ?? -1,
-      until: entry.validUntil === undefined || entry.validUntil === 'infinity' ? null : new Date(entry.validUntil.length === 10 ? `${entry.validUntil}T00:00:00Z` : entry.validUntil).getTime() / 1000,
+      until:
+        entry.validUntil === undefined || entry.validUntil === 'infinity'
+          ? null
+          : new Date(entry.validUntil.length === 10 ? `${entry.validUntil}T00:00:00Z` : entry.validUntil).getTime() / 1000,
       comment: entry.comment ?? null,
       roles: (entry.roles ?? [])
-        .map((role) => (typeof role === 'string' ? { role, admin: false, inherit: true, set: true } : { role: role.name, admin: role.admin, inherit: major < 16 || (role.inherit ?? true), set: major < 16 || (role.set ?? true) }))
+        .map((role) =>
+          typeof role === 'string'
+            ? { role, admin: false, inherit: true, set: true }
+            : { role: role.name, admin: role.admin, inherit: major < 16 || (role.inherit ?? true), set: major < 16 || (role.set ?? true) },
+        )
         .toSorted((a, b) => (a.role < b.role ? -1 : 1)),
       databases: [...new Set([entry.database ?? 'postgres', ...(entry.databases ?? [])])].toSorted(),
     }))
@@ -101,7 +120,12 @@ it('200 random documents, each after random drift, end in what they say and stay
     fc.asyncProperty(document(major), fc.array(drift, { maxLength: 5 }), async (users, drifts) => {
       cases += 1;
       // Different names may lead to the same Secret; a reference of its own keeps each user apart.
-      steward.manifests.users(users.map((entry) => ({ ...entry, passwordSecretRef: { name: `user-${[...entry.username].map((char) => (/[a-z0-9.-]/.test(char) ? char : '-')).join('')}-secret` } })));
+      steward.manifests.users(
+        users.map((entry) => ({
+          ...entry,
+          passwordSecretRef: { name: `user-${[...entry.username].map((char) => (/[a-z0-9.-]/.test(char) ? char : '-')).join('')}-secret` },
+        })),
+      );
       await steward.cycle();
       for (const item of drifts) await server.query(driftSql(item)).catch(() => undefined);
       const report = await steward.cycle();

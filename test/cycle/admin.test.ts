@@ -74,7 +74,13 @@ it('says what it cannot do with SQL that then works, and holds up nothing else',
   await server.query('CREATE ROLE elder LOGIN; CREATE ROLE club');
   await server.query('CREATE DATABASE closed');
   await server.query('REVOKE CONNECT ON DATABASE closed FROM PUBLIC');
-  await start([{ username: 'elder', connectionLimit: 4 }, { username: 'alice', database: 'closed', roles: ['club'] }], 'home');
+  await start(
+    [
+      { username: 'elder', connectionLimit: 4 },
+      { username: 'alice', database: 'closed', roles: ['club'] },
+    ],
+    'home',
+  );
   for (let round = 0; round < 4; round += 1) {
     const { notices } = await steward.cycle();
     const sql = notices.filter((notice) => notice.kind === 'cannot').flatMap((notice) => notice.sql ?? []);

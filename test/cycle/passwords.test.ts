@@ -37,7 +37,13 @@ it('a rotated Secret changes the password in the next cycle, and no password is 
   expect(report.planned).toEqual([{ kind: 'set_password', role: 'alice', reason: 'rotated' }]);
   expect([await canLogin('alice', first), await canLogin('alice', second)]).toEqual([false, true]);
   const verifier = (await server.query<{ v: string }>(`SELECT rolpassword AS v FROM pg_authid WHERE rolname = 'alice'`))[0]?.v ?? '';
-  const everything = [JSON.stringify(await server.query('SELECT * FROM pgsteward.audit_log')), JSON.stringify(await server.query('SELECT * FROM pgsteward.managed_role')), readFileSync(steward.config.STATE_FILE, 'utf8'), JSON.stringify(report), steward.warnings.join()].join();
+  const everything = [
+    JSON.stringify(await server.query('SELECT * FROM pgsteward.audit_log')),
+    JSON.stringify(await server.query('SELECT * FROM pgsteward.managed_role')),
+    readFileSync(steward.config.STATE_FILE, 'utf8'),
+    JSON.stringify(report),
+    steward.warnings.join(),
+  ].join();
   for (const secret of [first, second, verifier, verifier.split('$')[2] ?? '']) expect(everything.includes(secret)).toBe(false);
   for (const secret of [first, second]) expect(server.log().includes(secret)).toBe(false);
 });

@@ -29,8 +29,11 @@ it('a user that owns things in several databases goes; what it owned stays, with
   await start([{ username: 'alice', database: 'app', databases: ['other', 'postgres'], roles: ['team'] }, { username: 'keeper' }]);
   await server.query(`CREATE ROLE third LOGIN; GRANT CREATE ON DATABASE app, other TO alice`);
   for (const database of ['app', 'other', 'postgres']) {
-    await server.query(`CREATE SCHEMA mine AUTHORIZATION alice; SET ROLE alice; CREATE TABLE mine.t (id int); INSERT INTO mine.t VALUES (1); ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC; RESET ROLE;
-      CREATE TABLE public.given (id int); GRANT SELECT ON public.given TO third WITH GRANT OPTION; SET ROLE third; GRANT SELECT ON public.given TO alice; RESET ROLE`, database);
+    await server.query(
+      `CREATE SCHEMA mine AUTHORIZATION alice; SET ROLE alice; CREATE TABLE mine.t (id int); INSERT INTO mine.t VALUES (1); ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC; RESET ROLE;
+      CREATE TABLE public.given (id int); GRANT SELECT ON public.given TO third WITH GRANT OPTION; SET ROLE third; GRANT SELECT ON public.given TO alice; RESET ROLE`,
+      database,
+    );
   }
   const session = await server.client('app', { user: 'alice', password: 'p' });
   const ended = new Promise((resolve) => session.once('end', resolve));
@@ -41,7 +44,11 @@ it('a user that owns things in several databases goes; what it owned stays, with
   expect(await exists('alice')).toBe(false);
   expect(await exists('team')).toBe(false);
   for (const database of ['app', 'other', 'postgres']) expect(await server.query(`SELECT count(*)::int AS rows FROM mine.t`, database)).toEqual([{ rows: 1 }]);
-  expect(await server.query(`SELECT max(id) = count(*) AS gapless, count(*) FILTER (WHERE outcome = 'intent') AS intents, count(intent) AS closed FROM pgsteward.audit_log`)).toEqual([{ gapless: true, intents: '2', closed: '2' }]);
+  expect(
+    await server.query(
+      `SELECT max(id) = count(*) AS gapless, count(*) FILTER (WHERE outcome = 'intent') AS intents, count(intent) AS closed FROM pgsteward.audit_log`,
+    ),
+  ).toEqual([{ gapless: true, intents: '2', closed: '2' }]);
   expect((await steward.cycle()).result).toBe('converged');
   for (const database of ['app', 'other', 'postgres']) await server.query('DROP SCHEMA mine CASCADE; DROP TABLE public.given', database);
 });
@@ -50,7 +57,10 @@ it('disable keeps the role without login, memberships and password, and naming i
   await start([{ username: 'alice', roles: ['team'] }, { username: 'keeper' }], { DELETION_POLICY: 'disable' });
   steward.manifests.users([{ username: 'keeper' }]);
   await steward.cycle();
-  const read = () => server.query(`SELECT rolcanlogin, rolpassword IS NULL AS cleared, (SELECT count(*)::int FROM pg_auth_members WHERE member = a.oid) AS memberships FROM pg_authid a WHERE rolname = 'alice'`);
+  const read = () =>
+    server.query(
+      `SELECT rolcanlogin, rolpassword IS NULL AS cleared, (SELECT count(*)::int FROM pg_auth_members WHERE member = a.oid) AS memberships FROM pg_authid a WHERE rolname = 'alice'`,
+    );
   expect(await read()).toEqual([{ rolcanlogin: false, cleared: true, memberships: 0 }]);
   await steward.cycle();
   steward.manifests.users([{ username: 'alice', roles: ['team'] }, { username: 'keeper' }]);
@@ -86,7 +96,19 @@ it('the breaker holds every removal when there are too many, and everything else
 it('nothing is removed on the word of a document that is missing, empty, broken or wrong somewhere', async () => {
   await start([{ username: 'alice' }, { username: 'keeper' }]);
   const secrets = new Map([['keeper', 'p']]);
-  for (const document of ['', '[]', '{}', 'users:', 'users: []', 'users: nobody', 'users:\n  - username: keeper\n  - usrname: alice\n', 'users:\n\t- username: keeper', '- username: keeper', 'users: [{username: keeper}', '\0']) {
+  for (const document of [
+    '',
+    '[]',
+    '{}',
+    'users:',
+    'users: []',
+    'users: nobody',
+    'users:\n  - username: keeper\n  - usrname: alice\n',
+    'users:\n\t- username: keeper',
+    '- username: keeper',
+    'users: [{username: keeper}',
+    '\0',
+  ]) {
     steward.manifests.users(document);
     steward.manifests.secrets(secrets);
     const report = await steward.cycle();
@@ -126,7 +148,10 @@ it('users of an old state file count as ours on first contact', async () => {
   steward = await createSteward(server);
   steward.manifests.users([{ username: 'alice' }]);
   steward.manifests.secret('alice', 'p');
-  const old = { gone: { username: 'gone', database: 'postgres', roles: [], privileges: null }, alice: { username: 'alice', database: 'postgres', roles: [], privileges: null } };
+  const old = {
+    gone: { username: 'gone', database: 'postgres', roles: [], privileges: null },
+    alice: { username: 'alice', database: 'postgres', roles: [], privileges: null },
+  };
   writeFileSync(steward.config.STATE_FILE, JSON.stringify(old));
   steward = await steward.restart();
   await steward.cycle();

@@ -22,7 +22,11 @@ const start = async (users: readonly object[] | string, passwords: Record<string
   steward.manifests.secrets(new Map(Object.entries(passwords)));
 };
 const rolesOf = async (member: string): Promise<string[]> =>
-  (await server.query<{ role: string }>(`SELECT DISTINCT r.rolname AS role FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid JOIN pg_roles u ON u.oid = m.member WHERE u.rolname = '${member}' ORDER BY 1`)).map((row) => row.role);
+  (
+    await server.query<{ role: string }>(
+      `SELECT DISTINCT r.rolname AS role FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid JOIN pg_roles u ON u.oid = m.member WHERE u.rolname = '${member}' ORDER BY 1`,
+    )
+  ).map((row) => row.role);
 const login = async (user: string, password: string, database = 'postgres'): Promise<void> => {
   const client = await server.client(database, { user, password });
   await client.end();
@@ -30,7 +34,13 @@ const login = async (user: string, password: string, database = 'postgres'): Pro
 
 describe('a document', () => {
   it('becomes users who can log in, roles and memberships, and a second cycle issues no statement that writes', async () => {
-    await start([{ username: 'alice', roles: ['read_only', 'analyst'] }, { username: 'Bob "the" O\'Neil; 🐘', roles: ['read_only'] }], { alice: 'pässwörd Ⅸ', 'Bob "the" O\'Neil; 🐘': 'b' });
+    await start(
+      [
+        { username: 'alice', roles: ['read_only', 'analyst'] },
+        { username: 'Bob "the" O\'Neil; 🐘', roles: ['read_only'] },
+      ],
+      { alice: 'pässwörd Ⅸ', 'Bob "the" O\'Neil; 🐘': 'b' },
+    );
     expect((await steward.cycle()).result).toBe('changed');
     await login('alice', 'pässwörd Ⅸ');
     await login('Bob "the" O\'Neil; 🐘', 'b');
@@ -43,11 +53,30 @@ describe('a document', () => {
 
   it('sets every attribute of an entry and takes it away again when the entry no longer says it', async () => {
     await server.query('CREATE DATABASE app');
-    const full = { username: 'alice', database: 'app', databases: ['postgres'], connectionLimit: 7, validUntil: '2031-01-31', comment: "it's hers", settings: { search_path: 'App, "Mixed", public', work_mem: '8MB', 'app.tenant': 'x' }, databaseSettings: { app: { statement_timeout: '5s' } } };
+    const full = {
+      username: 'alice',
+      database: 'app',
+      databases: ['postgres'],
+      connectionLimit: 7,
+      validUntil: '2031-01-31',
+      comment: "it's hers",
+      settings: { search_path: 'App, "Mixed", public', work_mem: '8MB', 'app.tenant': 'x' },
+      databaseSettings: { app: { statement_timeout: '5s' } },
+    };
     await start([full], { alice: 'a' });
     await steward.cycle();
-    const read = (): Promise<unknown[]> => server.query(`SELECT rolconnlimit, rolvaliduntil::text AS until, shobj_description(oid, 'pg_authid') AS comment, (SELECT array_agg(setconfig::text ORDER BY setdatabase) FROM pg_db_role_setting WHERE setrole = oid) AS settings FROM pg_authid WHERE rolname = 'alice'`);
-    expect(await read()).toEqual([{ rolconnlimit: 7, until: '2031-01-31 00:00:00+00', comment: "it's hers", settings: [`{"search_path=app, \\"Mixed\\", public",work_mem=8MB,app.tenant=x}`, '{statement_timeout=5s}'] }]);
+    const read = (): Promise<unknown[]> =>
+      server.query(
+        `SELECT rolconnlimit, rolvaliduntil::text AS until, shobj_description(oid, 'pg_authid') AS comment, (SELECT array_agg(setconfig::text ORDER BY setdatabase) FROM pg_db_role_setting WHERE setrole = oid) AS settings FROM pg_authid WHERE rolname = 'alice'`,
+      );
+    expect(await read()).toEqual([
+      {
+        rolconnlimit: 7,
+        until: '2031-01-31 00:00:00+00',
+        comment: "it's hers",
+        settings: [`{"search_path=app, \\"Mixed\\", public",work_mem=8MB,app.tenant=x}`, '{statement_timeout=5s}'],
+      },
+    ]);
     expect((await steward.cycle()).result).toBe('converged');
     steward.manifests.users([{ username: 'alice', database: 'app' }]);
     await steward.cycle();
@@ -56,17 +85,27 @@ describe('a document', () => {
   });
 
   it('gives membership options where the server has them, and says so clearly where it has not', async () => {
-    await start([{ username: 'alice', roles: [{ name: 'ops', admin: true, inherit: false, set: true }] }, { username: 'bob', roles: [{ name: 'ops', admin: true }] }], { alice: 'a', bob: 'b' });
+    await start(
+      [
+        { username: 'alice', roles: [{ name: 'ops', admin: true, inherit: false, set: true }] },
+        { username: 'bob', roles: [{ name: 'ops', admin: true }] },
+      ],
+      { alice: 'a', bob: 'b' },
+    );
     const report = await steward.cycle();
     if (server.major < 16) {
       expect(report.notices.map((notice) => notice.message)).toEqual([expect.stringContaining('need PostgreSQL 16')]);
       expect(await rolesOf('bob')).toEqual(['ops']);
       return;
     }
-    expect(await server.query(`SELECT admin_option, inherit_option, set_option FROM pg_auth_members WHERE member = 'alice'::regrole`)).toEqual([{ admin_option: true, inherit_option: false, set_option: true }]);
+    expect(await server.query(`SELECT admin_option, inherit_option, set_option FROM pg_auth_members WHERE member = 'alice'::regrole`)).toEqual([
+      { admin_option: true, inherit_option: false, set_option: true },
+    ]);
     steward.manifests.users([{ username: 'alice', roles: ['ops'] }, { username: 'bob' }]);
     await steward.cycle();
-    expect(await server.query(`SELECT admin_option, inherit_option, set_option FROM pg_auth_members WHERE member = 'alice'::regrole`)).toEqual([{ admin_option: false, inherit_option: true, set_option: true }]);
+    expect(await server.query(`SELECT admin_option, inherit_option, set_option FROM pg_auth_members WHERE member = 'alice'::regrole`)).toEqual([
+      { admin_option: false, inherit_option: true, set_option: true },
+    ]);
     expect(await rolesOf('bob')).toEqual([]);
     expect((await steward.cycle()).result).toBe('converged');
   });
@@ -128,14 +167,27 @@ describe('drift', () => {
 
 describe('the law', () => {
   it('refuses superusers, replication, the admin, protected names and roles that reach beyond the database, each with its reason', async () => {
-    await server.query(`CREATE ROLE boss LOGIN SUPERUSER; CREATE ROLE copy LOGIN REPLICATION; CREATE ROLE keepoff LOGIN; CREATE ROLE prog LOGIN; GRANT pg_execute_server_program TO prog; CREATE ROLE maker CREATEROLE; CREATE ROLE via; GRANT maker TO via`);
+    await server.query(
+      `CREATE ROLE boss LOGIN SUPERUSER; CREATE ROLE copy LOGIN REPLICATION; CREATE ROLE keepoff LOGIN; CREATE ROLE prog LOGIN; GRANT pg_execute_server_program TO prog; CREATE ROLE maker CREATEROLE; CREATE ROLE via; GRANT maker TO via`,
+    );
     await start(
-      ['boss', 'copy', 'keepoff', 'prog', 'postgres'].map((username) => ({ username })).concat([{ username: 'alice', roles: ['boss', 'pg_read_server_files', 'via', 'pg_monitor', 'prog'] } as { username: string }]),
+      ['boss', 'copy', 'keepoff', 'prog', 'postgres']
+        .map((username) => ({ username }))
+        .concat([{ username: 'alice', roles: ['boss', 'pg_read_server_files', 'via', 'pg_monitor', 'prog'] } as { username: string }]),
       { boss: 'x', copy: 'x', keepoff: 'x', prog: 'x', postgres: 'x', alice: 'a' },
       { PROTECTED_ROLES: 'keepoff' },
     );
     const report = await steward.cycle();
-    expect(report.notices.filter((notice) => notice.kind === 'refused').map((notice) => notice.subject)).toEqual(['boss', 'copy', 'keepoff', 'prog', 'postgres', 'alice', 'alice', 'alice']);
+    expect(report.notices.filter((notice) => notice.kind === 'refused').map((notice) => notice.subject)).toEqual([
+      'boss',
+      'copy',
+      'keepoff',
+      'prog',
+      'postgres',
+      'alice',
+      'alice',
+      'alice',
+    ]);
     expect(await rolesOf('alice')).not.toContain('pg_read_server_files');
     await expect(login('boss', 'x')).rejects.toThrow();
     const allowed = await steward.restart({ ALLOWED_ROLES: 'pg_monitor' });
@@ -148,7 +200,9 @@ describe('the law', () => {
     await start([{ username: 'alice', settings: { session_preload_libraries: 'evil', log_statement: 'none', work_mem: '8MB' } }], { alice: 'a' });
     const report = await steward.cycle();
     expect(report.notices.map((notice) => notice.kind)).toEqual(['refused', 'refused']);
-    expect(await server.query(`SELECT setconfig::text AS config FROM pg_db_role_setting WHERE setrole = 'alice'::regrole`)).toEqual([{ config: '{work_mem=8MB}' }]);
+    expect(await server.query(`SELECT setconfig::text AS config FROM pg_db_role_setting WHERE setrole = 'alice'::regrole`)).toEqual([
+      { config: '{work_mem=8MB}' },
+    ]);
   });
 
   it('refuses a role that another source owns, with its name', async () => {
@@ -175,7 +229,11 @@ it('a dry run says what would happen and writes nothing anywhere', async () => {
   await start([{ username: 'alice', roles: ['read_only', 'analyst'] }], { alice: 'a' }, { DRY_RUN: 'true' });
   server.mark();
   const report = await steward.cycle();
-  expect(planLines(report.planned).slice(0, 3)).toEqual(['create user: alice with roles [read_only, analyst]', 'create role: read_only', 'create role: analyst']);
+  expect(planLines(report.planned).slice(0, 3)).toEqual([
+    'create user: alice with roles [read_only, analyst]',
+    'create role: read_only',
+    'create role: analyst',
+  ]);
   expect(ddlOf(server.log())).toEqual([]);
   expect(await server.query(`SELECT 1 FROM pg_namespace WHERE nspname = 'pgsteward'`)).toEqual([]);
 });

@@ -41,10 +41,17 @@ it('serves metrics, health, readiness and status, and logs JSON with the four fi
   expect(await daemon.get('/healthz')).toMatchObject({ code: 200 });
   expect(await daemon.get('/readyz')).toMatchObject({ code: 200 });
   const { body } = await daemon.get('/metrics');
-  for (const name of ['reconciliations_total 1', 'users_managed 1', 'roles_managed 1', 'errors_total 0', 'drift_total 0', 'users_without_secret 1']) expect(body).toContain(`postgres_controller_${name}`);
+  for (const name of ['reconciliations_total 1', 'users_managed 1', 'roles_managed 1', 'errors_total 0', 'drift_total 0', 'users_without_secret 1'])
+    expect(body).toContain(`postgres_controller_${name}`);
   expect(body).toMatch(/postgres_controller_last_reconciliation_timestamp \d+/);
   expect((await daemon.status()).notices).toEqual([expect.objectContaining({ kind: 'secret', subject: 'lost' })]);
-  for (const line of daemon.lines()) expect(line).toMatchObject({ timestamp: expect.stringMatching(/Z$/) as string, level: expect.stringMatching(/^[A-Z]+$/) as string, module: 'pgsteward', message: expect.any(String) as string });
+  for (const line of daemon.lines())
+    expect(line).toMatchObject({
+      timestamp: expect.stringMatching(/Z$/) as string,
+      level: expect.stringMatching(/^[A-Z]+$/) as string,
+      module: 'pgsteward',
+      message: expect.any(String) as string,
+    });
 });
 
 it('starts before the database is there, and survives its restart', async () => {
@@ -87,7 +94,13 @@ it('ends within ten seconds of SIGTERM, also while the server hangs', async () =
 
 it('refuses bad settings all at once, with exit code 1 and without the password', async () => {
   prepare();
-  const daemon = await startDaemon({ ...daemonEnv(server, manifests.folder), DB_PORT: 'many', SYNC_INTERVAL: '-1', DB_PASS: 'sesame', DELETION_POLICY: 'burn' });
+  const daemon = await startDaemon({
+    ...daemonEnv(server, manifests.folder),
+    DB_PORT: 'many',
+    SYNC_INTERVAL: '-1',
+    DB_PASS: 'sesame',
+    DELETION_POLICY: 'burn',
+  });
   const code = await new Promise((resolve) => daemon.process.once('exit', resolve));
   expect(code).toBe(1);
   for (const name of ['DB_PORT=many', 'SYNC_INTERVAL=-1', 'DELETION_POLICY=burn']) expect(daemon.output()).toContain(name);

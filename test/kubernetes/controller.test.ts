@@ -31,7 +31,12 @@ afterEach(async () => {
 
 const path = (kind: 'configmaps' | 'secrets', name = ''): string => `/api/v1/namespaces/${namespace}/${kind}${name === '' ? '' : `/${name}`}`;
 const writeUsers = async (users: readonly object[] | string, create = false): Promise<void> => {
-  const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'postgres-users-config' }, data: { 'users.yaml': typeof users === 'string' ? users : stringify({ users }) } };
+  const body = {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'postgres-users-config' },
+    data: { 'users.yaml': typeof users === 'string' ? users : stringify({ users }) },
+  };
   const { status } = create ? await kube.api('POST', path('configmaps'), body) : await kube.api('PATCH', path('configmaps', 'postgres-users-config'), body);
   expect(status).toBeLessThan(300);
 };
@@ -41,7 +46,15 @@ const writeSecret = async (user: string, password: string): Promise<void> => {
   if (created.status === 409) expect((await kube.api('PATCH', path('secrets', body.metadata.name), body)).status).toBe(200);
 };
 const run = async (env: Record<string, string> = {}): Promise<void> => {
-  daemon = await startDaemon(daemonEnv(server, '/tmp', { SOURCE: 'kubernetes', KUBECONFIG: kube.kubeconfig(), NAMESPACE: namespace, STATE_FILE: `/tmp/pgsteward-kube-${process.pid}-${count}.json`, ...env }));
+  daemon = await startDaemon(
+    daemonEnv(server, '/tmp', {
+      SOURCE: 'kubernetes',
+      KUBECONFIG: kube.kubeconfig(),
+      NAMESPACE: namespace,
+      STATE_FILE: `/tmp/pgsteward-kube-${process.pid}-${count}.json`,
+      ...env,
+    }),
+  );
 };
 const canLogin = (user: string, password: string): Promise<boolean> =>
   server.client('postgres', { user, password }).then(
@@ -50,7 +63,8 @@ const canLogin = (user: string, password: string): Promise<boolean> =>
   );
 const exists = async (role: string): Promise<boolean> => (await server.query(`SELECT 1 FROM pg_roles WHERE rolname = '${role}'`)).length > 0;
 const until = async (check: () => Promise<boolean>): Promise<void> => {
-  for (const end = Date.now() + 40_000; !(await check()); await sleep(50)) if (Date.now() > end) throw new Error(`not within 40 s: ${daemon.output().slice(-2000)}`);
+  for (const end = Date.now() + 40_000; !(await check()); await sleep(50))
+    if (Date.now() > end) throw new Error(`not within 40 s: ${daemon.output().slice(-2000)}`);
 };
 
 it('an edited ConfigMap and a rotated Secret are in force after the next cycle, by GET with the shipped Role, and Events tell of it', async () => {
@@ -64,7 +78,11 @@ it('an edited ConfigMap and a rotated Secret are in force after the next cycle, 
   await writeUsers([{ username: 'alice' }]);
   await daemon.cycle();
   expect([await canLogin('alice', 'second-pass'), await exists('bob'), await exists('team')]).toEqual([true, false, false]);
-  const events = (await kube.api('GET', `/apis/events.k8s.io/v1/namespaces/${namespace}/events`)).json['items'] as readonly { reason: string; note: string; regarding: { name: string } }[];
+  const events = (await kube.api('GET', `/apis/events.k8s.io/v1/namespaces/${namespace}/events`)).json['items'] as readonly {
+    reason: string;
+    note: string;
+    regarding: { name: string };
+  }[];
   expect(events.map((event) => event.reason)).toContain('Applied');
   expect(events[0]?.regarding.name).toBe('postgres-users-config');
   expect(JSON.stringify(events)).not.toMatch(/first-pass|second-pass|SCRAM/);
@@ -80,7 +98,12 @@ it('a deleted ConfigMap, and one without its key, leave the last good document i
   await daemon.cycle();
   expect(await canLogin('alice', 'a')).toBe(true);
   expect((await daemon.get('/metrics')).body).toContain('failures_total{reason="source_not_found"} 1');
-  await kube.api('POST', path('configmaps'), { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'postgres-users-config' }, data: { 'other.yaml': 'users: []' } });
+  await kube.api('POST', path('configmaps'), {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'postgres-users-config' },
+    data: { 'other.yaml': 'users: []' },
+  });
   await daemon.cycle();
   expect(await exists('alice')).toBe(true);
 });
@@ -144,7 +167,10 @@ it('with the right to list, one LIST brings all Secrets', async () => {
   await kube.api('PUT', role, { ...json, rules: [...(json['rules'] as object[]), { apiGroups: [''], resources: ['secrets'], verbs: ['list'] }] });
   const users = Array.from({ length: 30 }, (_, index) => `user-${index}`);
   await Promise.all(users.map((user) => writeSecret(user, user)));
-  await writeUsers(users.map((username) => ({ username })), true);
+  await writeUsers(
+    users.map((username) => ({ username })),
+    true,
+  );
   await sleep(500);
   await run({ SECRET_ACCESS: 'list' });
   const status = await daemon.ready();

@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
 export type Major = 14 | 15 | 16 | 17 | 18;
-export const MAJORS: readonly Major[] = [14, 15, 16, 17, 18];
 /** The major that `npm ci` installs. */
 export const DEFAULT_MAJOR: Major = 18;
 
@@ -28,13 +27,13 @@ export function nativeFolder(major: Major): string {
   const hoisted = join(root, 'test/matrix/node_modules');
   const candidates = [join(base, platform, 'native'), ...(major === DEFAULT_MAJOR ? [] : [join(hoisted, platform, 'native')])];
   const found = candidates.find((folder) => existsSync(folder) && versionOf(folder) === major);
-  if (found === undefined) throw new Error(`PostgreSQL ${major} is not installed; run: ${major === DEFAULT_MAJOR ? 'npm ci' : 'npm ci --prefix test/matrix'}`);
+  if (found === undefined) throw new Error(`PostgreSQL ${major} is not installed; run: ${major === DEFAULT_MAJOR ? 'npm ci' : 'npm run test:matrix'}`);
   return unprivileged() === undefined || isTraversable(found) ? found : copyOf(found, major);
 }
 
 const versionOf = (folder: string): number => {
   const manifest: unknown = JSON.parse(readFileSync(join(folder, '../package.json'), 'utf8'));
-  return Number(String((manifest as { version: string }).version).split('.')[0]);
+  return Number((manifest as { version: string }).version.split('.')[0]);
 };
 
 /** Whether everybody may walk down to the folder. */

@@ -30,7 +30,10 @@ export class Manifests {
   /** Writes the users document; a text is taken as it is. */
   users(users: readonly object[] | string): void {
     const document = typeof users === 'string' ? users : stringify({ users });
-    this.#write('configmap.yaml', stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'postgres-users-config', namespace: 'postgres' }, data: { 'users.yaml': document } }));
+    this.#write(
+      'configmap.yaml',
+      stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'postgres-users-config', namespace: 'postgres' }, data: { 'users.yaml': document } }),
+    );
   }
 
   secret(user: string, password: string | undefined): void {
@@ -96,7 +99,10 @@ export const daemonEnv = (server: Postgres, folder: string, more: Readonly<Recor
 /** Starts the daemon; it is killed with this process. */
 export async function startDaemon(env: Readonly<Record<string, string>>): Promise<Daemon> {
   const port = Number(env['HTTP_PORT'] ?? (await freePort()));
-  const child = spawn(process.execPath, [join(ROOT, 'src/main.ts')], { env: { PATH: process.env['PATH'] ?? '', HTTP_PORT: String(port), ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [join(ROOT, 'src/main.ts')], {
+    env: { PATH: process.env['PATH'] ?? '', HTTP_PORT: String(port), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));

@@ -13,7 +13,11 @@ import { freePort } from './postgres.ts';
 export interface ControlPlane {
   readonly port: number;
   /** A request as cluster admin; the answer's JSON. */
-  api(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: object): Promise<{ readonly status: number; readonly json: Record<string, unknown> }>;
+  api(
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+    path: string,
+    body?: object,
+  ): Promise<{ readonly status: number; readonly json: Record<string, unknown> }>;
   /** A namespace of its own with the shipped Role, bound to the controller's account; rules of the Role may be given instead. */
   namespace(name: string): Promise<void>;
   /** Writes a kubeconfig for the controller's account. */
@@ -40,7 +44,10 @@ export async function startControlPlane(): Promise<ControlPlane> {
     const log = openSync(join(base, `${command}.log`), 'a');
     // The shell ends its child when our end of the pipe closes, however this process dies.
     const script = '"$@" & child=$!; (exec 1>&- 2>&-; cat <&3 >/dev/null; kill -9 $child) & wait $child';
-    children.set(command, spawn('/bin/sh', ['-c', script, 'sh', join(assets, command), ...args], { cwd: base, stdio: ['ignore', log, log, 'pipe'], detached: true }));
+    children.set(
+      command,
+      spawn('/bin/sh', ['-c', script, 'sh', join(assets, command), ...args], { cwd: base, stdio: ['ignore', log, log, 'pipe'], detached: true }),
+    );
     closeSync(log);
   };
   const signal = (command: string, name: NodeJS.Signals): void => {
@@ -53,7 +60,17 @@ export async function startControlPlane(): Promise<ControlPlane> {
         // It is gone already.
       }
   };
-  launch('etcd', ['--data-dir', join(base, 'etcd'), '--listen-client-urls', `http://127.0.0.1:${etcdPort}`, '--advertise-client-urls', `http://127.0.0.1:${etcdPort}`, '--listen-peer-urls', `http://127.0.0.1:${peerPort}`, '--unsafe-no-fsync']);
+  launch('etcd', [
+    '--data-dir',
+    join(base, 'etcd'),
+    '--listen-client-urls',
+    `http://127.0.0.1:${etcdPort}`,
+    '--advertise-client-urls',
+    `http://127.0.0.1:${etcdPort}`,
+    '--listen-peer-urls',
+    `http://127.0.0.1:${peerPort}`,
+    '--unsafe-no-fsync',
+  ]);
   let agent = new Agent({ connect: { rejectUnauthorized: false } });
   const api: ControlPlane['api'] = async (method, path, body) => {
     const response = await request(`https://127.0.0.1:${port}${path}`, {
@@ -75,9 +92,18 @@ export async function startControlPlane(): Promise<ControlPlane> {
   const start = async (): Promise<void> => {
     agent = new Agent({ connect: { rejectUnauthorized: false } });
     launch('kube-apiserver', [
-      `--etcd-servers=http://127.0.0.1:${etcdPort}`, `--cert-dir=${join(base, 'certs')}`, '--bind-address=127.0.0.1', `--secure-port=${port}`,
-      '--service-account-issuer=https://kubernetes.default.svc', `--service-account-key-file=${join(base, 'sa.key')}`, `--service-account-signing-key-file=${join(base, 'sa.key')}`,
-      `--token-auth-file=${join(base, 'tokens.csv')}`, '--authorization-mode=RBAC', '--disable-admission-plugins=ServiceAccount', '--endpoint-reconciler-type=none', '--service-cluster-ip-range=10.0.0.0/24',
+      `--etcd-servers=http://127.0.0.1:${etcdPort}`,
+      `--cert-dir=${join(base, 'certs')}`,
+      '--bind-address=127.0.0.1',
+      `--secure-port=${port}`,
+      '--service-account-issuer=https://kubernetes.default.svc',
+      `--service-account-key-file=${join(base, 'sa.key')}`,
+      `--service-account-signing-key-file=${join(base, 'sa.key')}`,
+      `--token-auth-file=${join(base, 'tokens.csv')}`,
+      '--authorization-mode=RBAC',
+      '--disable-admission-plugins=ServiceAccount',
+      '--endpoint-reconciler-type=none',
+      '--service-cluster-ip-range=10.0.0.0/24',
     ]);
     for (const deadline = Date.now() + 60_000; ; await sleep(200)) {
       const ready = await api('GET', '/readyz').catch(() => ({ status: 0 }));
@@ -97,7 +123,9 @@ export async function startControlPlane(): Promise<ControlPlane> {
     start,
     namespace: async (name) => {
       await api('POST', '/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
-      const [role, binding] = parseAllDocuments(readFileSync(join(ROOT, 'manifests/base/role.yaml'), 'utf8')).map((document) => document.toJS() as Record<string, unknown>);
+      const [role, binding] = parseAllDocuments(readFileSync(join(ROOT, 'manifests/base/role.yaml'), 'utf8')).map(
+        (document) => document.toJS() as Record<string, unknown>,
+      );
       if (role === undefined || binding === undefined) throw new Error('role.yaml has no Role and RoleBinding');
       // The tests' account comes from a token file, so it is a User here instead of the ServiceAccount.
       const subjects = [{ kind: 'User', apiGroup: 'rbac.authorization.k8s.io', name: 'pgsteward-controller' }];
@@ -109,7 +137,14 @@ export async function startControlPlane(): Promise<ControlPlane> {
       const ca = readFileSync(join(base, 'certs/apiserver.crt')).toString('base64');
       writeFileSync(
         file,
-        JSON.stringify({ apiVersion: 'v1', kind: 'Config', 'current-context': 'c', clusters: [{ name: 'c', cluster: { server: `https://127.0.0.1:${port}`, 'certificate-authority-data': ca } }], users: [{ name: 'u', user: { token: CONTROLLER } }], contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }] }),
+        JSON.stringify({
+          apiVersion: 'v1',
+          kind: 'Config',
+          'current-context': 'c',
+          clusters: [{ name: 'c', cluster: { server: `https://127.0.0.1:${port}`, 'certificate-authority-data': ca } }],
+          users: [{ name: 'u', user: { token: CONTROLLER } }],
+          contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
+        }),
         { mode: 0o600 },
       );
       return file;

@@ -41,7 +41,7 @@ process.on('exit', () => {
 });
 
 /** The major that this run tests: PG_MAJOR, or the installed one. */
-export const testedMajor = (): Major => Number(process.env['PG_MAJOR'] ?? DEFAULT_MAJOR) as Major;
+const testedMajor = (): Major => Number(process.env['PG_MAJOR'] ?? DEFAULT_MAJOR) as Major;
 
 /** Starts a server of its own, with every statement in its log. */
 export async function startPostgres(options: PostgresOptions = {}): Promise<Postgres> {
@@ -55,8 +55,18 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   if (account.uid !== undefined && account.gid !== undefined) chownSync(base, account.uid, account.gid);
   execFileSync('cp', ['-a', '--', template, dataDir]);
   const port = await freePort();
-  const settings = { log_statement: 'all', unix_socket_directories: base, listen_addresses: '127.0.0.1', port: String(port), max_connections: '60', shared_buffers: '32MB', ...options.settings };
-  const conf = Object.entries(settings).map(([name, value]) => `${name} = '${value}'\n`).join('');
+  const settings = {
+    log_statement: 'all',
+    unix_socket_directories: base,
+    listen_addresses: '127.0.0.1',
+    port: String(port),
+    max_connections: '60',
+    shared_buffers: '32MB',
+    ...options.settings,
+  };
+  const conf = Object.entries(settings)
+    .map(([name, value]) => `${name} = '${value}'\n`)
+    .join('');
   writeFileSync(join(dataDir, 'postgresql.auto.conf'), conf);
   if (account.uid !== undefined && account.gid !== undefined) chownSync(join(dataDir, 'postgresql.auto.conf'), account.uid, account.gid);
   let child: ChildProcess | undefined;
@@ -163,7 +173,19 @@ function templateFor(major: Major, native: string): string {
   if (account !== undefined) for (const path of [partial, passwordFile]) chownSync(path, account.uid, account.gid);
   execFileSync(
     join(native, 'bin/initdb'),
-    ['-D', join(partial, 'data'), '-U', 'postgres', '--auth-host=scram-sha-256', '--auth-local=scram-sha-256', `--pwfile=${passwordFile}`, '-E', 'UTF8', '--locale=C', '--no-instructions'],
+    [
+      '-D',
+      join(partial, 'data'),
+      '-U',
+      'postgres',
+      '--auth-host=scram-sha-256',
+      '--auth-local=scram-sha-256',
+      `--pwfile=${passwordFile}`,
+      '-E',
+      'UTF8',
+      '--locale=C',
+      '--no-instructions',
+    ],
     { ...account, cwd: partial, stdio: 'pipe', env: { ...process.env, LC_ALL: 'C', TZ: 'UTC' } },
   );
   try {
@@ -183,7 +205,10 @@ const postmasterPid = (dataDir: string): number | undefined => {
 
 const childrenOf = (pid: number): number[] => {
   try {
-    return execFileSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' }).split('\n').map(Number).filter((child) => child > 0);
+    return execFileSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' })
+      .split('\n')
+      .map(Number)
+      .filter((child) => child > 0);
   } catch {
     return [];
   }

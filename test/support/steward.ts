@@ -22,13 +22,34 @@ export interface Steward {
 }
 
 /** A steward for this server; `env` is on top of the connection's settings. */
-export async function createSteward(server: Postgres, env: Readonly<Record<string, string>> = {}, manifests = new Manifests(), stateDir = mkdtempSync(join(tmpdir(), 'pgsteward-state-'))): Promise<Steward> {
-  const all = { SOURCE: `dir:${manifests.folder}`, DB_HOST: server.host, DB_PORT: String(server.port), DB_USER: server.user, DB_PASS: server.password, STATE_FILE: join(stateDir, 'state.json'), MAX_RETRIES: '2', RETRY_BACKOFF_BASE: '1.2', ...env };
+export async function createSteward(
+  server: Postgres,
+  env: Readonly<Record<string, string>> = {},
+  manifests = new Manifests(),
+  stateDir = mkdtempSync(join(tmpdir(), 'pgsteward-state-')),
+): Promise<Steward> {
+  const all = {
+    SOURCE: `dir:${manifests.folder}`,
+    DB_HOST: server.host,
+    DB_PORT: String(server.port),
+    DB_USER: server.user,
+    DB_PASS: server.password,
+    STATE_FILE: join(stateDir, 'state.json'),
+    MAX_RETRIES: '2',
+    RETRY_BACKOFF_BASE: '1.2',
+    ...env,
+  };
   const config = readConfig(all);
   const connections = createConnections(config, () => undefined);
   const source = createDirectorySource(manifests.folder, { namespace: config.NAMESPACE, configMapName: config.CONFIGMAP_NAME });
   const warnings: string[] = [];
-  const reconcile = createReconciler({ config, source, connections, log: { info: () => undefined, warn: (message) => void warnings.push(message) }, onProgress: () => undefined });
+  const reconcile = createReconciler({
+    config,
+    source,
+    connections,
+    log: { info: () => undefined, warn: (message) => void warnings.push(message) },
+    onProgress: () => undefined,
+  });
   const stop = new AbortController();
   return {
     manifests,
@@ -49,7 +70,9 @@ export async function createSteward(server: Postgres, env: Readonly<Record<strin
 
 /** Drops every role and database that a test left behind, and the ledger. */
 export async function resetServer(server: Postgres): Promise<void> {
-  const databases = await server.query<{ name: string }>(`SELECT quote_ident(datname) AS name FROM pg_database WHERE datname NOT IN ('postgres', 'template0', 'template1')`);
+  const databases = await server.query<{ name: string }>(
+    `SELECT quote_ident(datname) AS name FROM pg_database WHERE datname NOT IN ('postgres', 'template0', 'template1')`,
+  );
   for (const { name } of databases) await server.query(`DROP DATABASE ${name} WITH (FORCE)`);
   await server.query(`DROP SCHEMA IF EXISTS pgsteward CASCADE`);
   const roles = await server.query<{ name: string }>(`SELECT quote_ident(rolname) AS name FROM pg_roles WHERE rolname !~ '^pg_' AND rolname <> 'postgres'`);

@@ -3,7 +3,14 @@ import type { Position, Problem, UserEntry } from './types.ts';
 
 /** The problems that only show when entries are seen together; each names the user whose entry is kept out. */
 export function crossProblems(users: readonly UserEntry[], named: ReadonlyMap<string, readonly Position[]>, file: string): Problem[] {
-  const error = (username: string, position: Position, message: string): Problem => ({ severity: 'error', file, position, path: `users (${username})`, message, username });
+  const error = (username: string, position: Position, message: string): Problem => ({
+    severity: 'error',
+    file,
+    position,
+    path: `users (${username})`,
+    message,
+    username,
+  });
   const duplicates = [...named]
     .filter(([, positions]) => positions.length > 1)
     .flatMap(([name, positions]) => positions.map((position) => error(name, position, `the user ${name} is there ${positions.length} times; keep one entry`)));
@@ -23,7 +30,11 @@ function sharedSecrets(users: readonly UserEntry[], error: MakeError): Problem[]
     const byRule = sharing.filter((user) => user.secretIsDerived);
     if (new Set(byRule.map((user) => user.username)).size < 2) return [];
     return byRule.map((user) =>
-      error(user.username, user.position, `${byRule.map((other) => other.username).join(' and ')} have the same Secret ${secret}; give one of them a passwordSecretRef`),
+      error(
+        user.username,
+        user.position,
+        `${byRule.map((other) => other.username).join(' and ')} have the same Secret ${secret}; give one of them a passwordSecretRef`,
+      ),
     );
   });
 }

@@ -73,7 +73,12 @@ const fields = {
       key: text.regex(/^[-._a-zA-Z0-9]{1,253}$/, 'is no key of a Secret').default('password'),
     })
     .optional(),
-  connectionLimit: z.number({ error: 'must be a whole number' }).int('must be a whole number').min(-1, 'must be -1 (no limit) or more').max(2_147_483_647, 'is too large').optional(),
+  connectionLimit: z
+    .number({ error: 'must be a whole number' })
+    .int('must be a whole number')
+    .min(-1, 'must be -1 (no limit) or more')
+    .max(2_147_483_647, 'is too large')
+    .optional(),
   validUntil: moment.optional(),
   settings: settings.nullish(),
   databaseSettings: z
@@ -85,13 +90,18 @@ const fields = {
       }
     })
     .nullish(),
-  comment: text.refine((value) => !value.includes('\0') && value.isWellFormed(), 'must not contain NUL').nullable().optional(),
+  comment: text
+    .refine((value) => !value.includes('\0') && value.isWellFormed(), 'must not contain NUL')
+    .nullable()
+    .optional(),
   login: z.boolean({ error: 'must be true or false' }).optional(),
   deletionPolicy: z.enum(['drop', 'disable', 'retain'], { error: 'must be drop, disable or retain' }).optional(),
 };
 
 /** The schema of an entry, before positions are known. */
-export const userSchema = z.strictObject(fields, { error: (issue) => (issue.code === 'invalid_type' ? 'must be a mapping with at least a username' : undefined) });
+export const userSchema = z.strictObject(fields, {
+  error: (issue) => (issue.code === 'invalid_type' ? 'must be a mapping with at least a username' : undefined),
+});
 /** Keys by the path under which they may stand, for suggestions; '' is the entry itself. */
 export const KEYS: ReadonlyMap<string, readonly string[]> = new Map([
   ['', Object.keys(fields)],

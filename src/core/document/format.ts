@@ -2,4 +2,5 @@
 import type { Problem } from './types.ts';
 
 /** `users.yaml:12:5: users[3].rols: unknown key …` */
-export const formatProblem = ({ file, position, path, message }: Problem): string => `${file}:${position.line}:${position.column}: ${path === '' ? '' : `${path}: `}${message}`;
+export const formatProblem = ({ file, position, path, message }: Problem): string =>
+  `${file}:${position.line}:${position.column}: ${path === '' ? '' : `${path}: `}${message}`;

@@ -9,7 +9,7 @@ import { nodeAt, readTree, type Tree } from './yaml-text.ts';
 
 const TOP_LEVEL: readonly string[] = ['users', 'timestamp', 'allowEmpty'];
 /** Keys of the full form that this version does not manage yet. */
-const LATER: readonly string[] = ['databases', 'permissions', 'roles'];
+const LATER: ReadonlySet<string> = new Set(['databases', 'permissions', 'roles']);
 
 /**
  * Reads a users document. Never throws: what is wrong is in `problems`, and what can still be used is in `users`.
@@ -18,23 +18,38 @@ const LATER: readonly string[] = ['databases', 'permissions', 'roles'];
 export function parseDocument(content: Uint8Array, file: string): Document {
   const tree = readTree(content);
   const unusable = (problems: readonly Problem[]): Document => ({ users: [], invalid: new Set(), usable: false, problems });
-  const error = (position: Position, path: string, message: string, username?: string): Problem => ({ severity: 'error', file, position, path, message, username });
+  const error = (position: Position, path: string, message: string, username?: string): Problem => ({
+    severity: 'error',
+    file,
+    position,
+    path,
+    message,
+    username,
+  });
   if (!('document' in tree)) return unusable(tree.map(({ position, message }) => error(position, '', message)));
 
   const { value, positionOf, document } = tree;
   const top = positionOf(document.contents);
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return unusable([error(top, '', 'the document must be a mapping with a list `users`')]);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return unusable([error(top, '', 'the document must be a mapping with a list `users`')]);
   const place = (path: readonly PropertyKey[], key = false): Position => positionOf(nodeAt(document, path, key));
   const problems: Problem[] = Object.keys(value)
     .filter((key) => !TOP_LEVEL.includes(key))
-    .map((key) => error(place([key], true), key, unknownKey(key, TOP_LEVEL, LATER.includes(key) ? ' (this version does not manage it yet)' : '')));
+    .map((key) => error(place([key], true), key, unknownKey(key, TOP_LEVEL, LATER.has(key) ? ' (this version does not manage it yet)' : '')));
 
   const users: unknown = Object.hasOwn(value, 'users') ? (value as Record<string, unknown>)['users'] : undefined;
-  if (!Array.isArray(users)) return unusable([...problems, error(Object.hasOwn(value, 'users') ? place(['users']) : top, 'users', users === undefined ? 'the list `users` is missing' : '`users` must be a list')]);
+  if (!Array.isArray(users))
+    return unusable([
+      ...problems,
+      error(Object.hasOwn(value, 'users') ? place(['users']) : top, 'users', users === undefined ? 'the list `users` is missing' : '`users` must be a list'),
+    ]);
   const allowEmpty: unknown = (value as Record<string, unknown>)['allowEmpty'];
   if (allowEmpty !== undefined && typeof allowEmpty !== 'boolean') problems.push(error(place(['allowEmpty']), 'allowEmpty', 'must be true or false'));
   if (users.length === 0 && allowEmpty !== true)
-    return unusable([...problems, error(place(['users']), 'users', 'the list is empty, so nothing is done; to remove every user write `allowEmpty: true` beside it')]);
+    return unusable([
+      ...problems,
+      error(place(['users']), 'users', 'the list is empty, so nothing is done; to remove every user write `allowEmpty: true` beside it'),
+    ]);
 
   const entries = readEntries(users, tree, file);
   problems.push(...entries.problems);
@@ -70,14 +85,28 @@ function readEntries(values: readonly unknown[], tree: Tree, file: string): Entr
     const range = (item as { range?: readonly number[] | null } | undefined)?.range;
     const inside = range === null || range === undefined ? [] : local.filter(({ offset }) => offset >= (range[0] ?? 0) && offset < (range[2] ?? 0));
     if (inside.length > 0) local = local.filter((problem) => !inside.includes(problem));
-    const found: Problem[] = inside.map((problem) => ({ severity: 'error', file, position: problem.position, path: `users[${index}]`, message: problem.message, username }));
+    const found: Problem[] = inside.map((problem) => ({
+      severity: 'error',
+      file,
+      position: problem.position,
+      path: `users[${index}]`,
+      message: problem.message,
+      username,
+    }));
     const parsed = userSchema.safeParse(plain(value));
     if (!parsed.success) {
       for (const issue of parsed.error.issues) found.push(...describe(issue, index, value, tree, file, username));
     } else {
       const { roles = [], privileges } = parsed.data;
       for (const [place, message] of conflictingRoles(roles ?? []))
-        found.push({ severity: 'error', file, position: at(tree, ['users', index, 'roles', place]), path: `users[${index}].roles[${place}]`, message, username });
+        found.push({
+          severity: 'error',
+          file,
+          position: at(tree, ['users', index, 'roles', place]),
+          path: `users[${index}].roles[${place}]`,
+          message,
+          username,
+        });
       if (privileges !== undefined && privileges !== null)
         result.problems.push({
           severity: 'warning',
@@ -109,7 +138,9 @@ function plain(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key === '__proto__' ? '__proto__ ' : key, item]));
 }
 
-function conflictingRoles(roles: readonly (string | { name: string; admin?: boolean | undefined; inherit?: boolean | undefined; set?: boolean | undefined })[]): [number, string][] {
+function conflictingRoles(
+  roles: readonly (string | { name: string; admin?: boolean | undefined; inherit?: boolean | undefined; set?: boolean | undefined })[],
+): [number, string][] {
   const seen = new Map<string, string>();
   return roles.flatMap((role, index): [number, string][] => {
     const name = typeof role === 'string' ? role : role.name;
@@ -138,7 +169,12 @@ function describe(issue: z.core.$ZodIssue, index: number, value: unknown, tree: 
   if (issue.code === 'invalid_union') {
     const wanted = typeof valueAt(value, issue.path) === 'object' ? 1 : 0;
     const inner = issue.errors[wanted];
-    if (inner !== undefined && valueAt(value, issue.path) !== null && ['object', 'string'].includes(typeof valueAt(value, issue.path)) && !Array.isArray(valueAt(value, issue.path)))
+    if (
+      inner !== undefined &&
+      valueAt(value, issue.path) !== null &&
+      ['object', 'string'].includes(typeof valueAt(value, issue.path)) &&
+      !Array.isArray(valueAt(value, issue.path))
+    )
       return inner.flatMap((nested) => describe({ ...nested, path: [...issue.path, ...nested.path] }, index, value, tree, file, username));
   }
   return [problem(issue.path, issue.message, issue.path.length > 0 && issue.code === 'custom' && isSettingPath(issue.path))];

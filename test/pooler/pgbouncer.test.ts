@@ -1,0 +1,64 @@
+// PgBouncer in transaction mode between pgsteward and the server: the same behaviour, one writer included.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { unprivileged } from '../support/binaries.ts';
+import { type Daemon, daemonEnv, Manifests, startDaemon } from '../support/daemon.ts';
+import { freePort, type Postgres, startPostgres } from '../support/postgres.ts';
+
+let server: Postgres;
+let pooler: ChildProcess;
+let port = 0;
+const folder = mkdtempSync(join(tmpdir(), 'pgsteward-pooler-'));
+beforeAll(async () => {
+  server = await startPostgres();
+  port = await freePort();
+  const config = join(folder, 'pgbouncer.ini');
+  writeFileSync(join(folder, 'users.txt'), `"postgres" "${server.password}"\n`);
+  writeFileSync(
+    config,
+    `[databases]\n* = host=127.0.0.1 port=${server.port}\n[pgbouncer]\nlisten_addr=127.0.0.1\nlisten_port=${port}\nunix_socket_dir=\nauth_type=scram-sha-256\nauth_file=${join(folder, 'users.txt')}\npool_mode=transaction\ndefault_pool_size=4\n`,
+  );
+  const account = unprivileged();
+  if (account !== undefined) for (const path of [folder, config, join(folder, 'users.txt')]) chownSync(path, account.uid, account.gid);
+  pooler = spawn('pgbouncer', [config], { ...account, stdio: 'ignore', env: { PATH: `${process.env['PATH']}:/usr/sbin` } });
+  process.on('exit', () => void pooler.kill('SIGKILL'));
+  await new Promise((resolve, reject) => {
+    pooler.once('error', () => reject(new Error('pgbouncer is not installed; on Debian: apt-get install pgbouncer')));
+    setTimeout(resolve, 500);
+  });
+});
+afterAll(async () => {
+  pooler.kill('SIGKILL');
+  rmSync(folder, { recursive: true, force: true });
+  await server.stop();
+});
+
+it('creates, converges and removes, and the second instance waits until the first is gone', async () => {
+  const manifests = new Manifests();
+  const users = Array.from({ length: 20 }, (_, index) => ({ username: `user-${index}`, roles: ['team'] }));
+  manifests.users(users);
+  manifests.secrets(new Map(users.map(({ username }) => [username, 'p'])));
+  const start = (more: Record<string, string> = {}): Promise<Daemon> =>
+    startDaemon({ ...daemonEnv(server, manifests.folder, more), DB_PORT: String(port), SYNC_INTERVAL: '1' });
+  const first = await start();
+  expect((await first.ready()).lastCycle?.result).toBe('changed');
+  await (await server.client('postgres', { user: 'user-19', password: 'p' })).end();
+  const second = await start({ STATE_FILE: join(folder, 'second.json') });
+  for (const end = Date.now() + 10_000; (await second.status().catch(() => undefined))?.role !== 'standby' && Date.now() < end;) await sleep(50);
+  await sleep(3000);
+  expect((await second.status()).role).toBe('standby');
+  expect((await first.status()).role).toBe('writer');
+  await first.kill9();
+  for (const end = Date.now() + 5000; (await second.status()).role !== 'writer' && Date.now() < end;) await sleep(50);
+  expect((await second.status()).role).toBe('writer');
+  manifests.users(users.slice(1));
+  for (const end = Date.now() + 10_000; Date.now() < end; await sleep(100))
+    if ((await server.query(`SELECT 1 FROM pg_roles WHERE rolname = 'user-0'`)).length === 0) break;
+  expect(await server.query(`SELECT 1 FROM pg_roles WHERE rolname = 'user-0'`)).toEqual([]);
+  await second.kill9();
+  manifests.remove();
+});
