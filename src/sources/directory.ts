@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import type { SecretRef } from '../core/document/types.ts';
-import { decodeBase64, type Manifest, readManifests } from './manifests.ts';
+import { decodeBase64, type Manifest, type Parsed, readJsonManifests, readManifests } from './manifests.ts';
 import { type DocumentReading, type SecretReading, secretKey, type Source, SourceError } from './source.ts';
 
 interface File {
@@ -11,10 +11,13 @@ interface File {
   /** Changes whenever the file does; never made from its content. */
   readonly stamp: string;
   readonly manifests: readonly Manifest[];
+  readonly parsed: Parsed;
   readonly error: string | undefined;
   /** Names of Secrets and the ConfigMap that the file held when it could last be read. */
   readonly lastNames: ReadonlySet<string>;
 }
+
+const NOTHING: Parsed = new Map();
 
 const idOf = (manifest: Manifest): string => `${manifest.kind}/${manifest.name}`;
 
@@ -103,6 +106,7 @@ async function scan(root: string, before: ReadonlyMap<string, File>): Promise<Re
           path,
           stamp: '',
           manifests: [],
+          parsed: NOTHING,
           error: `cannot be read (${code ?? 'unknown error'})`,
           lastNames: before.get(path)?.lastNames ?? new Set(),
         });
@@ -113,16 +117,19 @@ async function scan(root: string, before: ReadonlyMap<string, File>): Promise<Re
 
 async function readOne(full: string, path: string, stamp: string, known: File | undefined): Promise<File> {
   try {
-    const manifests = readManifests(new TextDecoder('utf-8', { fatal: true }).decode(await readFile(full)));
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(await readFile(full));
+    const parsed = path.endsWith('.json') ? readJsonManifests(text) : readManifests(text, known?.parsed ?? NOTHING);
+    const manifests = [...parsed.values()].flat();
     return {
       path,
       stamp,
+      parsed,
       manifests: manifests.filter(({ kind }) => kind === 'ConfigMap' || kind === 'Secret'),
       error: undefined,
       lastNames: new Set(manifests.map(idOf)),
     };
   } catch (error) {
     const message = error instanceof Error && error.name === 'ManifestError' ? error.message : 'is not UTF-8 or cannot be read';
-    return { path, stamp, manifests: [], error: message, lastNames: known?.lastNames ?? new Set() };
+    return { path, stamp, manifests: [], parsed: NOTHING, error: message, lastNames: known?.lastNames ?? new Set() };
   }
 }

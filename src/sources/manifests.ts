@@ -15,18 +15,37 @@ class ManifestError extends Error {
   override readonly name = 'ManifestError';
 }
 
+/** The manifests of a file by the text of each document in it, so that only documents which changed are parsed again. */
+export type Parsed = ReadonlyMap<string, readonly Manifest[]>;
+
 /**
- * The manifests of a file.
+ * The manifests of a YAML file.
+ * @param before what the file held when it was last read.
  * @throws ManifestError with the line of the first thing that is no manifest.
  */
-export function readManifests(text: string): Manifest[] {
-  const manifests: Manifest[] = [];
+export function readManifests(text: string, before: Parsed): Parsed {
+  const parsed = new Map<string, readonly Manifest[]>();
   let line = 1;
-  for (const part of text.split(/^---(?=\s|$)/m)) {
-    if (!/^\s*(#.*\s*)*$/.test(part)) manifests.push(...readOne(part, line));
+  for (const [index, part] of text.split(/^---(?=\s|$)/m).entries()) {
+    if (!/^\s*(#.*\s*)*$/.test(part)) {
+      // The same document twice is two manifests, and for the reader to refuse.
+      const key = parsed.has(part) ? `${part}\0${index}` : part;
+      parsed.set(key, before.get(key) ?? readOne(part, line));
+    }
     line += part.split('\n').length - 1;
   }
-  return manifests;
+  return parsed;
+}
+
+/** As readManifests, for a JSON file. */
+export function readJsonManifests(text: string): Parsed {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new ManifestError('not valid JSON');
+  }
+  return new Map([['', manifestsOf(value, 1)]]);
 }
 
 function readOne(text: string, line: number): Manifest[] {
@@ -34,7 +53,10 @@ function readOne(text: string, line: number): Manifest[] {
   const error = document.errors[0];
   if (error !== undefined) throw new ManifestError(`line ${line + text.slice(0, error.pos[0]).split('\n').length - 1}: not valid YAML (${error.code})`);
   const value: unknown = document.toJS({ maxAliasCount: 100 });
-  if (value === null) return [];
+  return value === null ? [] : manifestsOf(value, line);
+}
+
+function manifestsOf(value: unknown, line: number): Manifest[] {
   const manifest = toManifest(value, line);
   const items: unknown = (value as Record<string, unknown>)['items'];
   return manifest.kind.endsWith('List') && Array.isArray(items) ? items.map((item) => toManifest(item, line)) : [manifest];

@@ -44,9 +44,20 @@ export class Manifests {
 
   secrets(passwords: ReadonlyMap<string, string>): void {
     for (const [user, password] of passwords) this.#secrets.set(user, password);
+    if (this.#secrets.size > 500) return this.#writeList();
     const one = (user: string, password: string): string =>
       `apiVersion: v1\nkind: Secret\nmetadata: {name: ${JSON.stringify(secretName(user))}, namespace: postgres}\ndata: {password: "${Buffer.from(password).toString('base64')}"}\n`;
     this.#write('secrets.yaml', [...this.#secrets].map(([user, password]) => one(user, password)).join('---\n'));
+  }
+
+  /** As `kubectl get secrets -o json` prints them. */
+  #writeList(): void {
+    const items = [...this.#secrets].map(([user, password]) => ({
+      kind: 'Secret',
+      metadata: { name: secretName(user), namespace: 'postgres' },
+      data: { password: Buffer.from(password).toString('base64') },
+    }));
+    this.#write('secrets.json', JSON.stringify({ kind: 'SecretList', items }));
   }
 
   remove(): void {

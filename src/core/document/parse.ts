@@ -1,11 +1,12 @@
 // Bytes → Document: every problem at once, each with its place; a bad entry keeps only itself out.
 import { isSeq } from 'yaml';
 import type { z } from 'zod';
+import { splitDocument } from './chunks.ts';
 import { crossProblems } from './cross.ts';
 import { KEYS, toEntry, userSchema } from './entry.ts';
 import { suggest } from './suggest.ts';
 import type { Document, Position, Problem, UserEntry } from './types.ts';
-import { nodeAt, readTree, type Tree } from './yaml-text.ts';
+import { MAX_BYTES, nodeAt, readTree, type Tree } from './yaml-text.ts';
 
 const TOP_LEVEL: readonly string[] = ['users', 'timestamp', 'allowEmpty'];
 /** Keys of the full form that this version does not manage yet. */
@@ -16,6 +17,35 @@ const LATER: ReadonlySet<string> = new Set(['databases', 'permissions', 'roles']
  * @param file the name under which problems are reported.
  */
 export function parseDocument(content: Uint8Array, file: string): Document {
+  return parseChunks(content, file) ?? parseWhole(content, file);
+}
+
+/** A large document piece by piece; undefined where it is not of that form or anything is wrong with it, as only the whole tells that well. */
+function parseChunks(content: Uint8Array, file: string): Document | undefined {
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(content);
+  } catch {
+    return undefined;
+  }
+  const chunks = content.byteLength > MAX_BYTES ? undefined : splitDocument(text);
+  if (chunks === undefined) return undefined;
+  const users: UserEntry[] = [];
+  const named = new Map<string, Position[]>();
+  for (const chunk of chunks) {
+    const piece = parseWhole(Buffer.from(chunk.text), file);
+    if (!piece.usable || piece.problems.length > 0) return undefined;
+    const moved = ({ line, column }: Position): Position => ({ line: line + chunk.lineOffset, column });
+    for (const user of piece.users) {
+      const entry = { ...user, position: moved(user.position), roles: user.roles.map((role) => ({ ...role, position: moved(role.position) })) };
+      users.push(entry);
+      named.set(user.username, [...(named.get(user.username) ?? []), entry.position]);
+    }
+  }
+  return crossProblems(users, named, file).length > 0 ? undefined : { users, invalid: new Set(), usable: true, problems: [] };
+}
+
+function parseWhole(content: Uint8Array, file: string): Document {
   const tree = readTree(content);
   const unusable = (problems: readonly Problem[]): Document => ({ users: [], invalid: new Set(), usable: false, problems });
   const error = (position: Position, path: string, message: string, username?: string): Problem => ({
@@ -166,7 +196,7 @@ function describe(issue: z.core.$ZodIssue, index: number, value: unknown, tree: 
     const known = KEYS.get(issue.path.filter((step) => typeof step === 'string').join('.')) ?? [];
     return issue.keys.map((key) => problem([...issue.path, key.trim() === '__proto__' ? '__proto__' : key], unknownKey(key.trim(), known), true));
   }
-  if (issue.code === 'invalid_union') {
+  if (issue.code === 'invalid_union' && issue.path[0] === 'roles') {
     const wanted = typeof valueAt(value, issue.path) === 'object' ? 1 : 0;
     const inner = issue.errors[wanted];
     if (

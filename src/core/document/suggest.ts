@@ -1,8 +1,8 @@
 // Suggestions: the known word that a misspelt one most likely meant.
 
-/** The nearest of `known` within a third of the word's length, or undefined. */
+/** The nearest of `known` within two letters (one for short words) or a third of the word's length, or undefined. */
 export function suggest(word: string, known: readonly string[]): string | undefined {
-  const limit = Math.max(1, Math.floor(word.length / 3));
+  const limit = word.length < 4 ? 1 : Math.max(2, Math.floor(word.length / 3));
   const ranked = known
     .map((candidate) => ({ candidate, distance: distance(word.toLowerCase().slice(0, 40), candidate.toLowerCase()) }))
     .toSorted((a, b) => a.distance - b.distance);

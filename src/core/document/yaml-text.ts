@@ -3,7 +3,7 @@ import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseAllDocume
 import type { Position } from './types.ts';
 
 /** The size that Kubernetes itself allows for a ConfigMap. */
-const MAX_BYTES = 1_048_576;
+export const MAX_BYTES = 1_048_576;
 
 export interface Failure {
   readonly position: Position;

@@ -1,0 +1,116 @@
+// Small pieces of the core and the cycle, each by itself.
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { readConfig, SETTINGS } from '../../src/config.ts';
+import { readPassword } from '../../src/core/password.ts';
+import { planLines } from '../../src/core/plan-lines.ts';
+import { createVerifier, parseVerifier, proofOf, verifierMatches } from '../../src/core/scram.ts';
+import { parseList, sameSetting } from '../../src/core/setting-list.ts';
+import { createBackoff } from '../../src/cycle/backoff.ts';
+import { chooseSecrets } from '../../src/sources/secret-sweep.ts';
+
+describe('plan lines', () => {
+  it('join the memberships of a user and leave out those of one that is created', () => {
+    const attributes = { login: true, inherit: true, createdb: false, createrole: false, bypassrls: false, connectionLimit: -1, validUntil: null };
+    const grant = (role: string, member: string) => ({ kind: 'grant_membership', role, member, admin: false, inherit: true, set: true }) as const;
+    expect(
+      planLines([
+        { kind: 'create_role', role: 'analyst', entity: 'role', attributes, memberOf: [] },
+        { kind: 'create_role', role: 'alice', entity: 'user', attributes, memberOf: ['read_only', 'analyst'] },
+        grant('analyst', 'alice'),
+        grant('developer', 'bob'),
+        grant('ops', 'bob'),
+      ]),
+    ).toEqual(['create role: analyst', 'create user: alice with roles [read_only, analyst]', 'grant roles to bob: [developer, ops]']);
+  });
+});
+
+describe('verifiers', () => {
+  it('match their own password and no other, and their witness neither holds nor repeats them', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.string({ unit: 'binary', minLength: 1, maxLength: 30 }), fc.string({ minLength: 1 }), async (password, other) => {
+        const verifier = await createVerifier(password, { iterations: 10 });
+        expect(parseVerifier(verifier)?.iterations).toBe(10);
+        expect(await verifierMatches(verifier, password)).toBe(true);
+        if (other !== password) expect(proofOf(verifier, other)).not.toBe(proofOf(verifier, password));
+      }),
+      { numRuns: 50, seed: 3 },
+    );
+  });
+
+  it('are only what the server takes as one', () => {
+    for (const text of ['', 'SCRAM-SHA-256$garbage', 'md5d41d8cd98f00b204e9800998ecf8427e', 'SCRAM-SHA-256$0:AAAA$AAAA:AAAA'])
+      expect(parseVerifier(text)).toBe(undefined);
+  });
+
+  it('in a Secret are passed on; a newline is trimmed; what the server would misread is refused', () => {
+    expect(readPassword(Buffer.from('secret\n'))).toEqual({ kind: 'plain', password: 'secret', trimmed: true });
+    expect(readPassword(Buffer.from(' spaces stay '))).toEqual({ kind: 'plain', password: ' spaces stay ', trimmed: false });
+    for (const bad of ['', '\n', 'a\0b', 'md5d41d8cd98f00b204e9800998ecf8427e', 'x'.repeat(2000)]) expect(readPassword(Buffer.from(bad)).kind).toBe('refused');
+    expect(readPassword(Buffer.from([0xff])).kind).toBe('refused');
+  });
+});
+
+it('list parameters compare by their elements', () => {
+  expect(parseList('search_path', 'App, "Mixed, one" ,"$user"')).toEqual(['app', 'Mixed, one', '$user']);
+  expect(sameSetting('search_path', 'a,b', 'a, b')).toBe(true);
+  expect(sameSetting('search_path', 'a, b', 'b, a')).toBe(false);
+  expect(sameSetting('search_path', '""', '')).toBe(true);
+  expect(sameSetting('work_mem', '1MB', '1 MB')).toBe(false);
+});
+
+it('backoff grows to five minutes, is forgotten by a success, and knows a first failure', () => {
+  let now = 0;
+  const backoff = createBackoff(2, () => now);
+  expect(backoff.fail('x')).toBe(true);
+  expect(backoff.fail('x')).toBe(false);
+  now += 3000;
+  expect(backoff.isDeferred('x')).toBe(true);
+  now += 2000;
+  expect(backoff.isDeferred('x')).toBe(false);
+  for (let index = 0; index < 30; index += 1) backoff.fail('x');
+  now += 331_000;
+  expect(backoff.isDeferred('x')).toBe(false);
+  backoff.succeed('x');
+  expect(backoff.fail('x')).toBe(true);
+});
+
+it('the sweep reads new and failed Secrets always, and every other within the promised number of cycles', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 200 }), fc.integer({ min: 1, max: 60 }), (count, budget) => {
+      const keys = Array.from({ length: count }, (_, index) => `k${index}`);
+      const known = new Map(keys.map((key, index) => [key, { lastRead: index % 3, failed: false }]));
+      const unseen = new Set(keys);
+      for (let cycle = 0; cycle < Math.ceil(count / budget); cycle += 1)
+        for (const key of chooseSecrets(keys, known, budget)) {
+          unseen.delete(key);
+          known.set(key, { lastRead: 10 + cycle, failed: false });
+        }
+      expect(unseen.size).toBe(0);
+      known.set('k0', { lastRead: 99, failed: true });
+      expect(chooseSecrets([...keys, 'new'], known, 1)).toEqual(expect.arrayContaining(['k0', 'new']));
+    }),
+    { seed: 5 },
+  );
+});
+
+it('the fourteen settings of the old controller keep their names and defaults', () => {
+  const config = readConfig({});
+  expect(SETTINGS.length).toBeGreaterThan(14);
+  expect(config).toMatchObject({
+    NAMESPACE: 'postgres',
+    CONFIGMAP_NAME: 'postgres-users-config',
+    DB_HOST: 'acid-minimal-cluster.default.svc.cluster.local',
+    DB_PORT: 5432,
+    DB_NAME: 'postgres',
+    DB_USER: 'postgres',
+    SYNC_INTERVAL: 30,
+    STATE_FILE: '/tmp/users_state.json',
+    DRY_RUN: false,
+    MAX_RETRIES: 5,
+    RETRY_BACKOFF_BASE: 2,
+    DB_POOL_MIN_CONN: 1,
+    DB_POOL_MAX_CONN: 5,
+  });
+  expect(config.MAX_DELETIONS).toBe(undefined);
+});
