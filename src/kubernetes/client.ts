@@ -82,7 +82,19 @@ interface Session {
   readonly headers: () => Promise<Record<string, string>>;
 }
 
+/** @throws SourceError where there is no usable configuration; its errors come from files of ours and can be shown. */
 async function openSession(kubeconfig: string | undefined): Promise<Session> {
+  try {
+    return await loadSession(kubeconfig);
+  } catch (error) {
+    if (error instanceof SourceError) throw error;
+    throw new SourceError('unavailable', `the Kubernetes configuration cannot be used: ${error instanceof Error ? error.message : String(error)}`, {
+      retryable: true,
+    });
+  }
+}
+
+async function loadSession(kubeconfig: string | undefined): Promise<Session> {
   const config = new KubeConfig();
   if (kubeconfig !== undefined) config.loadFromFile(kubeconfig);
   else if (process.env['KUBERNETES_SERVICE_HOST'] === undefined) config.loadFromDefault();

@@ -38,8 +38,9 @@ const MEMBERSHIPS = (major: number): string =>
   `SELECT roleid, member, grantor, admin_option, ${major >= 16 ? 'inherit_option, set_option' : 'true, true'} FROM pg_catalog.pg_auth_members`;
 const SETTINGS = 'SELECT setdatabase, setrole, setconfig FROM pg_catalog.pg_db_role_setting WHERE setrole <> 0';
 const DATABASES = `SELECT oid, datname, datdba, datallowconn, pg_catalog.pg_has_role(datdba, 'USAGE') OR pg_catalog.has_database_privilege(oid, 'CONNECT WITH GRANT OPTION') FROM pg_catalog.pg_database`;
+// aclexplode unpacks a stored ACL anew for each entry, which is quadratic; the concatenation unpacks it once.
 const CONNECTS = `SELECT d.oid, x.grantee, x.grantor, x.is_grantable FROM pg_catalog.pg_database d
-  CROSS JOIN LATERAL pg_catalog.aclexplode(coalesce(d.datacl, pg_catalog.acldefault('d', d.datdba))) x WHERE x.privilege_type = 'CONNECT' AND x.grantee <> d.datdba`;
+  CROSS JOIN LATERAL pg_catalog.aclexplode(coalesce(d.datacl, pg_catalog.acldefault('d', d.datdba)) || '{}'::pg_catalog.aclitem[]) x WHERE x.privilege_type = 'CONNECT' AND x.grantee <> d.datdba`;
 const PARAMETERS = 'SELECT lower(name), context FROM pg_catalog.pg_settings';
 
 /**
