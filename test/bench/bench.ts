@@ -160,7 +160,7 @@ manifests.secrets(passwords(USERS));
 const plainFile = join(manifests.folder, '.plain.sql');
 writeFileSync(plainFile, minimalSql(undefined, USERS));
 print(`PostgreSQL ${server.major}, Node ${process.version}, ${RUNS} runs, ${ROOT}`.replace(`, ${ROOT}`, ''));
-for (const count of [...new Set([100, 1000, USERS])]) await unchangedCycle(server, count);
+for (const count of new Set([100, 1000, USERS])) await unchangedCycle(server, count);
 await resetServer(server);
 await firstApply(server, manifests, false, plainFile, RUNS);
 const verifiers = new Map<string, string>();
