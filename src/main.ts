@@ -45,7 +45,7 @@ async function main(config: Config, log: Log): Promise<void> {
     config,
     source,
     connections,
-    log: { info: (message) => log.info(message), warn: (message) => log.warn(message) },
+    log: { warn: (message) => log.warn(message) },
     onProgress: () => status.beat(),
   });
   const writeReport = createReportLog(log);

@@ -1,33 +1,31 @@
 // Reconcile: one cycle, from the source to the report. What a cycle does reads here from top to bottom.
 import pRetry from 'p-retry';
 import type { Config } from './config.ts';
-import { createBackoff } from './cycle/backoff.ts';
-import { checkPasswords, readCredentials } from './cycle/credentials.ts';
-import { createInputs, type Inputs } from './cycle/inputs.ts';
-import { afterOutcomes, correctedRows, entryDigest, stateRows } from './cycle/remember.ts';
-import type { CycleReport } from './cycle/report.ts';
-import type { ManagedRole } from './core/catalog.ts';
-import { type Change, keyOf, objectOf, sentenceOf, subjectOf } from './core/change.ts';
+import { keyOf, objectOf } from './core/change.ts';
+import type { Change } from './core/change.ts';
 import type { Document } from './core/document/types.ts';
 import type { Notice } from './core/notice.ts';
 import { type Plan, planOf } from './core/plan.ts';
+import { createBackoff } from './cycle/backoff.ts';
+import { checkPasswords, type Credentials, readCredentials } from './cycle/credentials.ts';
+import { appliedDigests, driftOf, failureNotices, newlineWarnings, notConverging } from './cycle/findings.ts';
+import { createInputs, type Inputs } from './cycle/inputs.ts';
+import { createMemory, withRows } from './cycle/memory.ts';
+import { correctedRows } from './cycle/remember.ts';
+import type { CycleReport } from './cycle/report.ts';
 import { type ApplyContext, applyPlan, type Outcome } from './postgres/apply.ts';
 import type { Connections } from './postgres/connection.ts';
-import { classify, describeFailure } from './postgres/failures.ts';
+import { classify, describeFailure, mayPass } from './postgres/failures.ts';
 import { fingerprint, type FingerprintFacts } from './postgres/fingerprint.ts';
-import { ensureLedger, type LedgerState } from './postgres/ledger-schema.ts';
-import { rememberSql } from './postgres/ledger-write.ts';
 import { readCatalog } from './postgres/read-catalog.ts';
 import { closeFinishedIntents } from './postgres/release.ts';
-import { beginSql } from './postgres/transaction.ts';
 import type { Source } from './sources/source.ts';
-import { loadState, saveState } from './state/state-file.ts';
 
 export interface ReconcilerOptions {
   readonly config: Config;
   readonly source: Source;
   readonly connections: Connections;
-  readonly log: { info(message: string): void; warn(message: string): void };
+  readonly log: { warn(message: string): void };
   /** Called whenever the cycle makes progress, for the heartbeat. */
   readonly onProgress: () => void;
 }
@@ -37,33 +35,27 @@ export type Reconcile = (fence: string | undefined, signal: AbortSignal) => Prom
 
 type ReadCatalog = Awaited<ReturnType<typeof readCatalog>>;
 
-/** A catalog is read and a plan made at most this often in a cycle: what one pass uncovers, the next mends. */
+/** Plans are made and applied at most this often in a cycle: what one pass uncovers, the next mends. */
 const PASSES = 3;
+
+/** A cycle after which nothing is left to do; while inputs and fingerprint are the same, neither is there anything to read. */
+interface Settled {
+  readonly inputs: string;
+  readonly fingerprint: string;
+  readonly facts: FingerprintFacts;
+  readonly report: CycleReport;
+}
 
 export function createReconciler({ config, source, connections, log, onProgress }: ReconcilerOptions): Reconcile {
   const sourceId = `${config.NAMESPACE}/${config.CONFIGMAP_NAME}`;
   const timeouts = { statementTimeout: config.DB_STATEMENT_TIMEOUT, lockTimeout: config.DB_LOCK_TIMEOUT };
   const readInputs = createInputs(source, { retries: config.MAX_RETRIES, base: config.RETRY_BACKOFF_BASE });
   const backoff = createBackoff(config.RETRY_BACKOFF_BASE, () => performance.now());
-  const state = loadState(config.STATE_FILE, sourceId);
-  if (state.problem !== undefined) log.warn(`the state file ${config.STATE_FILE} ${state.problem}; it is written anew, and nothing is lost by that`);
-  let remembered: ReadonlyMap<string, ManagedRole> = state.roles;
-  let digests: ReadonlyMap<string, string> = new Map([...state.roles].flatMap(([name, role]) => (role.digest === null ? [] : [[name, role.digest]])));
-  let savedState = '';
-  let settled: { readonly inputs: string; readonly fingerprint: string; readonly report: CycleReport; readonly facts: FingerprintFacts } | undefined;
-  let knownFacts: FingerprintFacts | undefined;
-  let ledger: LedgerState | undefined;
-  let ledgerComplaint = '';
-  let documentVersion = '';
+  const memory = createMemory({ config, source: sourceId, connections, timeouts, warn: (message) => log.warn(message) });
+  let settled: Settled | undefined;
+  let facts: FingerprintFacts | undefined;
+  let lastInputs = '';
   let intentsClosed = false;
-
-  const read = (document: Document): Promise<ReadCatalog> =>
-    connections.withAdmin((client) =>
-      readCatalog({ client, source: sourceId, named: namesOf(document), defaultDatabase: config.DB_NAME, remembered, ...timeouts }),
-    );
-
-  /** Empty where it cannot be told, which equals nothing that is remembered. */
-  const fingerprintNow = (facts: FingerprintFacts): Promise<string> => connections.withAdmin((client) => fingerprint(client, facts)).catch(() => '');
 
   const retried = <T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> =>
     pRetry(work, {
@@ -73,18 +65,18 @@ export function createReconciler({ config, source, connections, log, onProgress 
       maxTimeout: 10_000,
       randomize: true,
       signal,
-      shouldRetry: ({ error }) => {
-        const failure = classify(error);
-        return failure === 'retry' || failure === 'connection';
-      },
+      shouldRetry: ({ error }) => mayPass(error),
     });
 
-  const plan = (
-    document: Document,
-    catalog: ReadCatalog,
-    credentials: ReturnType<typeof readCredentials>,
-    stale: Parameters<typeof planOf>[0]['passwords'],
-  ): Plan =>
+  /** Empty where it cannot be told, which equals nothing that is remembered. */
+  const fingerprintNow = (of: FingerprintFacts): Promise<string> => connections.withAdmin((client) => fingerprint(client, of)).catch(() => '');
+
+  const read = (document: Document): Promise<ReadCatalog> =>
+    connections.withAdmin((client) =>
+      readCatalog({ client, source: sourceId, named: namesOf(document), defaultDatabase: config.DB_NAME, remembered: memory.remembered, ...timeouts }),
+    );
+
+  const plan = (document: Document, catalog: ReadCatalog, credentials: Credentials, passwords: Parameters<typeof planOf>[0]['passwords']): Plan =>
     planOf({
       document,
       catalog,
@@ -104,201 +96,19 @@ export function createReconciler({ config, source, connections, log, onProgress 
       },
       defaultDatabase: config.DB_NAME,
       withoutSecret: credentials.withoutSecret,
-      passwords: stale,
+      passwords,
       isDeferred: (key) => backoff.isDeferred(key),
     });
 
-  /** First contact: what the state file knows becomes the ledger's, unless the ledger knows roles of ours already. */
-  const firstContact = (catalog: ReadCatalog): ManagedRole[] => {
-    const known = [...catalog.managed.values()].some((role) => role.source === sourceId);
-    if (!catalog.hasLedger || known) return [];
-    return [...remembered.values()].flatMap((role) => {
-      const oid = catalog.oids.get(role.name);
-      return oid === undefined || catalog.managed.has(role.name) || (role.oid !== 0 && role.oid !== oid) ? [] : [{ ...role, oid }];
-    });
-  };
-
-  const writeRows = async (rows: readonly ManagedRole[], fence: string): Promise<void> => {
-    if (rows.length === 0) return;
-    remembered = withRows(remembered, rows);
-    if (ledger?.usable === true) await connections.withAdmin((client) => client.query([beginSql(timeouts), fence, ...rememberSql(rows), 'COMMIT'].join(';\n')));
-  };
-
-  const persist = async (managed: ReadonlyMap<string, ManagedRole>, document: Document): Promise<void> => {
-    remembered = managed;
-    const rows = stateRows(managed, document, digests, config.DB_NAME);
-    const text = JSON.stringify(rows);
-    if (text === savedState) return;
-    try {
-      await saveState(config.STATE_FILE, rows);
-    } catch (error) {
-      if (savedState === '')
-        log.warn(
-          `the state file ${config.STATE_FILE} cannot be written (${(error as NodeJS.ErrnoException).code ?? 'unknown error'}); ${ledger?.usable === true ? 'the ledger remembers everything' : 'and there is no ledger: what is ours is forgotten at a restart'}`,
-        );
-    }
-    savedState = text;
-  };
-
-  const prepareLedger = async (): Promise<void> => {
-    if (ledger?.usable === true) return;
-    ledger = await connections.withAdmin((client) => ensureLedger(client, timeouts));
-    if (!ledger.usable && ledgerComplaint !== ledger.reason) {
-      ledgerComplaint = ledger.reason;
-      log.warn(
-        `there is no ledger: ${ledger.reason}. Until then ${config.STATE_FILE} alone remembers which roles are ours, changes and memory do not commit together, and there is no audit log in the database`,
-      );
-    }
-  };
-
-  const cycle = async (fence: string | undefined, signal: AbortSignal, started: number): Promise<CycleReport> => {
-    const inputs = await readInputs(signal);
-    onProgress();
-    const base = emptyReport(inputs);
-    const { document } = inputs;
-    const finish = (report: Partial<CycleReport>): CycleReport => ({ ...base, ...report, duration: (performance.now() - started) / 1000 });
-    if (document === undefined) return finish({ result: 'waiting' });
-    if (inputs.version !== documentVersion) backoff.clear();
-    documentVersion = inputs.version;
-
-    if (settled !== undefined && settled.inputs === inputs.version) {
-      const { facts } = settled;
-      const now = await fingerprintNow(facts);
-      if (now === settled.fingerprint)
-        return {
-          ...settled.report,
-          ...base,
-          users: settled.report.users,
-          roles: settled.report.roles,
-          notices: settled.report.notices,
-          result: 'converged',
-          unchanged: true,
-          duration: (performance.now() - started) / 1000,
-        };
-    }
-    settled = undefined;
-    if (fence !== undefined) await retried(prepareLedger, signal);
-
-    const credentials = readCredentials(document, inputs.secrets);
-    const outcomes: Outcome[] = [];
-    let first: Plan | undefined;
-    let drift: readonly Change[] = [];
-    const applied = new Set<string>();
-    const notConverging: Notice[] = [];
-    for (let pass = 1; ; pass += 1) {
-      // Taken before the catalogs are read: a change in between then shows as one, and is never missed.
-      const before = knownFacts === undefined ? '' : await fingerprintNow(knownFacts);
-      const snapshot = await retried(() => read(document), signal);
-      const imported = firstContact(snapshot);
-      const catalog = { ...snapshot, managed: withRows(snapshot.managed, imported) };
-      onProgress();
-      knownFacts = { readsVerifiers: catalog.server.readsVerifiers, ledger: catalog.hasLedger };
-      if (ledger?.usable === true && !catalog.hasLedger) ledger = undefined;
-      const { stale, unwitnessed } = await checkPasswords(credentials, catalog);
-      const current = plan(document, catalog, credentials, stale);
-      if (first === undefined) {
-        first = current;
-        drift = driftOf(current, document, digests, catalog);
-      }
-      const counts = {
-        users: [...current.entities.values()].filter((entity) => entity === 'user').length,
-        roles: [...current.entities.values()].filter((entity) => entity === 'role').length,
-      };
-      if (fence === undefined)
-        return finish({ result: 'dry_run', planned: current.changes, drift, notices: current.notices, breakerTripped: current.breakerTripped, ...counts });
-
-      const repeated = current.changes.filter((change) => applied.has(keyOf(change)));
-      for (const change of repeated) {
-        backoff.fail(keyOf(change));
-        notConverging.push({
-          kind: 'not_converging',
-          subject: subjectOf(change),
-          message: `not converging: «${sentenceOf(change)}» succeeded and is still wanted (${objectOf(change)}); it is backed off`,
-        });
-      }
-      const next = current.changes.filter((change) => !applied.has(keyOf(change)));
-      const rows = correctedRows(catalog, current.entities, document, unwitnessed);
-      await retried(() => writeRows([...withRows(new Map(imported.map((role) => [role.name, role])), rows).values()], fence), signal);
-      if (next.length === 0 || pass > PASSES) {
-        if (!intentsClosed && ledger?.usable === true) {
-          await closeFinishedIntents(new Set(), { ...applyContext(catalog, fence, inputs, credentials, signal) });
-          intentsClosed = true;
-        }
-        const failures = outcomes.flatMap((outcome): Notice[] => (outcome.result === 'failed' ? [failureNotice(outcome)] : []));
-        const failedBefore = current.deferred.map((change): Notice => ({
-          kind: 'failed',
-          subject: subjectOf(change),
-          message: `waiting to ${sentenceOf(change)}`,
-        }));
-        const notices = [
-          ...current.notices,
-          ...failures,
-          ...failedBefore.filter((notice) => !failures.some((other) => other.subject === notice.subject)),
-          ...notConverging,
-        ];
-        digests = appliedDigests(document, current, outcomes, digests);
-        await persist(withRows(catalog.managed, rows), document);
-        const incomplete = notices.some((notice) => !['refused', 'pending', 'kept'].includes(notice.kind)) || inputs.failure !== undefined;
-        const report = finish({
-          result: incomplete ? 'incomplete' : outcomes.length > 0 ? 'changed' : 'converged',
-          planned: first.changes,
-          outcomes,
-          drift,
-          notices,
-          breakerTripped: first.breakerTripped || current.breakerTripped,
-          ...counts,
-        });
-        const stable =
-          current.deferred.length === 0 &&
-          next.length === 0 &&
-          notices.every((notice) => !['kept', 'failed', 'breaker', 'not_converging'].includes(notice.kind));
-        if (stable) await settle(inputs, before, report);
-        return report;
-      }
-      if (!intentsClosed && ledger?.usable === true) {
-        const planned = new Set(
-          [...current.changes, ...current.deferred, ...current.blocked.map((item) => item.change)].flatMap((change) =>
-            change.kind === 'release_owned' ? [objectOf(change)] : [],
-          ),
-        );
-        await closeFinishedIntents(planned, applyContext(catalog, fence, inputs, credentials, signal));
-        intentsClosed = true;
-      }
-      intentsClosed = intentsClosed && !next.some((change) => change.kind === 'release_owned');
-      const results = await applyPlan(next, applyContext(catalog, fence, inputs, credentials, signal));
-      for (const outcome of results) {
-        if (outcome.result === 'failed') backoff.fail(keyOf(outcome.change));
-        else if (outcome.result === 'applied') {
-          backoff.succeed(keyOf(outcome.change));
-          applied.add(keyOf(outcome.change));
-        }
-      }
-      outcomes.push(...results);
-      if (ledger?.usable !== true) remembered = afterOutcomes(new Map([...remembered, ...catalog.managed]), results, sourceId);
-    }
-  };
-
-  /** Remembers that nothing is left to do, so that the next cycle can ask one small question instead of reading everything. */
-  const settle = async (inputs: Inputs, before: string, report: CycleReport): Promise<void> => {
-    if (before === '' || knownFacts === undefined || (await fingerprintNow(knownFacts)) !== before) return;
-    settled = { inputs: inputs.version, fingerprint: before, report: { ...report, planned: [], outcomes: [], drift: [] }, facts: knownFacts };
-  };
-
-  const applyContext = (
-    catalog: ReadCatalog,
-    fence: string,
-    inputs: Inputs,
-    credentials: ReturnType<typeof readCredentials>,
-    signal: AbortSignal,
-  ): ApplyContext => ({
+  const applyContext = (catalog: ReadCatalog, fence: string, why: string, credentials: Credentials, signal: AbortSignal): ApplyContext => ({
     ...timeouts,
     connections,
     adminDatabase: config.DB_NAME,
     superuser: catalog.server.superuser,
     render: { major: catalog.server.major, grantor: catalog.server.grantor },
     source: sourceId,
-    why: inputs.why,
-    ledger: ledger?.usable === true,
+    why,
+    ledger: memory.hasLedger,
     fence,
     scramIterations: catalog.server.scramIterations,
     credentialOf: (role) => credentials.usable.get(role),
@@ -308,76 +118,145 @@ export function createReconciler({ config, source, connections, log, onProgress 
     onProgress,
   });
 
+  /** Once after a start, and after any release: intents whose work was done before a crash are closed. */
+  const closeIntents = async (current: Plan, context: ApplyContext): Promise<void> => {
+    if (intentsClosed || !memory.hasLedger) return;
+    const wanted = [...current.changes, ...current.deferred, ...current.blocked.map((item) => item.change)];
+    await closeFinishedIntents(new Set(wanted.filter((change) => change.kind === 'release_owned').map(objectOf)), context);
+    intentsClosed = true;
+  };
+
+  const apply = async (changes: readonly Change[], context: ApplyContext, applied: Set<string>): Promise<Outcome[]> => {
+    if (changes.some((change) => change.kind === 'release_owned')) intentsClosed = false;
+    const outcomes = await applyPlan(changes, context);
+    for (const outcome of outcomes) {
+      if (outcome.result === 'failed') backoff.fail(keyOf(outcome.change));
+      if (outcome.result !== 'applied') continue;
+      backoff.succeed(keyOf(outcome.change));
+      applied.add(keyOf(outcome.change));
+    }
+    return outcomes;
+  };
+
+  const cycle = async (fence: string | undefined, signal: AbortSignal): Promise<Partial<CycleReport>> => {
+    const inputs = await readInputs(signal);
+    onProgress();
+    const { document } = inputs;
+    if (document === undefined) return { ...fromInputs(inputs), result: 'waiting' };
+    if (inputs.version !== lastInputs) backoff.clear();
+    lastInputs = inputs.version;
+    if (settled?.inputs === inputs.version && (await fingerprintNow(settled.facts)) === settled.fingerprint) return { ...settled.report, unchanged: true };
+    settled = undefined;
+    if (fence !== undefined) await retried(() => memory.prepareLedger(), signal);
+
+    const credentials = readCredentials(document, inputs.secrets);
+    const base = { ...fromInputs(inputs), problems: [...inputs.problems, ...newlineWarnings(document, credentials)] };
+    const outcomes: Outcome[] = [];
+    const applied = new Set<string>();
+    const stuck: Notice[] = [];
+    let first: { readonly plan: Plan; readonly drift: readonly Change[] } | undefined;
+    for (let pass = 1; ; pass += 1) {
+      // Taken before the catalogs are read: a change in between then shows as one, and is never missed.
+      const before = facts === undefined ? '' : await fingerprintNow(facts);
+      const snapshot = await retried(() => read(document), signal);
+      const imported = memory.firstContact(snapshot);
+      const catalog = { ...snapshot, managed: withRows(snapshot.managed, imported) };
+      facts = { readsVerifiers: catalog.server.readsVerifiers, ledger: catalog.hasLedger };
+      if (memory.hasLedger && !catalog.hasLedger) memory.forgetLedger();
+      onProgress();
+      const { stale, unwitnessed } = await checkPasswords(credentials, catalog);
+      const current = plan(document, catalog, credentials, stale);
+      first ??= { plan: current, drift: driftOf(current, document, memory.digests, catalog) };
+      const found = {
+        ...base,
+        planned: first.plan.changes,
+        drift: first.drift,
+        ...counts(current),
+        breakerTripped: first.plan.breakerTripped || current.breakerTripped,
+      };
+      if (fence === undefined) return { ...found, result: 'dry_run', notices: current.notices };
+
+      for (const change of current.changes.filter((one) => applied.has(keyOf(one)))) {
+        backoff.fail(keyOf(change));
+        stuck.push(notConverging(change));
+      }
+      const changes = pass > PASSES ? [] : current.changes.filter((change) => !applied.has(keyOf(change)));
+      const rows = correctedRows(catalog, current.entities, document, unwitnessed);
+      await retried(() => memory.write([...withRows(new Map(imported.map((role) => [role.name, role])), rows).values()], fence), signal);
+      const context = applyContext(catalog, fence, inputs.why, credentials, signal);
+      await closeIntents(current, context);
+      if (changes.length > 0) {
+        const results = await apply(changes, context, applied);
+        outcomes.push(...results);
+        memory.note(catalog.managed, results);
+        continue;
+      }
+
+      const notices = [...current.notices, ...failureNotices(outcomes, current.deferred, context.render), ...stuck];
+      await memory.save(withRows(catalog.managed, rows), document, appliedDigests(document, current, outcomes, memory.digests));
+      const report = { ...found, outcomes, notices, result: resultOf(inputs, notices, outcomes) };
+      const isQuiet = current.changes.length === 0 && current.deferred.length === 0 && notices.every((notice) => QUIET.has(notice.kind));
+      if (isQuiet && before !== '' && (await fingerprintNow(facts)) === before)
+        settled = {
+          inputs: inputs.version,
+          fingerprint: before,
+          facts,
+          report: { ...EMPTY, ...report, planned: [], outcomes: [], drift: [], result: report.result === 'changed' ? 'converged' : report.result },
+        };
+      return report;
+    }
+  };
+
   return async (fence, signal) => {
     const started = performance.now();
+    const seconds = (): number => (performance.now() - started) / 1000;
     try {
-      return await cycle(fence, signal, started);
+      return { ...EMPTY, ...(await cycle(fence, signal)), duration: seconds() };
     } catch (error) {
       signal.throwIfAborted();
       settled = undefined;
-      return {
-        ...emptyReport(undefined),
-        result: 'failed',
-        duration: (performance.now() - started) / 1000,
-        error: { reason: classify(error), message: describeFailure(error) },
-      };
+      return { ...EMPTY, duration: seconds(), error: { reason: classify(error), message: describeFailure(error) } };
     }
   };
 }
 
-const withRows = (roles: ReadonlyMap<string, ManagedRole>, rows: readonly ManagedRole[]): ReadonlyMap<string, ManagedRole> =>
-  rows.length === 0 ? roles : new Map([...roles, ...rows.map((role): [string, ManagedRole] => [role.name, role])]);
+/** What can hold without any look at the server being needed: everything that it depends on is in the fingerprint or the inputs. */
+const QUIET: ReadonlySet<Notice['kind']> = new Set(['invalid', 'refused', 'secret', 'pending', 'cannot']);
 
 const namesOf = (document: Document): ReadonlySet<string> =>
   new Set([...document.invalid, ...document.users.flatMap((user) => [user.username, ...user.roles.map((role) => role.name)])]);
 
-const emptyReport = (inputs: Inputs | undefined): CycleReport => ({
+const counts = ({ entities }: Plan): Pick<CycleReport, 'users' | 'roles'> => {
+  const users = [...entities.values()].filter((entity) => entity === 'user').length;
+  return { users, roles: entities.size - users };
+};
+
+const EMPTY: CycleReport = {
   result: 'failed',
   duration: 0,
-  why: inputs?.why ?? '',
+  why: '',
   planned: [],
   outcomes: [],
   drift: [],
-  problems: inputs?.problems ?? [],
+  problems: [],
   notices: [],
   breakerTripped: false,
   users: 0,
   roles: 0,
-  sourceFailure: inputs?.failure === undefined ? undefined : { reason: inputs.failure.reason, message: inputs.failure.message },
+  sourceFailure: undefined,
   error: undefined,
   unchanged: false,
+};
+
+const fromInputs = ({ why, problems, failure }: Inputs): Pick<CycleReport, 'why' | 'problems' | 'sourceFailure'> => ({
+  why,
+  problems,
+  sourceFailure: failure === undefined ? undefined : { reason: failure.reason, message: failure.message },
 });
 
-const failureNotice = (outcome: Outcome & { result: 'failed' }): Notice => ({
-  kind: outcome.class === 'cannot' ? 'cannot' : 'failed',
-  subject: subjectOf(outcome.change),
-  message: `could not ${sentenceOf(outcome.change)}: ${outcome.message}; it is tried again later`,
-});
-
-/** Changes for entries that were applied just as they are now: so it was the server that changed. */
-function driftOf(plan: Plan, document: Document, digests: ReadonlyMap<string, string>, catalog: ReadCatalog): Change[] {
-  const settledUsers = new Set(document.users.filter((user) => digests.get(user.username) === entryDigest(user)).map((user) => user.username));
-  return [...plan.changes, ...plan.blocked.map((item) => item.change)].filter((change) => {
-    if (change.kind === 'set_password') return change.reason === 'drift';
-    if (['adopt_role', 'forget_role', 'disable_role', 'end_sessions', 'release_owned', 'drop_role'].includes(change.kind)) return false;
-    const subject = subjectOf(change);
-    return settledUsers.has(subject) || (plan.entities.get(subject) === 'role' && catalog.managed.has(subject));
-  });
-}
-
-/** The digests of entries that hold on the server by now; an entry that something went wrong with keeps its old one. */
-function appliedDigests(document: Document, plan: Plan, outcomes: readonly Outcome[], before: ReadonlyMap<string, string>): Map<string, string> {
-  const troubled = new Set([
-    ...outcomes.flatMap((outcome) => (outcome.result === 'applied' ? [] : [subjectOf(outcome.change)])),
-    ...plan.deferred.map(subjectOf),
-    ...plan.blocked.map((item) => subjectOf(item.change)),
-  ]);
-  return new Map(
-    document.users.flatMap((user): [string, string][] => {
-      const name = user.username;
-      if (plan.entities.has(name) && !troubled.has(name)) return [[name, entryDigest(user)]];
-      const old = before.get(name);
-      return old === undefined ? [] : [[name, old]];
-    }),
-  );
+/** Converged and changed mean that everything declared holds, as far as the law and the server let it. */
+function resultOf(inputs: Inputs, notices: readonly Notice[], outcomes: readonly Outcome[]): CycleReport['result'] {
+  const isWhole = inputs.failure === undefined && inputs.problems.every((problem) => problem.severity !== 'error');
+  if (!isWhole || notices.some((notice) => !['refused', 'pending', 'kept'].includes(notice.kind))) return 'incomplete';
+  return outcomes.length > 0 ? 'changed' : 'converged';
 }

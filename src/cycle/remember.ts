@@ -66,6 +66,17 @@ export function correctedRows(
 
 /** A digest of what an entry says, wherever it stands in the document: equal digests and a difference on the server mean drift. */
 export function entryDigest(user: UserEntry): string {
+  const known = digestsOfEntries.get(user);
+  if (known !== undefined) return known;
+  const digest = digestOf(user);
+  digestsOfEntries.set(user, digest);
+  return digest;
+}
+
+/** Entries live as long as their document; each is digested once. */
+const digestsOfEntries = new WeakMap<UserEntry, string>();
+
+function digestOf(user: UserEntry): string {
   const { position: _, roles, settings, databaseSettings, ...rest } = user;
   const plain = {
     ...rest,

@@ -14,7 +14,6 @@ const CLASSES: ReadonlyMap<string, FailureClass> = new Map([
   ['2BP01', 'replan'], // dependent objects
   ['3D000', 'replan'], // unknown database
   ['42501', 'cannot'], // insufficient privilege
-  ['42P17', 'cannot'],
   ['25006', 'readonly'], // a standby, or a server switched to read only
   ['22012', 'fenced'], // our own fence: the writer's lock is no longer ours
 ]);
@@ -59,3 +58,9 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 
 /** A syntax error may echo a piece of the statement, and with it a verifier. */
 const redact = (text: string): string => text.replace(/SCRAM-SHA-256\$[^'"\s]*/g, 'SCRAM-SHA-256$…').replace(/PASSWORD\s+E?'[^']*'?/gi, "PASSWORD '…'");
+
+/** Whether the same may succeed when it is simply tried again: not after a wrong password, a missing right or a wrong statement. */
+export function mayPass(error: unknown): boolean {
+  const failure = classify(error);
+  return failure === 'retry' || (failure === 'connection' && codeOf(error)?.startsWith('28') !== true);
+}

@@ -1,5 +1,5 @@
 // The daemon as a process: it waits for what is not there, answers over HTTP, has one writer, and ends cleanly in the middle of anything.
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { type Daemon, daemonEnv, Manifests, startDaemon } from '../support/daemon.ts';
@@ -126,4 +126,34 @@ it('reads the admin password afresh from DB_PASS_FILE at each connect', async ()
   daemons.push(daemon);
   expect((await daemon.ready()).lastCycle?.result).toBe('changed');
   rmSync(file);
+});
+
+it('shows no password and no verifier anywhere, with every level of logging on and statements that fail', async () => {
+  const users = ['alice', 'broken', 'bob'].map((username) => ({ username, ...(username === 'broken' ? { settings: { work_mem: 'a lot' } } : {}) }));
+  prepare(users);
+  const secrets = new Map(users.map(({ username }, index) => [username, `Sesam-${index}-öffne-dich`]));
+  manifests.secrets(secrets);
+  server.mark();
+  const daemon = await start({ LOG_LEVEL: 'trace' });
+  await daemon.ready();
+  manifests.secret('bob', 'Sesam-9-rotiert');
+  await daemon.cycle();
+  const verifiers = (await server.query<{ v: string }>(`SELECT rolpassword AS v FROM pg_authid WHERE rolname IN ('alice', 'broken', 'bob')`)).map(
+    (row) => row.v,
+  );
+  expect(verifiers).toHaveLength(3);
+  const rows = await server.query(`SELECT to_jsonb(a)::text FROM pgsteward.audit_log a UNION ALL SELECT to_jsonb(m)::text FROM pgsteward.managed_role m`);
+  const shown = [
+    daemon.output(),
+    (await daemon.get('/status')).body,
+    (await daemon.get('/metrics')).body,
+    readFileSync(`${manifests.folder}/.state.json`, 'utf8'),
+    JSON.stringify(rows),
+  ].join('\n');
+  for (const secret of [...secrets.values(), 'Sesam-9-rotiert']) {
+    expect(shown).not.toContain(secret);
+    expect(server.log()).not.toContain(secret);
+  }
+  for (const verifier of verifiers) for (const part of verifier.split(/[$:]/).slice(3)) expect(shown).not.toContain(part);
+  expect(shown).not.toContain('SCRAM-SHA-256$');
 });

@@ -47,7 +47,7 @@ export async function createSteward(
     config,
     source,
     connections,
-    log: { info: () => undefined, warn: (message) => void warnings.push(message) },
+    log: { warn: (message) => void warnings.push(message) },
     onProgress: () => undefined,
   });
   const stop = new AbortController();

@@ -1,0 +1,79 @@
+// Findings: what a plan and its outcomes mean for the report: drift, failures, and which entries hold by now.
+import type { Catalog } from '../core/catalog.ts';
+import { type Change, type ChangeKind, keyOf, objectOf, sentenceOf, subjectOf } from '../core/change.ts';
+import type { Document, Problem } from '../core/document/types.ts';
+import type { Notice } from '../core/notice.ts';
+import type { Plan } from '../core/plan.ts';
+import { type RenderOptions, renderChange } from '../core/sql.ts';
+import type { Outcome } from '../postgres/apply.ts';
+import type { Credentials } from './credentials.ts';
+import { entryDigest } from './remember.ts';
+
+/** Changes that follow from the document or from removal, whatever the server did. */
+const NEVER_DRIFT: ReadonlySet<ChangeKind> = new Set(['adopt_role', 'forget_role', 'disable_role', 'end_sessions', 'release_owned', 'drop_role']);
+
+/** Changes for entries that were applied just as they are now: so it was the server that changed. */
+export function driftOf(plan: Plan, document: Document, digests: ReadonlyMap<string, string>, catalog: Catalog): Change[] {
+  const settled = new Set(document.users.filter((user) => digests.get(user.username) === entryDigest(user)).map((user) => user.username));
+  return [...plan.changes, ...plan.blocked.map((item) => item.change)].filter((change) => {
+    if (change.kind === 'set_password') return change.reason === 'drift';
+    if (NEVER_DRIFT.has(change.kind)) return false;
+    const subject = subjectOf(change);
+    return settled.has(subject) || (plan.entities.get(subject) === 'role' && catalog.managed.has(subject));
+  });
+}
+
+/** The digests of entries that hold on the server by now; an entry that something went wrong with keeps its old one. */
+export function appliedDigests(document: Document, plan: Plan, outcomes: readonly Outcome[], before: ReadonlyMap<string, string>): Map<string, string> {
+  const troubled = new Set([
+    ...outcomes.flatMap((outcome) => (outcome.result === 'applied' ? [] : [subjectOf(outcome.change)])),
+    ...plan.deferred.map(subjectOf),
+    ...plan.blocked.map((item) => subjectOf(item.change)),
+  ]);
+  return new Map(
+    document.users.flatMap((user): [string, string][] => {
+      const name = user.username;
+      if (plan.entities.has(name) && !troubled.has(name)) return [[name, entryDigest(user)]];
+      const old = before.get(name);
+      return old === undefined ? [] : [[name, old]];
+    }),
+  );
+}
+
+/** What failed in this cycle, and what still waits after failing in an earlier one. */
+export function failureNotices(outcomes: readonly Outcome[], deferred: readonly Change[], render: RenderOptions): Notice[] {
+  const failed = outcomes.flatMap((outcome) => (outcome.result === 'failed' ? [outcome] : []));
+  const now = failed.map(({ change, message, class: failure }): Notice => {
+    const cannot = failure === 'cannot';
+    const sql = cannot && change.kind !== 'set_password' ? renderChange(change, render).join('; ') : undefined;
+    return {
+      kind: cannot ? 'cannot' : 'failed',
+      subject: subjectOf(change),
+      message: `could not ${sentenceOf(change)}: ${message}; it is tried again later`,
+      sql,
+    };
+  });
+  const told = new Set(failed.map((outcome) => keyOf(outcome.change)));
+  const waiting = deferred
+    .filter((change) => !told.has(keyOf(change)))
+    .map((change): Notice => ({ kind: 'failed', subject: subjectOf(change), message: `waiting to ${sentenceOf(change)}` }));
+  return [...now, ...waiting];
+}
+
+/** A change that succeeded and is wanted again: somebody undoes it, or it does nothing. */
+export const notConverging = (change: Change): Notice => ({
+  kind: 'not_converging',
+  subject: subjectOf(change),
+  message: `not converging: «${sentenceOf(change)}» succeeded and is still wanted (${objectOf(change)}); it is backed off`,
+});
+
+/** A warning for each user whose Secret ends in a newline: it is trimmed, as nobody means it. */
+export function newlineWarnings(document: Document, { trimmed }: Credentials): Problem[] {
+  const users = new Map(document.users.map((user) => [user.username, user]));
+  return trimmed.flatMap((username): Problem[] => {
+    const user = users.get(username);
+    if (user === undefined) return [];
+    const message = `the value of the Secret ${user.secret.name} ends in a newline, which is not part of the password`;
+    return [{ severity: 'warning', file: 'users.yaml', position: user.position, path: `users (${username})`, message, username }];
+  });
+}
