@@ -1,7 +1,7 @@
 // The benchmark: 10,000 users in 500 roles on a server of its own, each measure beside psql doing the same work in the same run.
 // Prints medians and ratios; never absolute claims, and never a verdict.
-import { execFileSync, spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createVerifier } from '../../src/core/scram.ts';
@@ -13,6 +13,15 @@ const USERS = Number(process.env['BENCH_USERS'] ?? 10_000);
 const ROLES = Math.max(1, USERS / 20);
 const RUNS = Number(process.env['BENCH_RUNS'] ?? 5);
 const PASSWORD_RUNS = Number(process.env['BENCH_PASSWORD_RUNS'] ?? RUNS);
+
+/** As the image starts it: compiled, with the flags of the Dockerfile. */
+const startShipped = (env: Readonly<Record<string, string>>): Promise<Daemon> => {
+  const flags = /^CMD (\[.*\])$/m.exec(readFileSync(join(ROOT, 'Dockerfile'), 'utf8'))?.[1] ?? '[]';
+  return startDaemon(
+    env,
+    (JSON.parse(flags) as string[]).map((flag) => (flag.startsWith('-') ? flag : join(ROOT, flag))),
+  );
+};
 
 const name = (index: number): string => `user-${String(index).padStart(5, '0')}`;
 const roleOf = (index: number): string => `role-${String(index % ROLES).padStart(4, '0')}`;
@@ -68,7 +77,7 @@ async function firstApply(server: Postgres, manifests: Manifests, login: boolean
     theirs.push(psql(server, ['-f', sqlFile]));
     await reset(server);
     manifests.users(document(USERS, login));
-    const daemon = await startDaemon(daemonEnv(server, manifests.folder, { LOG_LEVEL: 'debug', MAX_DELETIONS: '100000' }));
+    const daemon = await startShipped(daemonEnv(server, manifests.folder, { LOG_LEVEL: 'debug', MAX_DELETIONS: '100000' }));
     await waitForCycle(daemon);
     ours.push(lastDuration(daemon));
     rss.push(peakRss(daemon));
@@ -101,7 +110,7 @@ async function unchangedCycle(server: Postgres, count: number): Promise<void> {
   const manifests = new Manifests();
   manifests.users(document(count, true));
   manifests.secrets(passwords(count));
-  const daemon = await startDaemon(daemonEnv(server, manifests.folder, { LOG_LEVEL: 'debug' }));
+  const daemon = await startShipped(daemonEnv(server, manifests.folder, { LOG_LEVEL: 'debug' }));
   await waitForCycle(daemon);
   const [ours, full, select]: [number[], number[], number[]] = [[], [], []];
   for (let run = 0; run < 3; run += 1) await daemon.cycle();
@@ -140,7 +149,7 @@ async function unchangedCycle(server: Postgres, count: number): Promise<void> {
     print(`  peak RSS of the daemon: ${peakRss(daemon).toFixed(0)} MiB`);
     await daemon.stop();
     const began = performance.now();
-    const again = await startDaemon(daemonEnv(server, manifests.folder, { LOG_LEVEL: 'debug' }));
+    const again = await startShipped(daemonEnv(server, manifests.folder, { LOG_LEVEL: 'debug' }));
     await waitForCycle(again);
     print(
       `restart with ${count} users and nothing changed: first cycle ${lastDuration(again).toFixed(0)} ms, ${(performance.now() - began).toFixed(0)} ms from the start of the process; peak RSS ${peakRss(again).toFixed(0)} MiB`,
@@ -154,12 +163,11 @@ const passwords = (count: number): Map<string, string> => new Map(Array.from({ l
 
 // The server's log of every statement would weigh on both sides alike, but is no part of what is measured.
 const server = await startPostgres({ settings: { log_statement: 'none', shared_buffers: '128MB' } });
-spawn('true').unref();
 const manifests = new Manifests();
 manifests.secrets(passwords(USERS));
 const plainFile = join(manifests.folder, '.plain.sql');
 writeFileSync(plainFile, minimalSql(undefined, USERS));
-print(`PostgreSQL ${server.major}, Node ${process.version}, ${RUNS} runs, ${ROOT}`.replace(`, ${ROOT}`, ''));
+print(`PostgreSQL ${server.major}, Node ${process.version}, ${RUNS} runs`);
 for (const count of new Set([100, 1000, USERS])) await unchangedCycle(server, count);
 await resetServer(server);
 await firstApply(server, manifests, false, plainFile, RUNS);

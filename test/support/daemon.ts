@@ -108,9 +108,9 @@ export const daemonEnv = (server: Postgres, folder: string, more: Readonly<Recor
 });
 
 /** Starts the daemon; it is killed with this process. */
-export async function startDaemon(env: Readonly<Record<string, string>>): Promise<Daemon> {
+export async function startDaemon(env: Readonly<Record<string, string>>, command: readonly string[] = [join(ROOT, 'src/main.ts')]): Promise<Daemon> {
   const port = Number(env['HTTP_PORT'] ?? (await freePort()));
-  const child = spawn(process.execPath, [join(ROOT, 'src/main.ts')], {
+  const child = spawn(process.execPath, command, {
     env: { PATH: process.env['PATH'] ?? '', HTTP_PORT: String(port), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
