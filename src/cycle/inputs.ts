@@ -25,12 +25,16 @@ export interface Inputs {
   readonly version: string;
 }
 
+const NO_SECRETS: ReadonlyMap<string, SecretReading> = new Map();
+
 /** A reader that remembers the last good document; one for the life of the process. */
 export function createInputs(source: Source, retry: RetryOptions): (signal: AbortSignal) => Promise<Inputs> {
   let inForce: Document | undefined;
   let inForceVersion = '';
   let read: { readonly version: string; readonly document: Document } | undefined;
   let why = '';
+  let refs: readonly SecretRef[] = [];
+  let secretsVersion: { readonly of: ReadonlyMap<string, SecretReading>; readonly version: string } = { of: new Map(), version: '' };
 
   return async (signal) => {
     const reading = await readDocument(source, retry, signal);
@@ -39,16 +43,18 @@ export function createInputs(source: Source, retry: RetryOptions): (signal: Abor
       if (read?.version !== reading.version) {
         read = { version: reading.version, document: parseDocument(reading.content, reading.file) };
         inForce = merge(read.document, inForce);
+        refs = wantedSecrets(inForce);
         inForceVersion = reading.version;
         why = `${reading.ref}@${reading.version}`;
       }
     }
     const problems = read?.document.problems ?? [];
-    const refs = wantedSecrets(inForce);
-    const secrets = refs.length === 0 ? new Map<string, SecretReading>() : await source.readSecrets(refs, signal);
+    const secrets = refs.length === 0 ? NO_SECRETS : await source.readSecrets(refs, signal);
+    // A source that answers with the same map says that no Secret changed.
+    if (secretsVersion.of !== secrets) secretsVersion = { of: secrets, version: versionOf(secrets) };
     // A source that cannot be read says nothing about who is gone.
     const document = failure === undefined || inForce === undefined ? inForce : { ...inForce, problems: [...inForce.problems, unreadable(failure)] };
-    return { document, problems, why, secrets, failure, version: versionOf(inForceVersion, failure, secrets) };
+    return { document, problems, why, secrets, failure, version: [inForceVersion, failure?.message ?? '', secretsVersion.version].join('\n') };
   };
 }
 
@@ -95,7 +101,5 @@ async function readDocument(source: Source, retry: RetryOptions, signal: AbortSi
   }
 }
 
-const versionOf = (document: string, failure: SourceError | undefined, secrets: ReadonlyMap<string, SecretReading>): string =>
-  [document, failure?.message ?? '', ...[...secrets].map(([key, reading]) => `${key} ${reading.kind === 'value' ? reading.version : reading.detail}`)].join(
-    '\n',
-  );
+const versionOf = (secrets: ReadonlyMap<string, SecretReading>): string =>
+  [...secrets].map(([key, reading]) => `${key} ${reading.kind === 'value' ? reading.version : reading.detail}`).join('\n');

@@ -24,6 +24,10 @@ const idOf = (manifest: Manifest): string => `${manifest.kind}/${manifest.name}`
 /** A source that reads manifests below `path`. Each readDocument scans the folder; readSecrets answers from the same scan. */
 export function createDirectorySource(path: string, options: { readonly namespace: string; readonly configMapName: string }): Source {
   let files: ReadonlyMap<string, File> = new Map();
+  /** The last answer: for the same files and references it is the same. */
+  let answered:
+    | { readonly files: ReadonlyMap<string, File>; readonly refs: readonly SecretRef[]; readonly readings: ReadonlyMap<string, SecretReading> }
+    | undefined;
   const ours = (manifest: Manifest): boolean => manifest.namespace === undefined || manifest.namespace === options.namespace;
   const find = (id: string): { file: File; manifest: Manifest }[] =>
     [...files.values()].flatMap((file) => file.manifests.filter((manifest) => ours(manifest) && idOf(manifest) === id).map((manifest) => ({ file, manifest })));
@@ -70,11 +74,14 @@ export function createDirectorySource(path: string, options: { readonly namespac
     description: `directory ${path}, ConfigMap ${ref}`,
     readDocument,
     readSecrets: async (refs) => {
+      if (answered?.files === files && answered.refs === refs) return answered.readings;
       const index = new Map<string, { file: File; manifest: Manifest }[]>();
       for (const file of files.values())
         for (const manifest of file.manifests)
           if (manifest.kind === 'Secret' && ours(manifest)) index.set(idOf(manifest), [...(index.get(idOf(manifest)) ?? []), { file, manifest }]);
-      return new Map(refs.map((secret) => [secretKey(secret), readSecret(secret, index)]));
+      const readings = new Map(refs.map((secret) => [secretKey(secret), readSecret(secret, index)]));
+      answered = { files, refs, readings };
+      return readings;
     },
     close: async () => undefined,
   };
@@ -112,7 +119,8 @@ async function scan(root: string, before: ReadonlyMap<string, File>): Promise<Re
         });
     }
   }
-  return files;
+  const isSame = files.size === before.size && [...files].every(([path, file]) => before.get(path) === file);
+  return isSame ? before : files;
 }
 
 async function readOne(full: string, path: string, stamp: string, known: File | undefined): Promise<File> {

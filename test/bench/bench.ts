@@ -7,7 +7,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createVerifier } from '../../src/core/scram.ts';
 import { type Daemon, daemonEnv, Manifests, ROOT, startDaemon } from '../support/daemon.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
-import { resetServer } from '../support/steward.ts';
 
 const USERS = Number(process.env['BENCH_USERS'] ?? 10_000);
 const ROLES = Math.max(1, USERS / 20);
@@ -106,7 +105,7 @@ async function reset(server: Postgres): Promise<void> {
 }
 
 async function unchangedCycle(server: Postgres, count: number): Promise<void> {
-  await resetServer(server);
+  await reset(server);
   const manifests = new Manifests();
   manifests.users(document(count, true));
   manifests.secrets(passwords(count));
@@ -169,7 +168,7 @@ const plainFile = join(manifests.folder, '.plain.sql');
 writeFileSync(plainFile, minimalSql(undefined, USERS));
 print(`PostgreSQL ${server.major}, Node ${process.version}, ${RUNS} runs`);
 for (const count of new Set([100, 1000, USERS])) await unchangedCycle(server, count);
-await resetServer(server);
+await reset(server);
 await firstApply(server, manifests, false, plainFile, RUNS);
 const verifiers = new Map<string, string>();
 for (const [user, password] of passwords(USERS)) verifiers.set(user, await createVerifier(password, { iterations: 4096 }));
