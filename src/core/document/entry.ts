@@ -1,135 +1,160 @@
-// One entry of `users`: its schema, and the entry that a valid one becomes.
-import { z } from 'zod';
-import { derivedSecretName, isSecretName, refuseName, refuseRoleName, refuseUserName } from './names.ts';
-import type { Position, RoleEntry, Settings, UserEntry } from './types.ts';
+// One item of `users` → what can be told of it in any case, and the valid entry where it is one.
+import { type EntryValues, entrySchema } from './entry-schema.ts';
+import { issueMessage, mismatch } from './issues.ts';
+import { entryKeyProblems, repeatedKeys } from './keys.ts';
+import { derivedSecretName, isStorable, secretNameProblem } from './names.ts';
+import type { Report } from './report.ts';
+import { readDatabaseSettings, readSettings } from './settings.ts';
+import { show } from './show.ts';
+import { follow, type MappingNode, type Node, type Path, plainOf, stringOf, valueOf } from './tree.ts';
+import type { RoleEntry, UserEntry } from './types.ts';
 
-const text = z.string({ error: (issue) => (issue.input === undefined ? 'is missing' : `must be text${isScalar(issue.input) ? '; put it in quotes' : ''}`) });
-const isScalar = (value: unknown): boolean => value === null || ['number', 'boolean', 'bigint'].includes(typeof value);
-
-const named = (refuse: (name: string) => string | undefined) =>
-  text.superRefine((name, context) => {
-    const reason = refuse(name);
-    if (reason !== undefined) context.addIssue({ code: 'custom', message: reason });
-  });
-const databaseName = named(refuseName);
-const roleName = named(refuseRoleName);
-
-const roleEntry = z.union(
-  [roleName, z.strictObject({ name: roleName, admin: z.boolean().optional(), inherit: z.boolean().optional(), set: z.boolean().optional() })],
-  { error: 'must be the name of a role, or {name, admin, inherit, set}' },
-);
-
-/** A day or a moment; without a zone it is UTC. */
-const moment = text.transform((value, context): string | null => {
-  if (value === 'infinity') return null;
-  const match = /^(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)\s*(Z|z|[+-]\d\d(?::?\d\d)?)?)?$/.exec(value);
-  const [, year, month, day, time = '00:00', zone = 'Z'] = match ?? [];
-  const offset = /^[+-]\d\d$/.test(zone) ? `${zone}:00` : /^[+-]\d{4}$/.test(zone) ? `${zone.slice(0, 3)}:${zone.slice(3)}` : zone.toUpperCase();
-  const date = new Date(match === null ? Number.NaN : `${year}-${month}-${day}T${time}${offset}`);
-  const isRealDay = match !== null && new Date(`${year}-${month}-${day}T00:00Z`).getUTCDate() === Number(day);
-  if (Number.isNaN(date.getTime()) || !isRealDay) {
-    context.addIssue({ code: 'custom', message: 'is no moment; write 2027-01-31, 2027-01-31T12:00:00Z or infinity' });
-    return z.NEVER;
-  }
-  return date.toISOString();
-});
-
-const scalar = z.union([z.string(), z.number(), z.boolean()], { error: 'must be text, a number or a boolean' });
-const settingText = (value: string | number | boolean): string => (typeof value === 'boolean' ? (value ? 'on' : 'off') : String(value));
-
-const settings = z
-  .record(z.string(), z.union([scalar, z.array(scalar)], { error: 'must be a value or a list of values' }), { error: 'must be a mapping of parameters' })
-  .transform((values, context): Settings => {
-    const result = new Map<string, string>();
-    for (const [name, value] of Object.entries(values)) {
-      const lower = name.toLowerCase();
-      const settingValue = Array.isArray(value) ? value.map(listElement).join(', ') : settingText(value);
-      const problem = refuseSettingName(name, lower) ?? (settingValue.includes('\0') ? 'must not contain NUL' : result.has(lower) ? 'is set twice' : undefined);
-      if (problem === undefined) result.set(lower, settingValue);
-      else context.addIssue({ code: 'custom', message: problem, path: [name] });
-    }
-    return result;
-  });
-
-const listElement = (value: string | number | boolean): string => {
-  const element = settingText(value);
-  return /^[a-z_][a-z0-9_$]*$/.test(element) || /^".*"$/s.test(element) ? element : `"${element.replaceAll('"', '""')}"`;
-};
-
-function refuseSettingName(name: string, lower: string): string | undefined {
-  if (!/^[a-z_][a-z0-9_$]*(\.[a-z_][a-z0-9_$]*)*$/i.test(name) || name.length > 63) return 'is no name of a parameter';
-  return lower === 'role' || lower === 'session_authorization' ? 'would change who the user is, and cannot be set here' : undefined;
+/** An item while the document is read. Checks across entries look at all of them, also at those that are invalid by themselves. */
+export interface Draft {
+  readonly path: Path;
+  /** Where the item stands. */
+  readonly offset: number;
+  /** Where the username stands, or the item where there is none. */
+  readonly nameOffset: number;
+  /** Every name that the item may mean (a repeated key can give it several); only those that the server can hold. */
+  readonly names: readonly string[];
+  readonly roles: readonly { readonly name: string; readonly offset: number; readonly path: Path }[];
+  /** The Secret that the naming rule gives the user; undefined with passwordSecretRef, and without login. */
+  readonly derivedSecret: string | undefined;
+  /** The entry, if nothing is wrong with it alone. */
+  readonly entry: UserEntry | undefined;
 }
 
-const fields = {
-  username: named(refuseUserName),
-  database: databaseName.nullish(),
-  databases: z.array(databaseName, { error: 'must be a list of databases' }).nullish(),
-  roles: z.array(roleEntry, { error: 'must be a list of roles' }).nullish(),
-  privileges: z.record(z.string(), z.array(z.string()), { error: 'must be a mapping of objects to lists of privileges' }).nullish(),
-  passwordSecretRef: z
-    .strictObject({
-      name: text.refine(isSecretName, 'is no name of a Secret'),
-      key: text.regex(/^[-._a-zA-Z0-9]{1,253}$/, 'is no key of a Secret').default('password'),
-    })
-    .optional(),
-  connectionLimit: z
-    .number({ error: 'must be a whole number' })
-    .int('must be a whole number')
-    .min(-1, 'must be -1 (no limit) or more')
-    .max(2_147_483_647, 'is too large')
-    .optional(),
-  validUntil: moment.optional(),
-  settings: settings.nullish(),
-  databaseSettings: z
-    .record(z.string(), settings, { error: 'must be a mapping of databases' })
-    .superRefine((value, context) => {
-      for (const name of Object.keys(value)) {
-        const reason = refuseName(name);
-        if (reason !== undefined) context.addIssue({ code: 'custom', message: reason, path: [name] });
-      }
-    })
-    .nullish(),
-  comment: text
-    .refine((value) => !value.includes('\0') && value.isWellFormed(), 'must not contain NUL')
-    .nullable()
-    .optional(),
-  login: z.boolean({ error: 'must be true or false' }).optional(),
-  deletionPolicy: z.enum(['drop', 'disable', 'retain'], { error: 'must be drop, disable or retain' }).optional(),
-};
+/** Settings are read from the tree itself: their keys are free, and their numbers keep their spelling. */
+const READ_APART: ReadonlySet<string> = new Set(['settings', 'databaseSettings']);
 
-/** The schema of an entry, before positions are known. */
-export const userSchema = z.strictObject(fields, {
-  error: (issue) => (issue.code === 'invalid_type' ? 'must be a mapping with at least a username' : undefined),
-});
-/** Keys by the path under which they may stand, for suggestions; '' is the entry itself. */
-export const KEYS: ReadonlyMap<string, readonly string[]> = new Map([
-  ['', Object.keys(fields)],
-  ['roles', ['name', 'admin', 'inherit', 'set']],
-  ['passwordSecretRef', ['name', 'key']],
-]);
+/** Reads one item and reports everything that is wrong with it alone. */
+export function readEntry(node: Node, index: number, report: Report): Draft {
+  const path = ['users', index];
+  if (node.kind === 'mapping') return readMapping(node, path, report);
+  report.add({ offset: node.offset, path, message: mismatch('a mapping with the key `username`', node) });
+  for (const problem of repeatedKeys(node, path)) report.add(problem);
+  return { path, offset: node.offset, nameOffset: node.offset, names: [], roles: [], derivedSecret: undefined, entry: undefined };
+}
 
-/** The entry that a valid value stands for. `roleAt` answers where a role of the list stands. */
-export function toEntry(value: z.output<typeof userSchema>, position: Position, roleAt: (index: number) => Position): UserEntry {
-  const roles = new Map<string, RoleEntry>();
-  for (const [index, role] of (value.roles ?? []).entries()) {
-    const entry = typeof role === 'string' ? { name: role, position: roleAt(index) } : { ...role, position: roleAt(index) };
-    if (!roles.has(entry.name)) roles.set(entry.name, entry);
+function readMapping(node: MappingNode, path: Path, report: Report): Draft {
+  const names = namesOf(node);
+  const [username] = names;
+  let isValid = true;
+  const complain = (offset: number, at: Path, message: string): void => {
+    isValid = false;
+    report.add({ offset, path: at, message, username });
+  };
+  for (const problem of entryKeyProblems(node, path)) complain(problem.offset, problem.path, problem.message);
+  const values = readValues(node, path, complain);
+  const settings = readBelow(node, path, 'settings', complain, readSettings);
+  const databaseSettings = readBelow(node, path, 'databaseSettings', complain, readDatabaseSettings);
+  const roles = values === undefined ? [] : readRoles(values, node, path, report, complain);
+  const derivedSecret = derivedSecretOf(node, username);
+  checkDerivedSecret(node, path, derivedSecret, complain);
+  warnOfPrivileges(node, path, username, report);
+  const entry = isValid && values !== undefined ? { ...entryOf(values, report.positionOf(node.offset)), roles, settings, databaseSettings } : undefined;
+  // A merged name stands in another entry; there it would point at the wrong one.
+  const nameOffset = Math.max(valueOf(node, 'username')?.offset ?? 0, node.offset);
+  return { path, offset: node.offset, nameOffset, names, roles: roleNames(node, path), derivedSecret, entry };
+}
+
+type ComplainAt = (offset: number, path: Path, message: string) => void;
+
+function namesOf(node: MappingNode): readonly string[] {
+  const all = node.pairs.flatMap(({ key, value }) => (key === 'username' ? (stringOf(value) ?? []) : []));
+  return [...new Set(all)].filter((name) => isStorable(name));
+}
+
+/** Undefined where the shape is wrong. */
+function readValues(node: MappingNode, path: Path, complain: ComplainAt): EntryValues | undefined {
+  const name = valueOf(node, 'username');
+  if (name?.kind === 'scalar' && name.plain && /^\d{4}-\d{2}-\d{2}(?:[Tt ].*)?$/.test(name.source))
+    complain(name.offset, [...path, 'username'], 'must be text, but is a date; write it in quotes');
+  const result = entrySchema.safeParse(plainOf(node, READ_APART));
+  if (result.success) return result.data;
+  for (const issue of result.error.issues) {
+    const steps = issue.path.map((step) => (typeof step === 'number' ? step : String(step)));
+    const place = follow(node, steps);
+    // A role that is only a name has its problem at `roles[0]`, although the schema sees `roles[0].name`.
+    const isMissing = place.path.length < steps.length && place.node.kind === 'mapping';
+    complain(place.offset, [...path, ...place.path], issueMessage(issue, isMissing ? undefined : place.node));
   }
+  return undefined;
+}
+
+function readBelow<T>(node: MappingNode, path: Path, key: string, complain: ComplainAt, read: (value: Node, complain: ComplainAt) => T): T | undefined {
+  const value = valueOf(node, key);
+  if (value === undefined) return undefined;
+  return read(value, (offset, below, message) => complain(offset, [...path, key, ...below], message));
+}
+
+/** Memberships without repetitions; the same role with other options is a contradiction. */
+function readRoles(values: EntryValues, node: MappingNode, path: Path, report: Report, complain: ComplainAt): readonly RoleEntry[] {
+  const roles = new Map<string, RoleEntry>();
+  for (const [index, role] of (values.roles ?? []).entries()) {
+    const { offset } = follow(node, ['roles', index]);
+    const before = roles.get(role.name);
+    if (before === undefined) roles.set(role.name, { ...role, position: report.positionOf(offset) });
+    else if (!sameOptions(before, role))
+      complain(offset, [...path, 'roles', index], `the role ${show(role.name)} is named twice with different options; keep one`);
+  }
+  return [...roles.values()];
+}
+
+type Options = Pick<RoleEntry, 'admin' | 'inherit' | 'set'>;
+
+/** Options that are left out count as the server's defaults. */
+const sameOptions = (left: Options, right: Options): boolean =>
+  (left.admin ?? false) === (right.admin ?? false) && (left.inherit ?? true) === (right.inherit ?? true) && (left.set ?? true) === (right.set ?? true);
+
+function derivedSecretOf(node: MappingNode, username: string | undefined): string | undefined {
+  const login = valueOf(node, 'login');
+  const needsNone = login?.kind === 'scalar' && login.value === false;
+  return username === undefined || needsNone || valueOf(node, 'passwordSecretRef') !== undefined ? undefined : derivedSecretName(username);
+}
+
+/** A name with dots in unlucky places derives a Secret that Kubernetes would not take. */
+function checkDerivedSecret(node: MappingNode, path: Path, secret: string | undefined, complain: ComplainAt): void {
+  if (secret === undefined || secretNameProblem(secret) === undefined) return;
+  const offset = valueOf(node, 'username')?.offset ?? node.offset;
+  complain(
+    offset,
+    [...path, 'username'],
+    `its Secret would be called ${show(secret)}, which Kubernetes does not allow; name another one with \`passwordSecretRef\``,
+  );
+}
+
+function warnOfPrivileges(node: MappingNode, path: Path, username: string | undefined, report: Report): void {
+  const pair = node.pairs.find(({ key }) => key === 'privileges');
+  if (pair?.value.kind !== 'mapping' || pair.value.pairs.length === 0) return;
+  const message = 'this version does not manage privileges on objects: they are left as they are';
+  report.add({ severity: 'warning', offset: pair.keyOffset, path: [...path, 'privileges'], message, username });
+}
+
+/** The roles that are readable, whatever else is wrong. */
+function roleNames(node: MappingNode, path: Path): Draft['roles'] {
+  const roles = valueOf(node, 'roles');
+  if (roles?.kind !== 'list') return [];
+  return roles.items.flatMap((item, index) => {
+    const name = item.kind === 'mapping' ? stringOf(valueOf(item, 'name')) : stringOf(item);
+    return name === undefined ? [] : [{ name, offset: item.offset, path: [...path, 'roles', index] }];
+  });
+}
+
+function entryOf(values: EntryValues, position: UserEntry['position']): Omit<UserEntry, 'roles' | 'settings' | 'databaseSettings'> {
+  const { username, database, databases = [], passwordSecretRef, login = true, connectionLimit, validUntil, comment, deletionPolicy } = values;
   return {
-    username: value.username,
-    database: value.database ?? undefined,
-    databases: value.databases ?? [],
-    roles: [...roles.values()],
-    secret: value.passwordSecretRef ?? { name: derivedSecretName(value.username), key: 'password' },
-    secretIsDerived: value.passwordSecretRef === undefined,
-    login: value.login ?? true,
-    connectionLimit: value.connectionLimit,
-    validUntil: value.validUntil,
-    settings: value.settings ?? undefined,
-    databaseSettings: value.databaseSettings === undefined || value.databaseSettings === null ? undefined : new Map(Object.entries(value.databaseSettings)),
-    comment: value.comment,
-    deletionPolicy: value.deletionPolicy,
+    username,
+    database,
+    databases: [...new Set(databases)],
+    secret: passwordSecretRef ?? { name: derivedSecretName(username), key: 'password' },
+    secretIsDerived: passwordSecretRef === undefined,
+    login,
+    connectionLimit,
+    validUntil,
+    comment,
+    deletionPolicy,
     position,
   };
 }

@@ -1,27 +1,55 @@
-// Names: what PostgreSQL accepts as the name of a role or database, and Kubernetes as the name of a Secret.
+// Which names the server and Kubernetes take, and the Secret that belongs to a user.
+import { show } from './show.ts';
 
-/** Why a text cannot be a name of a database or role; undefined where it can. PostgreSQL keeps 63 bytes and cuts the rest silently. */
-export function refuseName(name: string): string | undefined {
-  if (name === '') return 'must not be empty';
-  if (name.includes('\0')) return 'must not contain NUL';
-  if (!name.isWellFormed()) return 'is not well-formed Unicode';
+export type NameKind = 'user' | 'role' | 'database';
+
+/** NAMEDATALEN - 1. A longer name is cut without an error, and DROP ROLE on it would then drop somebody else's role. */
+const NAME_BYTES = 63;
+/** The server refuses them as role names in any spelling that it does not fold, even in quotes. */
+const RESERVED: ReadonlySet<string> = new Set(['public', 'none']);
+const SECRET_NAME_LENGTH = 253;
+const SUBDOMAIN = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/;
+
+/** What is wrong with a name and what to do, or undefined. Whether the server can store it at all comes first. */
+export function nameProblem(name: string, kind: NameKind): string | undefined {
+  const unstorable = storageProblem(name, kind);
+  if (unstorable !== undefined || kind === 'database') return unstorable;
+  if (RESERVED.has(name)) return `${show(name)} is a reserved word that no role can be called; choose another name`;
+  if (kind === 'user' && name.startsWith('pg_')) return `${show(name)} starts with \`pg_\`, which the server reserves for its own roles; choose another name`;
+  return undefined;
+}
+
+/** Whether the server can hold a name exactly as it stands. */
+export const isStorable = (name: string): boolean => storageProblem(name, 'role') === undefined;
+
+function storageProblem(name: string, kind: NameKind): string | undefined {
+  if (name === '') return `the name of a ${kind} must not be empty`;
+  const text = textProblem(name);
+  if (text !== undefined) return `the name ${show(name)} ${text}`;
   const bytes = Buffer.byteLength(name);
-  return bytes > 63 ? `has ${bytes} bytes of UTF-8; PostgreSQL keeps 63 and would cut the rest silently` : undefined;
+  if (bytes <= NAME_BYTES) return undefined;
+  return `the name ${show(name)} is ${bytes} bytes long, and the server would cut it after ${NAME_BYTES}; choose a shorter one`;
 }
 
-/** As refuseName, for roles: `public` and `none` are words of GRANT even in quotes. */
-export function refuseRoleName(name: string): string | undefined {
-  if (name === 'public' || name === 'none') return `«${name}» cannot be the name of a role`;
-  return refuseName(name);
+/** What keeps a text from reaching the server unchanged. */
+export function textProblem(text: string): string | undefined {
+  if (text.includes('\0')) return 'contains a NUL character, which the server cannot store; remove it';
+  if (!text.isWellFormed()) return 'contains half of a surrogate pair, which is no character; remove it';
+  return undefined;
 }
 
-/** As refuseRoleName, for users: names that begin with pg_ are PostgreSQL's own. */
-export function refuseUserName(name: string): string | undefined {
-  return name.startsWith('pg_') ? 'names that begin with pg_ are reserved' : refuseRoleName(name);
+/** `user-<username>-secret`, every character that a Secret name cannot have replaced by `-` (design §3.2). */
+export const derivedSecretName = (username: string): string => `user-${username.replaceAll(/[^a-z0-9.-]/gu, '-')}-secret`;
+
+/** Kubernetes' rule for the name of a Secret: a DNS-1123 subdomain. The name is not quoted: a password may stand there by mistake. */
+export function secretNameProblem(name: string): string | undefined {
+  if (name.length > SECRET_NAME_LENGTH) return `a Secret name has at most ${SECRET_NAME_LENGTH} characters, and this has ${name.length}`;
+  if (SUBDOMAIN.test(name)) return undefined;
+  return 'this is no name of a Secret; use lower-case letters, digits, `-` and `.`, with a letter or digit at both ends of each part';
 }
 
-/** The Secret of a user without passwordSecretRef: what a Secret's name cannot have is replaced by `-`. */
-export const derivedSecretName = (username: string): string => `user-${[...username].map((char) => (/^[a-z0-9.-]$/.test(char) ? char : '-')).join('')}-secret`;
-
-/** A DNS-1123 subdomain, as names of Secrets are. */
-export const isSecretName = (name: string): boolean => name.length <= 253 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(name);
+/** Kubernetes' rule for a key of a Secret. */
+export function secretKeyProblem(key: string): string | undefined {
+  if (/^[-._a-zA-Z0-9]{1,253}$/.test(key) && key !== '.' && !key.startsWith('..')) return undefined;
+  return 'this is no key of a Secret; use 1 to 253 letters, digits, `-`, `_` and `.`, not starting with `..`';
+}

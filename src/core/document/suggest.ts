@@ -1,23 +1,38 @@
-// Suggestions: the known word that a misspelt one most likely meant.
+// A suggestion for a misspelt word: the known one that is nearest to it.
 
-/** The nearest of `known` within two letters (one for short words) or a third of the word's length, or undefined. */
+/** A longer word is hardly a misspelt key, and comparing it costs time. */
+const LONGEST = 40;
+
+/** The known word that was most likely meant. Other spellings (`connection_limit`, `Roles`) count as no mistake. */
 export function suggest(word: string, known: readonly string[]): string | undefined {
-  const limit = word.length < 4 ? 1 : Math.max(2, Math.floor(word.length / 3));
-  const ranked = known
-    .map((candidate) => ({ candidate, distance: distance(word.toLowerCase().slice(0, 40), candidate.toLowerCase()) }))
-    .toSorted((a, b) => a.distance - b.distance);
-  const best = ranked[0];
-  return best !== undefined && best.distance <= limit ? best.candidate : undefined;
+  if (word.length > LONGEST) return undefined;
+  const wanted = simplified(word);
+  let best: string | undefined;
+  let nearest = Math.max(1, Math.floor(wanted.length / 3)) + 1;
+  for (const candidate of known) {
+    const distance = editDistance(wanted, simplified(candidate));
+    if (distance < nearest) [best, nearest] = [candidate, distance];
+  }
+  return best;
 }
 
-/** Levenshtein's distance, one row at a time. */
-function distance(left: string, right: string): number {
-  let row = Array.from({ length: right.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= left.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= right.length; j += 1)
-      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (left[i - 1] === right[j - 1] ? 0 : 1)));
-    row = next;
+const simplified = (word: string): string => word.toLowerCase().replaceAll(/[-_ ]/g, '');
+
+/** How many insertions, deletions, replacements and swaps of neighbours lead from one word to the other. */
+export function editDistance(left: string, right: string): number {
+  let [before, last]: [number[], number[]] = [[], Array.from({ length: right.length + 1 }, (_, index) => index)];
+  for (let row = 1; row <= left.length; row += 1) {
+    const current = [row];
+    for (let column = 1; column <= right.length; column += 1) {
+      const change = left[row - 1] === right[column - 1] ? 0 : 1;
+      let cost = Math.min(cell(last, column) + 1, cell(current, column - 1) + 1, cell(last, column - 1) + change);
+      if (row > 1 && column > 1 && left[row - 1] === right[column - 2] && left[row - 2] === right[column - 1])
+        cost = Math.min(cost, cell(before, column - 2) + 1);
+      current.push(cost);
+    }
+    [before, last] = [last, current];
   }
-  return row[right.length] ?? 0;
+  return cell(last, right.length);
 }
+
+const cell = (row: readonly number[], column: number): number => row[column] ?? Infinity;

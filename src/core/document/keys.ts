@@ -1,0 +1,73 @@
+// Which keys a document may have and where: everything else is an error, with a suggestion for a misspelt one.
+import { show } from './show.ts';
+import { suggest } from './suggest.ts';
+import { duplicateKeys, type MappingNode, type Node, type Path, valueOf } from './tree.ts';
+
+const TOP_LEVEL: readonly string[] = ['timestamp', 'users', 'allowEmpty'];
+const ENTRY: readonly string[] = [
+  'username',
+  'database',
+  'databases',
+  'roles',
+  'privileges',
+  'passwordSecretRef',
+  'connectionLimit',
+  'validUntil',
+  'settings',
+  'databaseSettings',
+  'comment',
+  'login',
+  'deletionPolicy',
+];
+const ROLE: readonly string[] = ['name', 'admin', 'inherit', 'set'];
+const SECRET_REF: readonly string[] = ['name', 'key'];
+/** Keys of the full form (design §3.2) that this version does not read. */
+const LATER_AT_TOP: ReadonlySet<string> = new Set(['databases', 'permissions', 'roles']);
+const LATER_IN_ENTRY: ReadonlySet<string> = new Set(['assumeRole', 'permissions', 'memberOf', 'grants', 'grantsMode']);
+const PASSWORDS: ReadonlySet<string> = new Set(['password', 'passwd', 'passwordhash']);
+
+/** A problem with a key; the path includes the key. */
+export interface KeyProblem {
+  readonly offset: number;
+  readonly path: Path;
+  readonly message: string;
+}
+
+/** What is wrong with the keys of the document itself. */
+export const topLevelKeyProblems = (root: MappingNode): readonly KeyProblem[] => unknownKeys(root, [], TOP_LEVEL, LATER_AT_TOP);
+
+/** What is wrong with the keys of one entry, at any depth: unknown ones, and those that stand twice. */
+export function entryKeyProblems(entry: MappingNode, path: Path): readonly KeyProblem[] {
+  const roles = valueOf(entry, 'roles');
+  const reference = valueOf(entry, 'passwordSecretRef');
+  return [
+    ...unknownKeys(entry, path, ENTRY, LATER_IN_ENTRY),
+    ...(roles?.kind === 'list' ? roles.items.flatMap((item, index) => unknownKeys(item, [...path, 'roles', index], ROLE)) : []),
+    ...(reference === undefined ? [] : unknownKeys(reference, [...path, 'passwordSecretRef'], SECRET_REF)),
+    ...repeatedKeys(entry, path),
+  ];
+}
+
+/** Keys that stand twice in one mapping, at any depth. */
+export const repeatedKeys = (node: Node, path: Path): readonly KeyProblem[] =>
+  duplicateKeys(node, path).map((duplicate) => ({
+    offset: duplicate.pair.keyOffset,
+    path: [...duplicate.path, duplicate.pair.key],
+    message: `the key ${show(duplicate.pair.key)} stands twice in this mapping; keep one`,
+  }));
+
+function unknownKeys(node: Node, path: Path, known: readonly string[], later: ReadonlySet<string> = new Set()): readonly KeyProblem[] {
+  if (node.kind !== 'mapping') return [];
+  return node.pairs
+    .filter(({ key }) => !known.includes(key))
+    .map(({ key, keyOffset }) => ({ offset: keyOffset, path: [...path, key], message: unknownKeyMessage(key, known, later) }));
+}
+
+function unknownKeyMessage(key: string, known: readonly string[], later: ReadonlySet<string>): string {
+  const start = `unknown key ${show(key)}`;
+  if (later.has(key)) return `${start}: it belongs to a form of the document that this version does not read yet; remove it`;
+  if (PASSWORDS.has(key.toLowerCase()))
+    return `${start}: a password never stands in the document, but in the user's Secret; remove it, and change that password`;
+  const near = suggest(key, known);
+  return near === undefined ? `${start}; known here: ${known.join(', ')}` : `${start}; did you mean ${show(near)}?`;
+}

@@ -1,0 +1,51 @@
+// Collects the problems of one document, with positions and readable paths.
+import { showPath } from './show.ts';
+import type { Path } from './tree.ts';
+import type { Position, Problem } from './types.ts';
+
+/** What a finding says; offsets count in the document's text. */
+export interface Finding {
+  readonly offset: number;
+  readonly path: Path;
+  readonly message: string;
+  readonly severity?: Problem['severity'];
+  readonly username?: string | undefined;
+}
+
+/** More than any honest document has (every entry of 10,000 may be wrong twice); the others are counted. */
+const MOST = 20_000;
+
+export class Report {
+  readonly #file: string;
+  readonly #positionOf: (offset: number) => Position;
+  readonly #problems: Problem[] = [];
+  #firstLeftOut: Position | undefined;
+  #leftOut = 0;
+
+  constructor(file: string, positionOf: (offset: number) => Position) {
+    this.#file = file;
+    this.#positionOf = positionOf;
+  }
+
+  positionOf(offset: number): Position {
+    return this.#positionOf(offset);
+  }
+
+  add({ offset, path, message, severity = 'error', username }: Finding): void {
+    if (this.#problems.length >= MOST) {
+      this.#firstLeftOut ??= this.#positionOf(offset);
+      this.#leftOut += 1;
+      return;
+    }
+    this.#problems.push({ severity, file: this.#file, position: this.#positionOf(offset), path: showPath(path), message, username });
+  }
+
+  /** All of them (the first 20,000) in the order of their positions; at one position in the order in which they were found. */
+  sorted(): readonly Problem[] {
+    const rest: readonly Problem[] =
+      this.#firstLeftOut === undefined
+        ? []
+        : [{ severity: 'error', file: this.#file, position: this.#firstLeftOut, path: '', message: `${this.#leftOut} more problems are not listed` }];
+    return [...this.#problems, ...rest].toSorted((a, b) => a.position.line - b.position.line || a.position.column - b.position.column);
+  }
+}
