@@ -53,7 +53,8 @@ export function desiredOf(input: DesiredInput): Desired {
     entities.set(user.username, 'user');
     roles.set(user.username, userRole(user, input, notices));
     for (const entry of user.roles) {
-      const refusal = users.has(entry.name) ? undefined : law.refuseMembership(entry.name);
+      // Also for users of this very document: naming a superuser as a user must not make it a role that can be handed out.
+      const refusal = law.refuseMembership(entry.name);
       if (refusal !== undefined) {
         tolerated.add(membershipKey(entry.name, user.username));
         notices.push({ kind: 'refused', subject: user.username, position: entry.position, message: `membership in ${entry.name} is refused: ${refusal}` });

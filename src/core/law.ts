@@ -29,6 +29,12 @@ export function lawOf(catalog: Catalog, options: LawOptions): Law {
 
   const isAdmin = (name: string): boolean => name === catalog.server.admin || name === options.adminLogin;
 
+  /** Recorded as ours, and still the very role that was recorded. */
+  const isOurs = (name: string): boolean => {
+    const oid = catalog.managed.get(name)?.oid;
+    return oid !== undefined && (oid === 0 || oid === catalog.oids.get(name));
+  };
+
   const protectedReason = (name: string): string | undefined => {
     if (isAdmin(name)) return 'it is the role that pgsteward itself works as';
     if (options.protectedRoles.has(name)) return 'PROTECTED_ROLES names it';
@@ -62,7 +68,7 @@ export function lawOf(catalog: Catalog, options: LawOptions): Law {
       if (name.startsWith('pg_')) return 'names that begin with pg_ are reserved';
       const reason = protectedReason(name) ?? foreignReason(name);
       if (reason !== undefined) return reason;
-      if (!roles.has(name) || catalog.managed.has(name) || options.allowedRoles.has(name)) return undefined;
+      if (!roles.has(name) || isOurs(name) || options.allowedRoles.has(name)) return undefined;
       const power = powerReason(name);
       return power === undefined ? undefined : `${power}; ALLOWED_ROLES=${name} allows it`;
     },

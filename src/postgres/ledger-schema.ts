@@ -30,7 +30,8 @@ const MIGRATIONS: readonly string[] = [
      sql text NOT NULL,
      outcome text NOT NULL CHECK (outcome IN ('applied', 'failed', 'intent')),
      detail text,
-     intent bigint UNIQUE REFERENCES pgsteward.audit_log);
+     intent bigint REFERENCES pgsteward.audit_log);
+   CREATE UNIQUE INDEX audit_log_intent ON pgsteward.audit_log (intent) WHERE intent IS NOT NULL;
    COMMENT ON TABLE pgsteward.audit_log IS 'Every change that pgsteward made, written in the transaction of the change; an intent is closed by a later row that names it';
    CREATE FUNCTION pgsteward.refuse_change() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
      $$ BEGIN RAISE EXCEPTION 'pgsteward.audit_log is append-only'; END $$;

@@ -196,6 +196,16 @@ describe('the law', () => {
     steward = allowed;
   });
 
+  it('does not hand out a refused role because the document names it as a user, nor adopt a powerful role that took a managed name', async () => {
+    await start([{ username: 'postgres' }, { username: 'alice', roles: ['postgres'] }, { username: 'bob' }], { postgres: 'x', alice: 'a', bob: 'b' });
+    await steward.cycle();
+    expect(await rolesOf('alice')).toEqual([]);
+    await server.query(`DROP OWNED BY bob; DROP ROLE bob; CREATE ROLE bob LOGIN CREATEROLE PASSWORD 'their own'`);
+    const report = await steward.cycle();
+    expect(report.notices.map((notice) => notice.message).join()).toContain('it can create roles');
+    await login('bob', 'their own');
+  });
+
   it('refuses settings that ordinary users may not make', async () => {
     await start([{ username: 'alice', settings: { session_preload_libraries: 'evil', log_statement: 'none', work_mem: '8MB' } }], { alice: 'a' });
     const report = await steward.cycle();
