@@ -27,14 +27,21 @@ export const PARALLEL = 16;
 
 /** @param kubeconfig a file; undefined looks for a pod's service account first, then for the default kubeconfig. */
 export function createKubeClient({ kubeconfig, timeoutMs }: { readonly kubeconfig: string | undefined; readonly timeoutMs: number }): KubeClient {
-  let session: Session | undefined;
-  const open = async (): Promise<Session> => (session ??= await openSession(kubeconfig));
-  const reopen = async (): Promise<Session> => {
-    // A fresh KubeConfig reads the token again, which its cache would do only after a minute.
-    const old = session;
+  let session: Promise<Session> | undefined;
+  const open = (): Promise<Session> => {
+    session ??= openSession(kubeconfig).catch((error: unknown) => {
+      session = undefined;
+      throw error;
+    });
+    return session;
+  };
+  /** The next request loads the configuration again: address, CA and token as the files have them by then. */
+  const forget = (used: Promise<Session>): void => {
+    // Requests side by side fail together: only the first one may put away the session that they shared.
+    if (session !== used) return;
     session = undefined;
-    void old?.agent.close().catch(() => undefined);
-    return open();
+    // Those that hold it may still send with it, so it is closed when their deadlines have passed.
+    setTimeout(() => void used.then(({ agent }) => agent.close()).catch(() => undefined), timeoutMs).unref();
   };
 
   const once = async (target: Target, options: Parameters<KubeClient['send']>[1], current: Session) => {
@@ -61,18 +68,28 @@ export function createKubeClient({ kubeconfig, timeoutMs }: { readonly kubeconfi
 
   return {
     send: async (target, options) => {
+      let used = open();
       try {
-        let answer = await once(target, options, await open());
-        if (answer.status === 401) answer = await once(target, options, await reopen());
+        let answer = await once(target, options, await used);
+        if (answer.status === 401) {
+          // A fresh session reads the token again, which its cache would do only after a minute.
+          forget(used);
+          used = open();
+          answer = await once(target, options, await used);
+        }
         if (answer.status < 200 || answer.status > 299) throw failureOf(target, answer.status, answer.retryAfter);
         return parse(target, answer.text);
       } catch (error) {
         options.signal?.throwIfAborted();
         if (error instanceof SourceError) throw error;
+        forget(used);
         throw networkFailure(target, error, timeoutMs);
       }
     },
-    close: async () => session?.agent.destroy(),
+    close: async () => {
+      const last = await session?.catch(() => undefined);
+      await last?.agent.destroy();
+    },
   };
 }
 
@@ -113,7 +130,9 @@ async function loadSession(kubeconfig: string | undefined): Promise<Session> {
       const fresh: RequestOptions = {};
       await config.applyToHTTPSOptions(fresh);
       const basic: Record<string, string> = typeof fresh.auth === 'string' ? { authorization: `Basic ${Buffer.from(fresh.auth).toString('base64')}` } : {};
-      return { ...basic, ...(fresh.headers as Record<string, string> | undefined) };
+      const headers = { ...basic, ...(fresh.headers as Record<string, string> | undefined) };
+      // A token file may end in a newline. undici refuses the header, and its pool never frees a connection that refused one.
+      return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, value.trim()]));
     },
   };
 }
@@ -154,7 +173,7 @@ function retryAfterMs(header: string | string[] | undefined): number | undefined
 function networkFailure(target: Target, error: unknown, timeoutMs: number): SourceError {
   const name = error instanceof Error ? error.name : '';
   const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : name;
-  if (name === 'TimeoutError' || name === 'AbortError')
+  if (name === 'TimeoutError' || name === 'AbortError' || code === 'UND_ERR_CONNECT_TIMEOUT')
     return new SourceError('timeout', `the API server did not answer within ${timeoutMs / 1000} s for ${describe(target)}`, { retryable: true });
   return new SourceError('unavailable', `the API server cannot be reached for ${describe(target)} (${code || 'unknown error'})`, { retryable: true });
 }

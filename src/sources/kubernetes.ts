@@ -18,12 +18,18 @@ export interface KubernetesSourceOptions {
   readonly timeoutMs?: number;
 }
 
+/** What is remembered of one Secret: the keys that were asked for, never the others. */
 interface Known extends Sweepable {
-  readonly reading: SecretReading;
+  readonly readings: ReadonlyMap<string, SecretReading>;
 }
+type Keys = ReadonlyMap<string, ReadonlySet<string>>;
+type Outcome = { readonly readings: ReadonlyMap<string, SecretReading> } | SourceError;
 
 /** After a LIST was forbidden it is tried again: the right may have been given since. */
 const LIST_AGAIN_MS = 600_000;
+/** Longer than this no Retry-After keeps us from asking. */
+const MAX_WAIT_MS = 300_000;
+const NOT_READ: SecretReading = { kind: 'unreadable', detail: 'it was not read yet: the API server does not answer, or asked us to slow down' };
 
 export function createKubernetesSource(options: KubernetesSourceOptions): Source {
   const { namespace, configMapName } = options;
@@ -33,6 +39,7 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Source
   let known = new Map<string, Known>();
   let sweep = 0;
   let listFrom = 0;
+  let askFrom = 0;
 
   return {
     description: `kubernetes ConfigMap ${ref}`,
@@ -40,6 +47,7 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Source
       const object = readObject(await client.send({ verb: 'get', resource: 'configmaps', namespace, name: configMapName }, { signal }), `ConfigMap ${ref}`);
       events.setConfigMap(object);
       const text = object.data['users.yaml'];
+      if (text !== undefined && typeof text !== 'string') throw new SourceError('malformed', `the key users.yaml of ConfigMap ${ref} is no text`);
       const content = typeof text === 'string' ? Buffer.from(text) : bytesAt(object.binaryData, 'users.yaml');
       if (content === null) throw new SourceError('malformed', `the key users.yaml of ConfigMap ${ref} is no base64`);
       if (content === undefined) throw new SourceError('not_found', `the ConfigMap ${ref} has no key users.yaml`);
@@ -47,23 +55,25 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Source
     },
     readSecrets: async (refs, signal) => {
       sweep += 1;
-      const listed = await listSecrets(refs, signal);
-      if (listed !== undefined) return listed;
-      const byKey = new Map(refs.map((secret) => [secretKey(secret), secret]));
-      const queue = chooseSecrets([...byKey.keys()], known, options.secretReadsPerCycle).flatMap((key) => byKey.get(key) ?? []);
-      await readSideBySide(queue, signal);
-      known = new Map([...known].filter(([key]) => byKey.has(key)));
-      return new Map([...byKey.keys()].map((key) => [key, known.get(key)?.reading ?? { kind: 'unreadable', detail: 'the API server asked us to slow down' }]));
+      const wanted = keysOf(refs);
+      known = (await listSecrets(wanted, signal)) ?? (await sweepSecrets(wanted, signal));
+      return new Map(refs.map((secret) => [secretKey(secret), known.get(secret.name)?.readings.get(secret.key) ?? NOT_READ]));
     },
     announce: (announcements, signal) => events.emit(announcements, signal),
     close: () => client.close(),
   };
 
-  async function listSecrets(refs: readonly SecretRef[], signal: AbortSignal): Promise<ReadonlyMap<string, SecretReading> | undefined> {
-    if (options.secretAccess === 'get' || performance.now() < listFrom) return undefined;
+  function waitAsAsked(error: SourceError): void {
+    askFrom = performance.now() + Math.min(error.retryAfterMs ?? 0, MAX_WAIT_MS);
+  }
+
+  /** All of them by LIST; undefined where they are to be read by name, or where the API server is not to be asked yet. */
+  async function listSecrets(wanted: Keys, signal: AbortSignal): Promise<Map<string, Known> | undefined> {
+    if (options.secretAccess === 'get' || performance.now() < Math.max(listFrom, askFrom)) return undefined;
+    const entry = (name: string, readings: Known['readings']): [string, Known] => [name, { readings, lastRead: sweep, failed: anyFailed(readings) }];
     try {
-      const objects = await listAll(client, namespace, new Set(refs.map((secret) => secret.name)), signal);
-      return new Map(refs.map((secret) => [secretKey(secret), readingOf(objects.get(secret.name), secret)]));
+      const objects = await listAll(client, namespace, wanted, signal);
+      return new Map([...wanted].map(([name, keys]) => entry(name, readingsOf(objects.get(name), keys, namespace))));
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof SourceError)) throw error;
@@ -71,52 +81,78 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Source
         listFrom = performance.now() + LIST_AGAIN_MS;
         return undefined;
       }
-      return new Map(refs.map((secret) => [secretKey(secret), { kind: 'unreadable', detail: error.message }]));
+      if (error.reason === 'throttled') waitAsAsked(error);
+      return new Map([...wanted].map(([name, keys]) => entry(name, unreadable(keys, error))));
     }
   }
 
-  async function readSideBySide(queue: SecretRef[], signal: AbortSignal): Promise<void> {
-    let throttled = false;
+  /** The ones whose turn it is by GET, the rest from memory. */
+  async function sweepSecrets(wanted: Keys, signal: AbortSignal): Promise<Map<string, Known>> {
+    const now = new Map([...known].filter(([name, { readings }]) => wanted.get(name)?.isSubsetOf(readings) === true));
+    if (performance.now() < askFrom) return now;
+    const queue = chooseSecrets([...wanted.keys()], now, options.secretReadsPerCycle);
+    let stopped = false;
+    let hung = 0;
     const worker = async (): Promise<void> => {
-      for (let secret = queue.shift(); secret !== undefined && !throttled; secret = queue.shift()) {
-        const reading = await readOne(secret, signal);
-        if (reading === 'throttled') throttled = true;
-        else known.set(secretKey(secret), { reading, lastRead: sweep, failed: reading.kind !== 'value' });
+      for (let name = queue.shift(); name !== undefined && !stopped; name = queue.shift()) {
+        const keys = wanted.get(name) ?? new Set();
+        const outcome = await readOne(name, keys, signal);
+        if (outcome instanceof SourceError && outcome.reason === 'throttled') {
+          waitAsAsked(outcome);
+          stopped = true;
+          return;
+        }
+        const readings = outcome instanceof SourceError ? unreadable(keys, outcome) : outcome.readings;
+        now.set(name, { readings, lastRead: sweep, failed: anyFailed(readings) });
+        // One Secret may hang; a whole row of them means that the server does, and waiting for each would hold up the cycle for minutes.
+        hung = outcome instanceof SourceError && outcome.reason === 'timeout' ? hung + 1 : 0;
+        if (hung >= PARALLEL) stopped = true;
       }
     };
     await Promise.all(Array.from({ length: PARALLEL }, worker));
+    return now;
   }
 
-  async function readOne(secret: SecretRef, signal: AbortSignal): Promise<SecretReading | 'throttled'> {
+  async function readOne(name: string, keys: ReadonlySet<string>, signal: AbortSignal): Promise<Outcome> {
     try {
-      return readingOf(
-        readObject(await client.send({ verb: 'get', resource: 'secrets', namespace, name: secret.name }, { signal }), `Secret ${secret.name}`),
-        secret,
-      );
+      const object = readObject(await client.send({ verb: 'get', resource: 'secrets', namespace, name }, { signal }), `Secret ${name}`);
+      return { readings: readingsOf(object, keys, namespace) };
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof SourceError)) throw error;
-      if (error.reason === 'not_found') return { kind: 'missing', detail: `there is no such Secret in namespace ${namespace}` };
-      return error.reason === 'throttled' ? 'throttled' : { kind: 'unreadable', detail: error.message };
+      return error.reason === 'not_found' ? { readings: readingsOf(undefined, keys, namespace) } : error;
     }
   }
 }
 
-function readingOf(object: KubeObject | undefined, secret: SecretRef): SecretReading {
-  if (object === undefined) return { kind: 'missing', detail: 'there is no such Secret' };
-  const value = bytesAt(object.data, secret.key);
-  if (value === undefined) return { kind: 'missing', detail: `it has no key ${secret.key}` };
-  return value === null ? { kind: 'unreadable', detail: `its key ${secret.key} is not base64` } : { kind: 'value', value, version: versionOf(object) };
+/** Secret names and the keys wanted of each, so that users who share a Secret cost one request. */
+function keysOf(refs: readonly SecretRef[]): Keys {
+  const keys = new Map<string, Set<string>>();
+  for (const { name, key } of refs) {
+    const known = keys.get(name);
+    if (known === undefined) keys.set(name, new Set([key]));
+    else known.add(key);
+  }
+  return keys;
+}
+
+const anyFailed = (readings: Known['readings']): boolean => [...readings.values()].some((reading) => reading.kind !== 'value');
+
+const unreadable = (keys: ReadonlySet<string>, error: SourceError): Known['readings'] =>
+  new Map([...keys].map((key) => [key, { kind: 'unreadable', detail: error.message }]));
+
+const readingsOf = (object: KubeObject | undefined, keys: ReadonlySet<string>, namespace: string): Known['readings'] =>
+  new Map([...keys].map((key) => [key, readingOf(object, key, namespace)]));
+
+function readingOf(object: KubeObject | undefined, key: string, namespace: string): SecretReading {
+  if (object === undefined) return { kind: 'missing', detail: `there is no such Secret in namespace ${namespace}` };
+  const value = bytesAt(object.data, key);
+  if (value === undefined) return { kind: 'missing', detail: `it has no key ${key}` };
+  return value === null ? { kind: 'unreadable', detail: `its key ${key} is not base64` } : { kind: 'value', value, version: versionOf(object) };
 }
 
 /** Every Secret of the namespace that is wanted, page by page; a list whose pages expired is begun again once. */
-async function listAll(
-  client: KubeClient,
-  namespace: string,
-  wanted: ReadonlySet<string>,
-  signal: AbortSignal,
-  again = true,
-): Promise<Map<string, KubeObject>> {
+async function listAll(client: KubeClient, namespace: string, wanted: Keys, signal: AbortSignal, again = true): Promise<Map<string, KubeObject>> {
   const objects = new Map<string, KubeObject>();
   let next = '';
   do {

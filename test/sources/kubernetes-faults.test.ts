@@ -1,9 +1,10 @@
 // Faults that a real API server cannot be made to show: each has a defined outcome, and no message repeats what the server sent.
 import { createServer, type RequestListener, type Server } from 'node:http';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, expect, it } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, expect, it, vi } from 'vitest';
 import { createKubernetesSource } from '../../src/sources/kubernetes.ts';
 import type { Source } from '../../src/sources/source.ts';
 
@@ -118,4 +119,132 @@ it('a list whose pages expired is begun again once, and one that is forbidden be
     'auto',
   );
   expect([...(await source.readSecrets(refs, signal)).values()].map((reading) => reading.kind)).toEqual(['value', 'value']);
+});
+
+it('an answer whose body never ends is given up after the deadline', async () => {
+  await start((_request, response) => void response.writeHead(200).write('{"metadata":'));
+  await expect(source.readDocument(signal)).rejects.toMatchObject({ reason: 'timeout', retryable: true });
+});
+
+it('a key that holds no text is malformed, not missing', async () => {
+  await start((_request, response) => void response.end('{"metadata":{"name":"users","uid":"1","resourceVersion":"1"},"data":{"users.yaml":7}}'));
+  await expect(source.readDocument(signal)).rejects.toMatchObject({ reason: 'malformed' });
+});
+
+it('a server that hangs for every Secret ends the sweep after two deadlines, and what was read before stays known', async () => {
+  let hang = false;
+  await start((request, response) => {
+    if (!hang) response.end(secret(request.url?.split('/').at(-1) ?? ''));
+  });
+  const known = Array.from({ length: 3 }, (_, index) => ({ name: `known-${index}`, key: 'password' }));
+  await source.readSecrets(known, signal);
+  hang = true;
+  const fresh = Array.from({ length: 200 }, (_, index) => ({ name: `new-${index}`, key: 'password' }));
+  const from = performance.now();
+  const readings = await source.readSecrets([...fresh, ...known], signal);
+  expect(performance.now() - from).toBeLessThan(2000);
+  expect([...readings.values()].map((reading) => reading.kind)).toEqual([...fresh.map(() => 'unreadable'), ...known.map(() => 'value')]);
+});
+
+it('Retry-After is honoured by the sweeps that follow, and then everything is read', async () => {
+  let requests = 0;
+  let throttle = true;
+  await start((request, response) => {
+    requests += 1;
+    if (throttle) return void response.writeHead(429, { 'retry-after': '1' }).end();
+    response.end(secret(request.url?.split('/').at(-1) ?? ''));
+  });
+  const refs = Array.from({ length: 50 }, (_, index) => ({ name: `s${index}`, key: 'password' }));
+  await source.readSecrets(refs, signal);
+  expect(requests).toBeLessThanOrEqual(16);
+  throttle = false;
+  const before = requests;
+  const readings = await source.readSecrets(refs, signal);
+  expect([requests, [...readings.values()].filter((reading) => reading.kind === 'unreadable').length]).toEqual([before, 50]);
+  await sleep(1100);
+  expect([...(await source.readSecrets(refs, signal)).values()].every((reading) => reading.kind === 'value')).toBe(true);
+});
+
+it('one GET brings all keys of a Secret that several users share', async () => {
+  let requests = 0;
+  await start((_request, response) => {
+    requests += 1;
+    response.end(JSON.stringify({ metadata: { name: 's', uid: 'u', resourceVersion: '1' }, data: { a: 'YQ==', b: 'Yg==' } }));
+  });
+  const refs = ['a', 'b', 'c'].map((key) => ({ name: 's', key }));
+  const readings = await source.readSecrets(refs, signal);
+  expect([...readings.values()].map((reading) => reading.kind)).toEqual(['value', 'value', 'missing']);
+  expect(requests).toBe(1);
+});
+
+it('a token that was rotated is read again at once, also by requests side by side', async () => {
+  let valid = 'first';
+  let requests = 0;
+  await start((request, response) => {
+    requests += 1;
+    if (request.headers.authorization !== `Bearer ${valid}`) return void setTimeout(() => response.writeHead(401).end(), (requests % 8) * 5);
+    response.end(secret(request.url?.split('/').at(-1) ?? ''));
+  });
+  const token = join(folder, 'token');
+  writeFileSync(token, 'first\n');
+  const kubeconfig = join(folder, 'config');
+  writeFileSync(
+    kubeconfig,
+    readFileSync(kubeconfig, 'utf8').replace('{"token":"t"}', JSON.stringify({ 'auth-provider': { name: 'tokenFile', config: { tokenFile: token } } })),
+  );
+  const refs = Array.from({ length: 64 }, (_, index) => ({ name: `s${index}`, key: 'password' }));
+  const kinds = async (): Promise<string[]> => [...new Set([...(await source.readSecrets(refs, signal)).values()].map((reading) => reading.kind))];
+  for (const next of ['first', 'second', 'third', 'fourth', 'fifth']) {
+    valid = next;
+    writeFileSync(token, `${next}\n`);
+    expect(await kinds()).toEqual(['value']);
+  }
+});
+
+it('after a connection failed the configuration is read again: a new address or a new CA is found without a restart', async () => {
+  await start((request, response) => void response.end(secret(request.url?.split('/').at(-1) ?? '')));
+  const kubeconfig = join(folder, 'config');
+  const good = readFileSync(kubeconfig, 'utf8');
+  writeFileSync(kubeconfig, good.replace(/127\.0\.0\.1:\d+/, '127.0.0.1:1'));
+  const refs = [{ name: 's', key: 'password' }];
+  expect([...(await source.readSecrets(refs, signal)).values()].map((reading) => reading.kind)).toEqual(['unreadable']);
+  writeFileSync(kubeconfig, good);
+  expect([...(await source.readSecrets(refs, signal)).values()].map((reading) => reading.kind)).toEqual(['value']);
+});
+
+it('a value that LIST replaced is never answered from memory once LIST is forbidden again', async () => {
+  let value = 'old';
+  let mayList = false;
+  await start((request, response) => {
+    const body = (name: string): object => ({
+      metadata: { name, uid: 'u', resourceVersion: value },
+      data: { password: Buffer.from(value).toString('base64') },
+    });
+    const names = ['a', 'b', 'c', 'd'];
+    if (request.url?.includes('limit=') !== true) return void response.end(JSON.stringify(body(request.url?.split('/').at(-1) ?? '')));
+    if (!mayList) return void response.writeHead(403).end();
+    response.end(JSON.stringify({ metadata: {}, items: names.map(body) }));
+  }, 'auto');
+  const refs = ['a', 'b', 'c', 'd'].map((name) => ({ name, key: 'password' }));
+  const values = async (): Promise<string[]> =>
+    [...(await source.readSecrets(refs, signal)).values()].map((reading) => (reading.kind === 'value' ? Buffer.from(reading.value).toString() : reading.kind));
+  expect(await values()).toEqual(['old', 'old', 'old', 'old']);
+  const now = vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 601_000);
+  mayList = true;
+  value = 'new';
+  expect(await values()).toEqual(['new', 'new', 'new', 'new']);
+  mayList = false;
+  expect(await values()).toEqual(['new', 'new', 'new', 'new']);
+  now.mockRestore();
+});
+
+it('Retry-After holds for LIST as well', async () => {
+  let requests = 0;
+  await start((_request, response) => {
+    requests += 1;
+    response.writeHead(429, { 'retry-after': '60' }).end();
+  }, 'list');
+  for (let cycle = 0; cycle < 3; cycle++)
+    expect([...(await source.readSecrets([{ name: 's', key: 'password' }], signal)).values()].map((reading) => reading.kind)).toEqual(['unreadable']);
+  expect(requests).toBe(1);
 });

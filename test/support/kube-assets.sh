@@ -10,7 +10,9 @@ cache="${XDG_CACHE_HOME:-$HOME/.cache}/pgsteward/kube-$KUBERNETES-etcd-$ETCD"
 if have "$cache"; then echo "$cache"; exit 0; fi
 export PATH="$PATH:/usr/local/go/bin"
 command -v go >/dev/null || { echo "kube-assets: Go is needed to build kube-apiserver and etcd; install it, or set KUBEBUILDER_ASSETS" >&2; exit 1; }
-work="$(mktemp -d)"; trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
+# Beside its destination, so that the moves at the end are renames: nobody ever sees half a binary.
+mkdir -p "$(dirname "$cache")"
+work="$(mktemp -d "$(dirname "$cache")/build.XXXXXX")"; trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 export CGO_ENABLED=0 GOFLAGS=-mod=mod GOTOOLCHAIN="${GOTOOLCHAIN:-auto}"
 
 # A module whose own go.mod points at siblings cannot be installed by name; one that requires it can build its commands.
