@@ -1,6 +1,7 @@
 # Three stages: the second keeps exactly the production dependencies of the lock file, the last holds Node, them and the compiled sources. No shell is needed.
 ARG NODE_IMAGE=node:24-slim
-ARG RUNTIME_IMAGE=gcr.io/distroless/nodejs24-debian12:nonroot
+# Any image whose entry point is node; one without a shell is the better choice: --build-arg RUNTIME_IMAGE=…
+ARG RUNTIME_IMAGE=node:24-slim
 
 FROM ${NODE_IMAGE} AS build
 WORKDIR /app
@@ -22,5 +23,5 @@ COPY package.json ./
 COPY --from=build /app/dist ./dist
 USER 10001:10001
 EXPOSE 8080
-# The distroless image's entry point is node itself, which gets SIGTERM as process 1. A small young generation keeps the memory small.
+# The image's entry point hands this to node, which gets SIGTERM as process 1. A small young generation keeps the memory small.
 CMD ["--max-semi-space-size=2", "--max-old-space-size=160", "dist/main.js"]

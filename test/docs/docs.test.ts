@@ -1,68 +1,183 @@
 // The documents and manifests are true to the code.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { readConfig, SETTINGS } from '../../src/config.ts';
+import { parseDocument } from '../../src/core/document/parse.ts';
+import type { UserEntry } from '../../src/core/document/types.ts';
 import { NOTICE_KINDS } from '../../src/core/notice.ts';
+import { CYCLE_RESULTS } from '../../src/cycle/report.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
+import { createStatus } from '../../src/observe/status.ts';
 import { ROOT } from '../support/daemon.ts';
 
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 const reference = read('docs/reference.md');
+const filesBelow = (folder: string, end: string): string[] =>
+  readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith(end));
+/** The table of a page that begins with this heading cell. */
+const tableOf = (page: string, heading: string): string => page.slice(page.indexOf(`| ${heading} |`)).split('\n\n')[0] ?? '';
+const DOCUMENTS = ['README.md', ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`)];
 
-it('every setting is in .env.example and in the reference, with its default', () => {
-  const example = new Map([...read('.env.example').matchAll(/^([A-Z_]+)=(.*)$/gm)].map(([, name = '', value = '']) => [name, value]));
-  const documented = new Map([...reference.matchAll(/^\| `([A-Z_]+)` \|(?: `([^`]*)`)? *\|/gm)].map(([, name = '', value = '']) => [name, value]));
-  expect([...example.keys()].toSorted()).toEqual([...SETTINGS].toSorted());
-  expect([...documented.keys()].toSorted()).toEqual([...SETTINGS].toSorted());
-  const defaults = readConfig({}) as Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
-  // These have no default in the schema: their absence means something else than any value.
-  for (const name of SETTINGS.filter((one) => one !== 'DB_PASS')) {
-    const value = defaults[name];
-    const text = value === undefined || (Array.isArray(value) && value.length === 0) ? '' : name === 'RETRY_BACKOFF_BASE' ? '2.0' : String(value);
-    expect(documented.get(name), name).toBe(text);
-    // A local run previews the demo and keeps its state in state/.
-    if (!['SOURCE', 'DRY_RUN', 'STATE_FILE'].includes(name)) expect(example.get(name), name).toBe(text);
-  }
+describe('the reference', () => {
+  it('has every setting with its default, and so has .env.example', () => {
+    const example = new Map([...read('.env.example').matchAll(/^([A-Z_]+)=(.*)$/gm)].map(([, name = '', value = '']) => [name, value]));
+    const documented = new Map([...reference.matchAll(/^\| `([A-Z_]+)` \|(?: `([^`]*)`)? *\|/gm)].map(([, name = '', value = '']) => [name, value]));
+    expect([...example.keys()].toSorted()).toEqual([...SETTINGS].toSorted());
+    expect([...documented.keys()].toSorted()).toEqual([...SETTINGS].toSorted());
+    // Where neither DB_PASS nor DB_PASS_FILE is set, the connection takes this one; the schema cannot have it.
+    const defaults = new Map<string, string | number | boolean | readonly string[] | undefined>([...Object.entries(readConfig({})), ['DB_PASS', 'postgres']]);
+    for (const name of SETTINGS) {
+      const text = name === 'RETRY_BACKOFF_BASE' ? '2.0' : String(defaults.get(name) ?? '');
+      expect(documented.get(name), name).toBe(text);
+      // A local run previews the demo and keeps its state in state/.
+      if (!['SOURCE', 'DRY_RUN', 'STATE_FILE'].includes(name)) expect(example.get(name), name).toBe(text);
+    }
+    expect(example.get('STATE_FILE')).toMatch(/^\.\/state\//);
+  });
+
+  it('has every key of an entry, and none that the reader does not know', () => {
+    // The compiler asks for a line here whenever an entry can say more.
+    const keys: Record<Exclude<keyof UserEntry, 'position' | 'secretIsDerived'>, string> = {
+      username: 'username',
+      database: 'database',
+      databases: 'databases',
+      roles: 'roles',
+      secret: 'passwordSecretRef',
+      login: 'login',
+      connectionLimit: 'connectionLimit',
+      validUntil: 'validUntil',
+      settings: 'settings',
+      databaseSettings: 'databaseSettings',
+      comment: 'comment',
+      deletionPolicy: 'deletionPolicy',
+    };
+    const documented = [...tableOf(reference, 'key of an entry').matchAll(/^\| `(\w+)` \|/gm)].map(([, key = '']) => key);
+    expect(documented.toSorted()).toEqual([...Object.values(keys), 'privileges'].toSorted());
+    const isUnknown = (key: string): boolean =>
+      parseDocument(Buffer.from(`users: [{username: alice, ${key}: null}]`), 'users.yaml').problems.some(({ message }) => message.startsWith('unknown key'));
+    expect(documented.filter((key) => key !== 'username' && isUnknown(key))).toEqual([]);
+    expect(isUnknown('rols')).toBe(true);
+  });
+
+  it('has every metric, result of a cycle, kind of notice and field of /status', async () => {
+    for (const { name } of await createMetrics().registry.getMetricsAsJSON()) expect(reference).toContain(`\`${name.replace('postgres_controller_', '')}\``);
+    for (const result of CYCLE_RESULTS) expect(reference).toContain(`| \`${result}\` |`);
+    for (const kind of NOTICE_KINDS) {
+      expect(reference).toContain(`\`${kind}\``);
+      expect(read('docs/troubleshooting.md')).toContain(`| \`${kind}\` |`);
+    }
+    const table = tableOf(reference, 'field of `/status`');
+    for (const field of Object.keys(createStatus({ source: '', dryRun: false, patience: 1 }).toJson())) expect(table).toContain(`\`${field}\``);
+  });
+
+  it('has every column of the ledger', () => {
+    const schema = read('src/postgres/ledger-schema.ts');
+    for (const name of ['managed_role', 'audit_log']) {
+      const body = schema.slice(schema.indexOf(`CREATE TABLE pgsteward.${name} (`)).split(');\n')[0] ?? '';
+      const columns = [...body.matchAll(/^ {5}(\w+) (?:text|oid|int|bigint|timestamptz)\b/gm)].map(([, column = '']) => column);
+      expect(columns.length).toBeGreaterThan(5);
+      for (const column of columns) expect(tableOf(reference, `\`pgsteward.${name}\``), name).toContain(`\`${column}\``);
+    }
+  });
 });
 
-it('every metric and every kind of notice is documented', async () => {
-  for (const { name } of await createMetrics().registry.getMetricsAsJSON()) expect(reference).toContain(`\`${name.replace('postgres_controller_', '')}\``);
-  for (const kind of NOTICE_KINDS) expect(read('docs/troubleshooting.md')).toContain(`| \`${kind}\` |`);
+describe('the documents', () => {
+  it('have no dead link, and name only scripts that exist', () => {
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+    for (const file of DOCUMENTS) {
+      for (const [, link = ''] of read(file).matchAll(/\]\(([^)#]+)[^)]*\)/g))
+        expect(existsSync(join(ROOT, dirname(file), link)), `${file}: ${link}`).toBe(true);
+      // Also those that npm knows without `run`, and the suites that the README lists by their names alone.
+      for (const [, run, bare, suite] of read(file).matchAll(/npm run ([\w:]+)|npm (start|test)\b|`(test:[\w:]+)`/g))
+        expect(scripts, file).toHaveProperty([run ?? bare ?? suite ?? '']);
+    }
+  });
+
+  it('name only files and folders that exist', () => {
+    const sources = new Set(filesBelow('src', '.ts').map((name) => basename(name)));
+    for (const [, name = ''] of read('docs/architecture.md').matchAll(/`((?:[\w-]+\/)*[\w-]+\.ts)`/g))
+      expect(name.includes('/') ? existsSync(join(ROOT, name)) : sources.has(name), name).toBe(true);
+    for (const file of DOCUMENTS)
+      for (const [, path = ''] of read(file).matchAll(/`((?:manifests|src|test)\/[\w./-]*)`/g))
+        expect(existsSync(join(ROOT, path)), `${file}: ${path}`).toBe(true);
+  });
 });
 
-it('links lead somewhere, and commands of the README are scripts', () => {
-  for (const file of ['README.md', ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`)])
-    for (const [, link = ''] of read(file).matchAll(/\]\(([^)#]+)[^)]*\)/g)) expect(existsSync(join(ROOT, dirname(file), link)), `${file}: ${link}`).toBe(true);
-  const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
-  for (const [, script = ''] of read('README.md').matchAll(/npm run ([\w:]+)/g)) expect(scripts).toHaveProperty([script]);
-});
+interface Container {
+  readonly securityContext: object;
+  readonly env: readonly { readonly name: string }[];
+}
+interface Manifest {
+  readonly kind: string;
+  readonly resources?: readonly string[];
+  readonly rules?: readonly { readonly resources: readonly string[] }[];
+  readonly patches?: readonly { readonly patch: string }[];
+  readonly automountServiceAccountToken?: boolean;
+  readonly spec?: { readonly template?: { readonly spec: Record<string, unknown> } };
+}
 
-it('the manifests are whole, the Role is minimal, and the pod is restricted', () => {
-  const objects = readdirSync(join(ROOT, 'manifests'), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.yaml'))
-    .flatMap((name) =>
-      parseAllDocuments(read(`manifests/${name}`)).map((document) => {
-        expect(document.errors, name).toEqual([]);
-        const value = document.toJS() as { kind: string; resources?: string[]; rules?: unknown; spec?: { template?: { spec: Record<string, unknown> } } };
-        for (const resource of value.kind === 'Kustomization' ? (value.resources ?? []) : [])
-          expect(existsSync(join(ROOT, 'manifests', dirname(name), resource)), resource).toBe(true);
-        return value;
-      }),
-    );
-  expect(objects.find((object) => object.kind === 'Role')?.rules).toEqual([
-    { apiGroups: [''], resources: ['configmaps'], resourceNames: ['postgres-users-config'], verbs: ['get'] },
-    { apiGroups: [''], resources: ['secrets'], verbs: ['get'] },
-    { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create'] },
-  ]);
-  const pod = objects.find((object) => object.kind === 'Deployment')?.spec?.template?.spec as {
-    securityContext: object;
-    containers: { securityContext: object; env: { name: string }[] }[];
-  };
-  expect(pod.securityContext).toMatchObject({ runAsNonRoot: true, runAsUser: 10001, seccompProfile: { type: 'RuntimeDefault' } });
-  expect(pod.containers[0]?.securityContext).toEqual({ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } });
-  for (const { name } of pod.containers[0]?.env ?? []) expect([...SETTINGS, 'NODE_OPTIONS']).toContain(name);
-  const alerts = read('manifests/overlays/monitoring/prometheusrule.yaml');
-  for (const [metric] of alerts.matchAll(/postgres_controller_\w+/g)) expect(reference).toContain(`\`${metric.replace('postgres_controller_', '')}\``);
+describe('the manifests', () => {
+  const files = filesBelow('manifests', '.yaml');
+  const objects = files.flatMap((name) =>
+    parseAllDocuments(read(`manifests/${name}`)).map((document) => ({ name, errors: document.errors, value: document.toJS() as Manifest })),
+  );
+  const ofKind = (kind: string): Manifest[] => objects.filter(({ value }) => value.kind === kind).map(({ value }) => value);
+
+  it('are YAML, and what they are put together from exists', () => {
+    for (const { name, errors, value } of objects) {
+      expect(errors, name).toEqual([]);
+      if (value.kind !== 'Kustomization') continue;
+      for (const resource of value.resources ?? []) expect(existsSync(join(ROOT, 'manifests', dirname(name), resource)), resource).toBe(true);
+    }
+    const base = objects.find(({ name }) => name === 'base/kustomization.yaml')?.value.resources ?? [];
+    const inBase = files.filter((name) => name.startsWith('base/')).map((name) => basename(name));
+    expect([...base, 'kustomization.yaml'].toSorted()).toEqual(inBase.toSorted());
+  });
+
+  it('give no rights but these, and the overlay adds only list on Secrets', () => {
+    expect(ofKind('Role')).toHaveLength(1);
+    expect([...ofKind('ClusterRole'), ...ofKind('ClusterRoleBinding')]).toEqual([]);
+    const rules = ofKind('Role')[0]?.rules;
+    expect(rules).toEqual([
+      { apiGroups: [''], resources: ['configmaps'], resourceNames: ['postgres-users-config'], verbs: ['get'] },
+      { apiGroups: [''], resources: ['secrets'], verbs: ['get'] },
+      { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create'] },
+    ]);
+    const patches = ofKind('Kustomization').flatMap((value) => value.patches ?? []);
+    expect(patches).toHaveLength(1);
+    const [operations] = parseAllDocuments(patches[0]?.patch ?? '').map((document): unknown => document.toJS());
+    // The second rule is the one for Secrets.
+    expect(operations).toEqual([{ op: 'replace', path: '/rules/1/verbs', value: ['get', 'list'] }]);
+  });
+
+  it('run a pod that the restricted policy admits, as the user of the image', () => {
+    expect(ofKind('Deployment')).toHaveLength(1);
+    expect(ofKind('ServiceAccount')[0]?.automountServiceAccountToken).toBe(false);
+    const pod = ofKind('Deployment')[0]?.spec?.template?.spec ?? {};
+    expect(Object.keys(pod).filter((key) => key.startsWith('host'))).toEqual([]);
+    expect(pod['securityContext']).toMatchObject({ runAsNonRoot: true, runAsUser: 10001, seccompProfile: { type: 'RuntimeDefault' } });
+    expect(read('Dockerfile')).toMatch(/^USER 10001:10001$/m);
+    const containers = pod['containers'] as readonly Container[];
+    expect(containers).toHaveLength(1);
+    for (const { securityContext, env } of containers) {
+      expect(securityContext).toEqual({ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } });
+      for (const { name } of env) expect(SETTINGS).toContain(name);
+    }
+    const allowed = new Set(['name', 'configMap', 'csi', 'downwardAPI', 'emptyDir', 'ephemeral', 'persistentVolumeClaim', 'projected', 'secret']);
+    for (const volume of pod['volumes'] as readonly object[]) expect(Object.keys(volume).filter((key) => !allowed.has(key))).toEqual([]);
+  });
+
+  it('alert on metrics and labels that exist', async () => {
+    const alerts = read('manifests/overlays/monitoring/prometheusrule.yaml');
+    const metrics = (await createMetrics().registry.getMetricsAsJSON()).map(({ name }) => name);
+    const used = [...alerts.matchAll(/postgres_controller_\w+/g)].map(([metric]) => metric);
+    expect(used.length).toBeGreaterThan(5);
+    for (const metric of used) expect(metrics).toContain(metric);
+    const labels: readonly string[] = [...NOTICE_KINDS, ...CYCLE_RESULTS];
+    const values = [...alerts.matchAll(/\{(?:kind|result)=~"([\w|]+)"\}/g)].flatMap(([, list = '']) => list.split('|'));
+    expect(values.length).toBeGreaterThan(5);
+    for (const value of values) expect(labels).toContain(value);
+  });
 });
