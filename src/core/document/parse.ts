@@ -30,7 +30,7 @@ export function parseDocument(content: Uint8Array, file: string): Document {
 
 function unusable(report: Report, offset?: number, path: Path = [], message = ''): Document {
   if (offset !== undefined) report.add({ offset, path, message });
-  return { users: [], invalid: new Set(), usable: false, problems: report.sorted() };
+  return { users: [], roles: [], databases: [], invalid: new Set(), invalidDatabases: new Set(), usable: false, problems: report.sorted() };
 }
 
 /** The list that can be used; undefined, with the reason reported, where there is none. */
@@ -80,7 +80,10 @@ function readUsers(list: ListNode, report: Report): Document {
   const isValid = (draft: Draft): boolean => draft.entry !== undefined && !refused.has(draft);
   return {
     users: drafts.flatMap((draft) => (isValid(draft) ? (draft.entry ?? []) : [])),
+    roles: [],
+    databases: [],
     invalid: new Set(drafts.flatMap((draft) => (isValid(draft) ? [] : draft.names))),
+    invalidDatabases: new Set(),
     usable: true,
     problems: report.sorted(),
   };

@@ -1,4 +1,5 @@
 // What a users document says, once it is read: entries with their places, and problems with theirs.
+import type { ObjectKind } from '../privileges/kinds.ts';
 
 /** Where something stands in the document; both count from 1. */
 export interface Position {
@@ -26,6 +27,65 @@ export type DeletionPolicy = 'drop' | 'disable' | 'retain';
 /** Parameter name in lower case → value as text; list parameters (search_path) hold the list as it would stand in postgresql.conf. */
 export type Settings = ReadonlyMap<string, string>;
 
+export interface WishedPrivilege {
+  /** In the server's spelling (`SELECT`); `ALL` stands for what the server's version knows. */
+  readonly privilege: string;
+  /** WITH GRANT OPTION. */
+  readonly grantable: boolean;
+}
+
+/**
+ * What a role may do on the objects that a pattern names. Patterns: `*` stands for any characters, alone for everything there is and will be.
+ * Rules are resolved by core/privileges/rules.ts: the most specific wins and replaces the others.
+ */
+export interface GrantRule {
+  readonly kind: ObjectKind;
+  /** Pattern; undefined is DB_NAME. Empty for tablespaces and parameters. */
+  readonly database: string | undefined;
+  /** Pattern of the schema (for kind `schema` of itself); empty for kinds that are in no schema. */
+  readonly schema: string;
+  /** Pattern of the object, of a column's table; `name(argument types)` means one function. `*` for kinds `database` and `schema`. */
+  readonly name: string;
+  /** Pattern; empty for every kind but `column`. */
+  readonly column: string;
+  /** Empty means nothing: it leaves out what a wider pattern gives. */
+  readonly privileges: readonly WishedPrivilege[];
+  /** USAGE on a schema because of a grant on something in it: added to whatever else holds there, never in contradiction to it. */
+  readonly implied: boolean;
+  /** The permission that it comes from; undefined for the role's own grants. Rules of several permissions for one pattern add up. */
+  readonly permission: string | undefined;
+  readonly position: Position;
+}
+
+/** One valid entry of `roles`. */
+export interface RoleDeclaration {
+  readonly name: string;
+  /** undefined: memberships of the role are left to whoever manages them. */
+  readonly memberOf: readonly RoleEntry[] | undefined;
+  /** undefined: it declares neither grants nor permissions, and its privileges are left alone. */
+  readonly rules: readonly GrantRule[] | undefined;
+  /** grantsMode: additive; what it holds beyond the rules stays. */
+  readonly additive: boolean;
+  readonly comment?: string | null | undefined;
+  readonly deletionPolicy?: DeletionPolicy | undefined;
+  readonly position: Position;
+}
+
+/** One valid entry of `databases`. */
+export interface DatabaseEntry {
+  readonly name: string;
+  readonly owner?: string | undefined;
+  /** Whether it is created when it is missing. */
+  readonly create: boolean;
+  /** What PUBLIC may do here, for what the rules name; empty leaves PUBLIC alone. */
+  readonly public: readonly GrantRule[];
+  readonly schemas: readonly { readonly name: string; readonly owner?: string | undefined; readonly position: Position }[];
+  readonly extensions: readonly { readonly name: string; readonly schema?: string | undefined; readonly position: Position }[];
+  /** Who else creates objects here, beside the owners and the roles with CREATE. */
+  readonly createdBy: readonly string[];
+  readonly position: Position;
+}
+
 /** One valid entry of `users`. Names are already checked: 1 to 63 bytes of UTF-8, no NUL, no reserved prefix. */
 export interface UserEntry {
   readonly username: string;
@@ -50,6 +110,11 @@ export interface UserEntry {
   /** null removes the comment. */
   readonly comment?: string | null | undefined;
   readonly deletionPolicy?: DeletionPolicy | undefined;
+  /** The role that the user's sessions in its databases work as from login on; one of its memberships. */
+  readonly assumeRole?: string | undefined;
+  /** From `privileges`, `grants` and `permissions`; undefined: the user declares none, and beyond CONNECT its privileges are left alone. */
+  readonly rules?: readonly GrantRule[] | undefined;
+  readonly additive?: boolean | undefined;
   readonly position: Position;
 }
 
@@ -70,8 +135,12 @@ export interface Problem {
 /** A document after reading: what is valid of it, and everything that is wrong with it. */
 export interface Document {
   readonly users: readonly UserEntry[];
-  /** Names of entries that are there but invalid: kept as they were, never removed. */
+  readonly roles: readonly RoleDeclaration[];
+  readonly databases: readonly DatabaseEntry[];
+  /** Names of users and roles whose entries are there but invalid: kept as they were, never removed. */
   readonly invalid: ReadonlySet<string>;
+  /** Names of databases whose entries are there but invalid: nothing is taken away in them. */
+  readonly invalidDatabases: ReadonlySet<string>;
   /** False where nothing of it can be used (not YAML, not a mapping, no `users` list): the last good document stays in force. */
   readonly usable: boolean;
   /** All of them, in the order of their positions. */
