@@ -39,7 +39,7 @@ describe('the reference', () => {
 
   it('has every key of an entry, and none that the reader does not know', () => {
     // The compiler asks for a line here whenever an entry can say more.
-    const keys: Record<Exclude<keyof UserEntry, 'position' | 'secretIsDerived'>, string> = {
+    const keys: Record<Exclude<keyof UserEntry, 'position' | 'secretIsDerived' | 'assumeRole' | 'rules' | 'additive'>, string> = {
       username: 'username',
       database: 'database',
       databases: 'databases',

@@ -1,4 +1,5 @@
-// The commonest form of an entry (words, lists of words, one key a line) without the YAML parser, which takes a hundred times as long.
+// The commonest forms of an entry (words and lists of words, one key a line or all in braces on one) without the YAML parser, which takes
+// a hundred times as long.
 import type { Node, Pair, ScalarNode } from './tree.ts';
 
 const KEY_LINE = /^( *)(- )?([A-Za-z]\w*):(?: ([^ ].*))?$/;
@@ -7,6 +8,7 @@ const EMPTY_LINE = /^ *(?:#.*)?$/;
 /** What may follow a value on its line. */
 const REST_OF_LINE = / *(?:(?<= )#.*)?$/y;
 const ITEM_LINE = /^( *)- ([^ ].*)$/;
+const FLOW_KEY = /([A-Za-z]\w*): (?=[^ ])/y;
 /** A word that YAML reads as text for sure, a small number, or quoted text without any escape. */
 const SCALAR = /(?:([A-Za-z_][\w.-]*)|(0|-1|[1-9]\d{0,8})|'([ !#-&(-~]*)'|"([ !#-[\]-~]*)")/y;
 const SPECIAL = /^(?:null|true|false)$/i;
@@ -29,6 +31,7 @@ interface Line {
  */
 export function readSimpleItem(text: string, indent: number, base: number): Node | undefined {
   const lines = linesOf(text, base);
+  if (text.startsWith('- {', indent)) return flowMapping(lines, indent);
   const pairs: Pair[] = [];
   for (let index = 0; index < lines.length;) {
     const line = lines[index];
@@ -87,21 +90,49 @@ function blockList(lines: readonly Line[], atLeast: number): Node | undefined {
   return depth === undefined || first === undefined ? undefined : { kind: 'list', items, offset: first.offset + depth };
 }
 
-function inlineValue(text: string, offset: number): Node | undefined {
-  if (text.startsWith('[')) return flowList(text, offset);
-  const scalar = scalarAt(text, 0, offset);
-  return scalar !== undefined && endsAt(text, scalar.end) ? scalar.node : undefined;
+/** `- {a: b, c: [d]}` alone on one line, with exactly one space after each colon and comma. */
+function flowMapping(lines: readonly Line[], indent: number): Node | undefined {
+  const [line, more] = lines;
+  if (line === undefined || more !== undefined) return undefined;
+  const { text, offset } = line;
+  const pairs: Pair[] = [];
+  for (let at = indent + 3; ;) {
+    FLOW_KEY.lastIndex = at;
+    const key = FLOW_KEY.exec(text)?.[1];
+    if (key === undefined) return undefined;
+    const value = valueAt(text, FLOW_KEY.lastIndex, offset);
+    if (value === undefined) return undefined;
+    pairs.push({ key, keyOffset: offset + at, value: value.node });
+    if (text[value.end] === '}') return endsAt(text, value.end + 1) ? { kind: 'mapping', pairs, offset: offset + indent + 2 } : undefined;
+    if (!text.startsWith(', ', value.end)) return undefined;
+    at = value.end + 2;
+  }
 }
 
+function inlineValue(text: string, offset: number): Node | undefined {
+  const value = valueAt(text, 0, offset);
+  return value !== undefined && endsAt(text, value.end) ? value.node : undefined;
+}
+
+/** A value within a line, and where it ends; `offset` is that of the line. */
+interface Found<T extends Node> {
+  readonly node: T;
+  readonly end: number;
+}
+
+const valueAt = (text: string, at: number, offset: number): Found<Node> | undefined =>
+  text[at] === '[' ? flowListAt(text, at, offset) : scalarAt(text, at, offset);
+
 /** `[a, b]` with exactly one space after each comma, or `[]`. */
-function flowList(text: string, offset: number): Node | undefined {
+function flowListAt(text: string, start: number, offset: number): Found<Node> | undefined {
   const items: Node[] = [];
-  if (text.startsWith('[]')) return !endsAt(text, 2) ? undefined : { kind: 'list', items, offset };
-  for (let at = 1; ;) {
+  const found = (end: number): Found<Node> => ({ node: { kind: 'list', items, offset: offset + start }, end });
+  if (text[start + 1] === ']') return found(start + 2);
+  for (let at = start + 1; ;) {
     const item = scalarAt(text, at, offset);
     if (item === undefined) return undefined;
     items.push(item.node);
-    if (text[item.end] === ']') return endsAt(text, item.end + 1) ? { kind: 'list', items, offset } : undefined;
+    if (text[item.end] === ']') return found(item.end + 1);
     if (!text.startsWith(', ', item.end)) return undefined;
     at = item.end + 2;
   }
@@ -112,7 +143,7 @@ function endsAt(text: string, at: number): boolean {
   return REST_OF_LINE.test(text);
 }
 
-function scalarAt(text: string, at: number, offset: number): { readonly node: ScalarNode; readonly end: number } | undefined {
+function scalarAt(text: string, at: number, offset: number): Found<ScalarNode> | undefined {
   SCALAR.lastIndex = at;
   const match = SCALAR.exec(text);
   if (match === null) return undefined;
