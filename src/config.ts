@@ -48,6 +48,7 @@ const schema = z.object({
   STATE_FILE: z.string().min(1).default('/tmp/users_state.json'),
   DELETION_POLICY: z.enum(['drop', 'disable', 'retain']).default('drop'),
   MAX_DELETIONS: numeric((n) => n.int().min(0)).optional(),
+  REVOKES: z.enum(['apply', 'report']).default('apply'),
   REASSIGN_TO: z.string().min(1).optional(),
   PROTECTED_ROLES: names,
   ALLOWED_ROLES: names,

@@ -1,13 +1,16 @@
 // Reconcile: one cycle, from the source to the report. What a cycle does reads here from top to bottom.
 import pRetry from 'p-retry';
 import type { Config } from './config.ts';
-import { keyOf, objectOf } from './core/change.ts';
-import type { Change } from './core/change.ts';
+import { type Change, databaseOf, keyOf } from './core/change.ts';
 import type { Document } from './core/document/types.ts';
+import { declaringNames, namesIn } from './core/named.ts';
 import type { Notice } from './core/notice.ts';
 import { type Plan, planOf } from './core/plan.ts';
+import type { DatabaseReading } from './core/privileges/plan-privileges.ts';
+import { type Applied, createApplied } from './cycle/applied.ts';
 import { createBackoff } from './cycle/backoff.ts';
 import { checkPasswords, type Credentials, readCredentials } from './cycle/credentials.ts';
+import { createDatabases } from './cycle/databases.ts';
 import { appliedDigests, driftOf, failureNotices, newlineWarnings, notConverging } from './cycle/findings.ts';
 import { createInputs, type Inputs } from './cycle/inputs.ts';
 import { createMemory, withRows } from './cycle/memory.ts';
@@ -18,7 +21,7 @@ import type { Connections } from './postgres/connection.ts';
 import { classify, describeFailure, mayPass } from './postgres/failures.ts';
 import { fingerprint, type FingerprintFacts } from './postgres/fingerprint.ts';
 import { readCatalog } from './postgres/read-catalog.ts';
-import { closeFinishedIntents } from './postgres/release.ts';
+import { closeFinishedIntents, intentKey } from './postgres/release.ts';
 import type { Source } from './sources/source.ts';
 
 export interface ReconcilerOptions {
@@ -36,7 +39,7 @@ export type Reconcile = (fence: string | undefined, signal: AbortSignal) => Prom
 type ReadCatalog = Awaited<ReturnType<typeof readCatalog>>;
 
 /** Plans are made and applied at most this often in a cycle: what one pass uncovers, the next mends. */
-const PASSES = 3;
+const PASSES = 5;
 
 /** A cycle after which nothing is left to do; while inputs and fingerprint are the same, neither is there anything to read. */
 interface Settled {
@@ -52,6 +55,7 @@ export function createReconciler({ config, source, connections, log, onProgress 
   const readInputs = createInputs(source, { retries: config.MAX_RETRIES, base: config.RETRY_BACKOFF_BASE });
   const backoff = createBackoff(config.RETRY_BACKOFF_BASE, () => performance.now());
   const memory = createMemory({ config, source: sourceId, connections, timeouts, warn: (message) => log.warn(message) });
+  const databases = createDatabases(connections, config, timeouts);
   let settled: Settled | undefined;
   let facts: FingerprintFacts | undefined;
   let lastInputs = '';
@@ -73,13 +77,29 @@ export function createReconciler({ config, source, connections, log, onProgress 
 
   const read = (document: Document): Promise<ReadCatalog> =>
     connections.withAdmin((client) =>
-      readCatalog({ client, source: sourceId, named: namesOf(document), defaultDatabase: config.DB_NAME, remembered: memory.remembered, ...timeouts }),
+      readCatalog({
+        client,
+        source: sourceId,
+        named: namesIn(document),
+        declaring: declaringNames(document),
+        defaultDatabase: config.DB_NAME,
+        remembered: memory.remembered,
+        ...timeouts,
+      }),
     );
 
-  const plan = (document: Document, catalog: ReadCatalog, credentials: Credentials, passwords: Parameters<typeof planOf>[0]['passwords']): Plan =>
+  const plan = (
+    document: Document,
+    catalog: ReadCatalog,
+    readings: ReadonlyMap<string, DatabaseReading>,
+    credentials: Credentials,
+    passwords: Parameters<typeof planOf>[0]['passwords'],
+  ): Plan =>
     planOf({
       document,
       catalog,
+      readings,
+      revokes: config.REVOKES,
       law: {
         source: sourceId,
         adminLogin: config.DB_USER,
@@ -98,6 +118,7 @@ export function createReconciler({ config, source, connections, log, onProgress 
       withoutSecret: credentials.withoutSecret,
       passwords,
       isDeferred: (key) => backoff.isDeferred(key),
+      anyDeferred: backoff.any,
     });
 
   const applyContext = (catalog: ReadCatalog, fence: string, why: string, credentials: Credentials, signal: AbortSignal): ApplyContext => ({
@@ -113,6 +134,7 @@ export function createReconciler({ config, source, connections, log, onProgress 
     scramIterations: catalog.server.scramIterations,
     credentialOf: (role) => credentials.usable.get(role),
     workers: Math.min(config.DB_POOL_MAX_CONN, 3),
+    sessions: config.DB_POOL_MAX_CONN,
     isNewFailure: (key) => !backoff.isKnown(key),
     signal,
     onProgress,
@@ -122,20 +144,27 @@ export function createReconciler({ config, source, connections, log, onProgress 
   const closeIntents = async (current: Plan, context: ApplyContext): Promise<void> => {
     if (intentsClosed || !memory.hasLedger) return;
     const wanted = [...current.changes, ...current.deferred, ...current.blocked.map((item) => item.change)];
-    await closeFinishedIntents(new Set(wanted.filter((change) => change.kind === 'release_owned').map(objectOf)), context);
+    await closeFinishedIntents(new Set(wanted.map(intentKey)), context);
     intentsClosed = true;
   };
 
-  const apply = async (changes: readonly Change[], context: ApplyContext, applied: Set<string>): Promise<Outcome[]> => {
-    if (changes.some((change) => change.kind === 'release_owned')) intentsClosed = false;
+  const apply = async (changes: readonly Change[], context: ApplyContext, applied: Applied): Promise<Outcome[]> => {
+    if (changes.some((change) => databaseOf(change) !== '')) intentsClosed = false;
     const outcomes = await applyPlan(changes, context);
     for (const outcome of outcomes) {
       if (outcome.result === 'failed') backoff.fail(keyOf(outcome.change));
       if (outcome.result !== 'applied') continue;
-      backoff.succeed(keyOf(outcome.change));
-      applied.add(keyOf(outcome.change));
+      backoff.succeed(outcome.change);
+      applied.add(outcome.change);
     }
     return outcomes;
+  };
+
+  /** Databases in which the plan wants nothing need not be read again while they stay as they are. */
+  const settle = (current: Plan): void => {
+    const open = [...current.changes, ...current.deferred, ...current.held, ...current.blocked.map((item) => item.change)];
+    const busy = new Set(open.map(databaseOf));
+    databases.settle((name) => !busy.has(name), current.noticesOf);
   };
 
   const cycle = async (fence: string | undefined, signal: AbortSignal): Promise<Partial<CycleReport>> => {
@@ -145,14 +174,15 @@ export function createReconciler({ config, source, connections, log, onProgress 
     if (document === undefined) return { ...fromInputs(inputs), result: 'waiting' };
     if (inputs.version !== lastInputs) backoff.clear();
     lastInputs = inputs.version;
-    if (settled?.inputs === inputs.version && (await fingerprintNow(settled.facts)) === settled.fingerprint) return { ...settled.report, unchanged: true };
+    if (settled?.inputs === inputs.version && (await fingerprintNow(settled.facts)) === settled.fingerprint && (await databases.unchanged()))
+      return { ...settled.report, unchanged: true };
     settled = undefined;
     if (fence !== undefined) await retried(() => memory.prepareLedger(), signal);
 
     const credentials = readCredentials(document, inputs.secrets);
     const base = { ...fromInputs(inputs), problems: [...inputs.problems, ...newlineWarnings(document, credentials)] };
     const outcomes: Outcome[] = [];
-    const applied = new Set<string>();
+    const applied = createApplied();
     const stuck: Notice[] = [];
     let first: { readonly plan: Plan; readonly drift: readonly Change[] } | undefined;
     for (let pass = 1; ; pass += 1) {
@@ -165,7 +195,9 @@ export function createReconciler({ config, source, connections, log, onProgress 
       if (memory.hasLedger && !catalog.hasLedger) memory.forgetLedger();
       onProgress();
       const { stale, unwitnessed } = await checkPasswords(credentials, catalog);
-      const current = plan(document, catalog, credentials, stale);
+      const readings = await databases.read(document, catalog, inputs.version);
+      onProgress();
+      const current = plan(document, catalog, readings, credentials, stale);
       first ??= { plan: current, drift: driftOf(current, document, memory.digests, catalog) };
       const found = {
         ...base,
@@ -174,13 +206,17 @@ export function createReconciler({ config, source, connections, log, onProgress 
         ...counts(current),
         breakerTripped: first.plan.breakerTripped || current.breakerTripped,
       };
-      if (fence === undefined) return { ...found, result: 'dry_run', notices: current.notices };
+      if (fence === undefined) {
+        settle(current);
+        return { ...found, result: 'dry_run', notices: current.notices };
+      }
 
-      for (const change of current.changes.filter((one) => applied.has(keyOf(one)))) {
+      const { again, fresh } = applied.split(current.changes);
+      for (const change of again) {
         backoff.fail(keyOf(change));
         stuck.push(notConverging(change));
       }
-      const changes = pass > PASSES ? [] : current.changes.filter((change) => !applied.has(keyOf(change)));
+      const changes = pass > PASSES ? [] : fresh;
       const rows = correctedRows(catalog, current.entities, document, unwitnessed);
       await retried(() => memory.write([...withRows(new Map(imported.map((role) => [role.name, role])), rows).values()], fence), signal);
       const context = applyContext(catalog, fence, inputs.why, credentials, signal);
@@ -192,6 +228,7 @@ export function createReconciler({ config, source, connections, log, onProgress 
         continue;
       }
 
+      settle(current);
       const notices = [...current.notices, ...failureNotices(outcomes, current.deferred, context.render), ...stuck];
       await memory.save(withRows(catalog.managed, rows), document, appliedDigests(document, current, outcomes, memory.digests));
       const report = { ...found, outcomes, notices, result: resultOf(inputs, notices, outcomes) };
@@ -221,14 +258,11 @@ export function createReconciler({ config, source, connections, log, onProgress 
 }
 
 /** What can hold without any look at the server being needed: everything that it depends on is in the fingerprint or the inputs. */
-const QUIET: ReadonlySet<Notice['kind']> = new Set(['invalid', 'refused', 'secret', 'pending', 'cannot']);
+const QUIET: ReadonlySet<Notice['kind']> = new Set(['invalid', 'refused', 'secret', 'pending', 'held', 'unmanaged', 'cannot']);
 
-const namesOf = (document: Document): ReadonlySet<string> =>
-  new Set([...document.invalid, ...document.users.flatMap((user) => [user.username, ...user.roles.map((role) => role.name)])]);
-
-const counts = ({ entities }: Plan): Pick<CycleReport, 'users' | 'roles'> => {
+const counts = ({ entities }: Plan): Pick<CycleReport, 'entities' | 'users' | 'roles'> => {
   const users = [...entities.values()].filter((entity) => entity === 'user').length;
-  return { users, roles: entities.size - users };
+  return { entities, users, roles: entities.size - users };
 };
 
 const EMPTY: CycleReport = {
@@ -241,6 +275,7 @@ const EMPTY: CycleReport = {
   problems: [],
   notices: [],
   breakerTripped: false,
+  entities: new Map(),
   users: 0,
   roles: 0,
   sourceFailure: undefined,
@@ -257,6 +292,6 @@ const fromInputs = ({ why, problems, failure }: Inputs): Pick<CycleReport, 'why'
 /** Converged and changed mean that everything declared holds, as far as the law and the server let it. */
 function resultOf(inputs: Inputs, notices: readonly Notice[], outcomes: readonly Outcome[]): CycleReport['result'] {
   const isWhole = inputs.failure === undefined && inputs.problems.every((problem) => problem.severity !== 'error');
-  if (!isWhole || notices.some((notice) => !['refused', 'pending', 'kept'].includes(notice.kind))) return 'incomplete';
+  if (!isWhole || notices.some((notice) => !['refused', 'pending', 'kept', 'held', 'unmanaged'].includes(notice.kind))) return 'incomplete';
   return outcomes.length > 0 ? 'changed' : 'converged';
 }

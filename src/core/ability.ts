@@ -1,6 +1,7 @@
 // Ability: which changes our admin may make, told before they are tried, with the SQL that would allow the others.
 import type { Catalog } from './catalog.ts';
 import type { Change } from './change.ts';
+import { actingOf } from './privileges/acting.ts';
 import { reachOf } from './reach.ts';
 import { identifier } from './sql-text.ts';
 import { renderChange } from './sql.ts';
@@ -18,6 +19,7 @@ export interface Inability {
 export function abilityOf(catalog: Catalog, changes: readonly Change[]): (change: Change) => Inability | undefined {
   const { server } = catalog;
   if (server.superuser) return () => undefined;
+  const acting = actingOf(catalog);
   const created = new Set(changes.flatMap((change) => (change.kind === 'create_role' ? [change.role] : [])));
   const reached = reachOf(catalog.cluster.memberships)(server.admin);
   const administered = new Set(catalog.cluster.memberships.filter((row) => row.admin && reached.has(row.member)).map((row) => row.role));
@@ -30,11 +32,22 @@ export function abilityOf(catalog: Catalog, changes: readonly Change[]): (change
       sql: `GRANT ${identifier(role)} TO ${identifier(server.admin)} WITH ADMIN OPTION`,
     };
   };
+  const statement = (change: Change): string => renderChange(change, { major: server.major, grantor: server.grantor }).join('; ');
+  /** A superuser's rights are not to be had by a membership that anybody should be told to grant. */
+  const needsRole = (change: Change, role: string | undefined): Inability | undefined => {
+    const inability = role === undefined || created.has(role) ? undefined : acting.inability(role);
+    if (inability === undefined || role === undefined) return undefined;
+    return catalog.cluster.roles.get(role)?.superuser === true
+      ? { ...inability, sql: statement('as' in change ? { ...change, as: undefined } : change) }
+      : inability;
+  };
   const needsDatabase = (change: Change, database: string): Inability | undefined => {
     const facts = catalog.databases.get(database);
     if (facts === undefined || facts.mayGrant) return undefined;
-    return { reason: `${server.admin} does not own database ${database}`, sql: renderChange(change, { major: server.major, grantor: facts.owner }).join('; ') };
+    return { reason: `${server.admin} does not own database ${database}`, sql: statement('as' in change ? { ...change, as: undefined } : change) };
   };
+  const needsCreatedb = (change: Change): Inability | undefined =>
+    catalog.cluster.roles.get(server.admin)?.createdb === true ? undefined : { reason: `${server.admin} lacks the CREATEDB attribute`, sql: statement(change) };
   const needsGrantor = (grantor: string): Inability | undefined =>
     reached.has(grantor)
       ? undefined
@@ -44,13 +57,29 @@ export function abilityOf(catalog: Catalog, changes: readonly Change[]): (change
     switch (change.kind) {
       case 'adopt_role':
       case 'forget_role':
+      case 'forget_privileges':
         return undefined;
       case 'create_role':
         return needsAdmin(change.role);
       case 'grant_privilege':
-        return needsDatabase(change, change.grant.object.name);
-      case 'revoke_privilege':
-        return needsDatabase(change, change.grant.object.name);
+      case 'revoke_privilege': {
+        const [name = ''] = change.on.names;
+        if (change.as === undefined && change.on.object === 'database') return needsDatabase(change, name);
+        return needsRole(change, change.as);
+      }
+      case 'grant_default_privilege':
+      case 'revoke_default_privilege':
+        return needsRole(change, change.as);
+      case 'create_database':
+        return needsCreatedb(change) ?? needsRole(change, change.owner);
+      case 'alter_database_owner':
+        return needsCreatedb(change) ?? needsDatabase(change, change.database) ?? needsRole(change, change.owner);
+      case 'create_schema':
+        return needsDatabase(change, change.database) ?? needsRole(change, change.owner);
+      case 'alter_schema_owner':
+        return needsRole(change, change.as) ?? needsRole(change, change.owner);
+      case 'create_extension':
+        return needsDatabase(change, change.database);
       case 'grant_membership':
         return needsAdmin(change.role);
       case 'revoke_membership':

@@ -1,6 +1,7 @@
 // What one snapshot of a server tells: the actual Cluster, and the facts around it that decisions need.
 import type { DeletionPolicy } from './document/types.ts';
 import type { Cluster } from './model.ts';
+import type { ObjectGroup } from './privileges/contents.ts';
 
 /** The server and what our admin may do there. */
 export interface ServerFacts {
@@ -20,6 +21,7 @@ export interface DatabaseFacts {
   readonly name: string;
   readonly owner: string;
   readonly allowsConnections: boolean;
+  readonly isTemplate: boolean;
   /** PUBLIC has CONNECT, so everybody has it. */
   readonly publicConnect: boolean;
   /** A GRANT by our admin takes effect; otherwise the server only warns and changes nothing. */
@@ -48,6 +50,8 @@ export interface ManagedRole {
   readonly status: 'active' | 'removing' | 'disabled';
   readonly deletionPolicy: DeletionPolicy | null;
   readonly witness: Witness | null;
+  /** Whether its entry declared privileges when it was last read: what it holds then goes with it. */
+  readonly privileges: boolean;
 }
 
 /** Something that stands between a role and DROP ROLE, in one database. */
@@ -59,6 +63,12 @@ export interface Dependency {
 export interface Catalog {
   readonly server: ServerFacts;
   readonly cluster: Cluster;
+  /** The bootstrap superuser. */
+  readonly bootstrap: string;
+  /** Databases, tablespaces and parameters with the ACL entries of those whose privileges are compared. */
+  readonly shared: readonly ObjectGroup[];
+  /** Databases in which a role that declares privileges holds some. */
+  readonly granted: ReadonlySet<string>;
   readonly oids: ReadonlyMap<string, number>;
   readonly databases: ReadonlyMap<string, DatabaseFacts>;
   /** Stored verifiers (null: no password); empty where they cannot be read. Secret: never leaves memory. */

@@ -1,14 +1,44 @@
 // A change: one typed step of a plan, its identity, and the sentence that says it. Everything that shows or runs a plan reads these.
-import type { Grant, Role } from './model.ts';
+import { createHash } from 'node:crypto';
+import type { Role } from './model.ts';
+import { PUBLIC, splitName } from './privileges/contents.ts';
+import type { ObjectKind } from './privileges/kinds.ts';
 
 export type Entity = 'user' | 'role';
 
 /** The attributes that ALTER ROLE can set here. */
 export type Attributes = Pick<Role, 'login' | 'inherit' | 'createdb' | 'createrole' | 'bypassrls' | 'connectionLimit' | 'validUntil'>;
 
+/** Objects of one kind that a grant is about. */
+export interface GrantTarget {
+  /** The database that they are in; empty for what is shared by all. */
+  readonly database: string;
+  readonly object: ObjectKind;
+  /** Empty for kinds that are in no schema. */
+  readonly schema: string;
+  /** Functions and columns have names in two parts (privileges/contents.ts). */
+  readonly names: readonly string[];
+  readonly owner: string;
+}
+
+/** Default privileges: what objects of a kind that `creator` makes will give. */
+export interface DefaultTarget {
+  readonly database: string;
+  readonly creator: string;
+  /** Empty for every schema. */
+  readonly schema: string;
+  readonly object: ObjectKind;
+}
+
+/** Changes that need another role's rights say as whom they run; undefined: as ourselves. */
+interface ActedAs {
+  readonly as: string | undefined;
+}
+
 export type Change =
   | { readonly kind: 'adopt_role'; readonly role: string; readonly entity: Entity }
   | { readonly kind: 'forget_role'; readonly role: string; readonly entity: Entity; readonly reason: string }
+  | { readonly kind: 'forget_privileges'; readonly role: string }
   | { readonly kind: 'create_role'; readonly role: string; readonly entity: Entity; readonly attributes: Attributes; readonly memberOf: readonly string[] }
   | { readonly kind: 'alter_role'; readonly role: string; readonly entity: Entity; readonly attributes: Partial<Attributes> }
   | { readonly kind: 'set_comment'; readonly role: string; readonly comment: string | null }
@@ -30,8 +60,39 @@ export type Change =
       readonly adminOnly: boolean;
       readonly cascade: boolean;
     }
-  | { readonly kind: 'grant_privilege'; readonly grant: Grant }
-  | { readonly kind: 'revoke_privilege'; readonly grant: Grant; readonly optionOnly: boolean }
+  | ({
+      readonly kind: 'grant_privilege';
+      readonly role: string;
+      readonly on: GrantTarget;
+      readonly privileges: readonly string[];
+      readonly grantable: boolean;
+      /** The objects are as they were made: nobody changed anything by hand. */
+      readonly explained: boolean;
+    } & ActedAs)
+  | ({
+      readonly kind: 'revoke_privilege';
+      readonly role: string;
+      readonly on: GrantTarget;
+      readonly privileges: readonly string[];
+      readonly grantor: string;
+      readonly optionOnly: boolean;
+      readonly cascade: boolean;
+      readonly explained: boolean;
+    } & ActedAs)
+  | ({ readonly kind: 'grant_default_privilege'; readonly role: string; readonly privileges: readonly string[]; readonly grantable: boolean } & DefaultTarget &
+      ActedAs)
+  | ({
+      readonly kind: 'revoke_default_privilege';
+      readonly role: string;
+      readonly privileges: readonly string[];
+      readonly optionOnly: boolean;
+    } & DefaultTarget &
+      ActedAs)
+  | { readonly kind: 'create_database'; readonly database: string; readonly owner: string | undefined }
+  | { readonly kind: 'alter_database_owner'; readonly database: string; readonly owner: string; readonly from: string }
+  | { readonly kind: 'create_schema'; readonly database: string; readonly schema: string; readonly owner: string | undefined }
+  | ({ readonly kind: 'alter_schema_owner'; readonly database: string; readonly schema: string; readonly owner: string; readonly from: string } & ActedAs)
+  | { readonly kind: 'create_extension'; readonly database: string; readonly extension: string; readonly schema: string | undefined }
   | { readonly kind: 'set_password'; readonly role: string; readonly reason: PasswordReason }
   | { readonly kind: 'clear_password'; readonly role: string }
   | { readonly kind: 'disable_role'; readonly role: string; readonly keep: boolean }
@@ -56,15 +117,23 @@ export type PasswordReason = 'new' | 'rotated' | 'drift';
 export const CHANGE_KINDS: readonly ChangeKind[] = [
   'adopt_role',
   'forget_role',
+  'forget_privileges',
   'create_role',
   'alter_role',
   'set_comment',
   'set_setting',
   'reset_setting',
   'grant_membership',
-  'grant_privilege',
   'revoke_membership',
+  'create_database',
+  'alter_database_owner',
+  'create_schema',
+  'alter_schema_owner',
+  'create_extension',
+  'grant_privilege',
+  'grant_default_privilege',
   'revoke_privilege',
+  'revoke_default_privilege',
   'set_password',
   'clear_password',
   'disable_role',
@@ -73,22 +142,51 @@ export const CHANGE_KINDS: readonly ChangeKind[] = [
   'drop_role',
 ];
 
+/** Kinds of changes that take something away that the document does not give. */
+export const REVOKES: ReadonlySet<ChangeKind> = new Set(['revoke_membership', 'revoke_privilege', 'revoke_default_privilege']);
+
 /** The role that a change is about: whose failure it is, and which entry it belongs to. */
 export function subjectOf(change: Change): string {
   switch (change.kind) {
     case 'grant_membership':
     case 'revoke_membership':
       return change.member;
-    case 'grant_privilege':
-    case 'revoke_privilege':
-      return change.grant.grantee;
+    case 'create_database':
+    case 'create_schema':
+    case 'create_extension':
+      return 'owner' in change ? (change.owner ?? '') : '';
+    case 'alter_database_owner':
+    case 'alter_schema_owner':
+      return change.owner;
     default:
       return change.role;
   }
 }
 
+/** The database that a change has to be made in; empty where any will do. */
+export function databaseOf(change: Change): string {
+  switch (change.kind) {
+    case 'grant_privilege':
+    case 'revoke_privilege':
+      return change.on.database;
+    case 'grant_default_privilege':
+    case 'revoke_default_privilege':
+    case 'create_schema':
+    case 'alter_schema_owner':
+    case 'create_extension':
+    case 'release_owned':
+      return change.database;
+    default:
+      return '';
+  }
+}
+
 /** Every role that must exist for the change to work. */
-export const rolesOf = (change: Change): readonly string[] => (change.kind === 'grant_membership' ? [change.role, change.member] : [subjectOf(change)]);
+export function rolesOf(change: Change): readonly string[] {
+  if (change.kind === 'grant_membership') return [change.role, change.member];
+  const subject = subjectOf(change);
+  return subject === '' || subject === PUBLIC ? [] : [subject];
+}
 
 /** What a change acts on, for the audit log: the role, and the object where there is one. */
 export function objectOf(change: Change): string {
@@ -98,20 +196,31 @@ export function objectOf(change: Change): string {
       return `${change.member} in ${change.role}`;
     case 'grant_privilege':
     case 'revoke_privilege':
-      return `${change.grant.grantee} on ${change.grant.object.kind} ${change.grant.object.name}`;
+      return `${change.role} on ${targetWords(change.on)}`;
+    case 'grant_default_privilege':
+    case 'revoke_default_privilege':
+      return `${change.role} on ${defaultWords(change)}`;
     case 'set_setting':
     case 'reset_setting':
       return change.database === '' ? `${change.role} ${change.name}` : `${change.role} ${change.name} in ${change.database}`;
     case 'release_owned':
       return `${change.role} in ${change.database}`;
+    case 'create_database':
+    case 'alter_database_owner':
+      return `database ${change.database}`;
+    case 'create_schema':
+    case 'alter_schema_owner':
+      return `schema ${change.schema}${inDatabase(change.database)}`;
+    case 'create_extension':
+      return `extension ${change.extension}${inDatabase(change.database)}`;
     default:
       return change.role;
   }
 }
 
-/** Identity of a change across cycles: two plans that hold the same key want the same thing. */
-export function keyOf(change: Change): string {
-  const parts: readonly string[] = (() => {
+/** Identity of a change across cycles, without the objects that it names: what several of one identity name adds up. */
+export function groupKeyOf(change: Change): string {
+  const parts: readonly unknown[] = (() => {
     switch (change.kind) {
       case 'grant_membership':
         return [change.role, change.member];
@@ -119,18 +228,57 @@ export function keyOf(change: Change): string {
         return [change.role, change.member, change.grantor];
       case 'grant_privilege':
       case 'revoke_privilege':
-        return [change.grant.object.name, change.grant.grantee, change.grant.grantor, change.grant.privilege];
+        return [
+          change.on.database,
+          change.on.object,
+          change.on.schema,
+          change.role,
+          change.kind === 'grant_privilege' ? change.grantable : `${change.grantor} ${change.optionOnly}`,
+          ...change.privileges,
+        ];
+      case 'grant_default_privilege':
+      case 'revoke_default_privilege':
+        return [change.database, change.object, change.schema, change.creator, change.role, ...change.privileges];
       case 'set_setting':
       case 'reset_setting':
         return [change.role, change.database, change.name];
       case 'release_owned':
         return [change.role, change.database];
+      case 'create_database':
+      case 'alter_database_owner':
+        return [change.database];
+      case 'create_schema':
+      case 'alter_schema_owner':
+        return [change.database, change.schema];
+      case 'create_extension':
+        return [change.database, change.extension];
       default:
         return [change.role];
     }
   })();
   return [change.kind, ...parts].join('\0');
 }
+
+/** The objects that a change names one by one; empty for those that are about one thing. */
+export const namesOf = (change: Change): readonly string[] => (change.kind === 'grant_privilege' || change.kind === 'revoke_privilege' ? change.on.names : []);
+
+const namesKeys = new WeakMap<readonly string[], string>();
+
+/** A short text that is the same for the same names; lists are long, and shared by many changes. */
+export function namesKey(names: readonly string[]): string {
+  const known = namesKeys.get(names);
+  if (known !== undefined) return known;
+  const key = names.length === 1 ? (names[0] ?? '') : `${names.length} ${createHash('sha1').update(names.join('\0\0')).digest('base64url')}`;
+  namesKeys.set(names, key);
+  return key;
+}
+
+/** Identity of a change across cycles: two plans that hold the same key want the same thing. */
+export const keyOf = (change: Change): string => `${groupKeyOf(change)}\0${namesKey(namesOf(change))}`;
+
+/** The same change for some of its objects. */
+export const forNames = (change: Change, names: readonly string[]): Change =>
+  change.kind === 'grant_privilege' || change.kind === 'revoke_privilege' ? { ...change, on: { ...change.on, names } } : change;
 
 /** The change as an imperative: «create role: analyst». Never holds a password, a verifier or a setting's value. */
 export function sentenceOf(change: Change): string {
@@ -139,6 +287,8 @@ export function sentenceOf(change: Change): string {
       return `adopt existing ${change.entity}: ${change.role}`;
     case 'forget_role':
       return `stop managing ${change.entity}: ${change.role} (${change.reason})`;
+    case 'forget_privileges':
+      return `stop managing privileges of: ${change.role} (the document no longer declares any; what it holds stays)`;
     case 'create_role':
       return change.entity === 'user' ? `create user: ${change.role} with roles [${change.memberOf.join(', ')}]` : `create role: ${change.role}`;
     case 'alter_role':
@@ -156,9 +306,23 @@ export function sentenceOf(change: Change): string {
         ? `revoke admin option for ${change.role} from ${change.member}${change.cascade ? ' and what was granted with it' : ''}`
         : `revoke roles from ${change.member}: [${change.role}]${change.cascade ? ' and what was granted with it' : ''}`;
     case 'grant_privilege':
-      return `grant ${change.grant.privilege} on ${change.grant.object.kind} ${change.grant.object.name} to: ${change.grant.grantee}`;
+      return `grant ${change.privileges.join(', ')} on ${targetWords(change.on)} to: ${grantee(change.role)}${change.grantable ? ' with grant option' : ''}`;
     case 'revoke_privilege':
-      return `revoke ${change.optionOnly ? 'grant option for ' : ''}${change.grant.privilege} on ${change.grant.object.kind} ${change.grant.object.name} from: ${change.grant.grantee} (granted by ${change.grant.grantor})`;
+      return `revoke ${change.optionOnly ? 'grant option for ' : ''}${change.privileges.join(', ')} on ${targetWords(change.on)} from: ${grantee(change.role)} (granted by ${change.grantor})${change.cascade ? ' and what was granted with it' : ''}`;
+    case 'grant_default_privilege':
+      return `grant ${change.privileges.join(', ')} on ${defaultWords(change)} to: ${grantee(change.role)}${change.grantable ? ' with grant option' : ''}`;
+    case 'revoke_default_privilege':
+      return `revoke ${change.optionOnly ? 'grant option for ' : ''}${change.privileges.join(', ')} on ${defaultWords(change)} from: ${grantee(change.role)}`;
+    case 'create_database':
+      return `create database: ${change.database}${change.owner === undefined ? '' : ` owned by ${change.owner}`}`;
+    case 'alter_database_owner':
+      return `give database ${change.database} to: ${change.owner} (now owned by ${change.from})`;
+    case 'create_schema':
+      return `create schema: ${change.schema}${inDatabase(change.database)}${change.owner === undefined ? '' : ` owned by ${change.owner}`}`;
+    case 'alter_schema_owner':
+      return `give schema ${change.schema}${inDatabase(change.database)} to: ${change.owner} (now owned by ${change.from})`;
+    case 'create_extension':
+      return `create extension: ${change.extension}${inDatabase(change.database)}${change.schema === undefined ? '' : ` in schema ${change.schema}`}`;
     case 'set_password':
       return `set password of user: ${change.role} (${PASSWORD_REASONS[change.reason]})`;
     case 'clear_password':
@@ -181,6 +345,31 @@ const PASSWORD_REASONS: Readonly<Record<PasswordReason, string>> = {
 };
 
 const inDatabase = (database: string): string => (database === '' ? '' : ` in database ${database}`);
+
+const grantee = (role: string): string => (role === PUBLIC ? 'PUBLIC' : role);
+
+/** A name as people write it: functions with their arguments, columns behind their table. */
+function shownName(object: ObjectKind, name: string): string {
+  const [first, second] = splitName(name);
+  if (second === undefined) return first;
+  return object === 'function' ? `${first}(${second})` : `${first}.${second}`;
+}
+
+/** How many objects a sentence names. */
+const SHOWN = 3;
+
+/** `table public.orders in database shop`, or `40 tables of schema public (a, b, c, …) in database shop`. */
+function targetWords({ database, object, schema, names }: GrantTarget): string {
+  const kind = object.replaceAll('_', ' ');
+  const shown = names.slice(0, SHOWN).map((name) => shownName(object, name));
+  const prefix = schema === '' || object === 'schema' ? '' : `${schema}.`;
+  if (names.length === 1) return `${kind} ${prefix}${shown[0] ?? ''}${inDatabase(database)}`;
+  const of = prefix === '' ? '' : ` of schema ${schema}`;
+  return `${names.length} ${kind}s${of} (${shown.join(', ')}${names.length > SHOWN ? ', …' : ''})${inDatabase(database)}`;
+}
+
+const defaultWords = ({ database, object, schema, creator }: DefaultTarget): string =>
+  `future ${object.replaceAll('_', ' ')}s of ${creator}${schema === '' ? '' : ` in schema ${schema}`}${inDatabase(database)}`;
 
 function attributeWords(attributes: Partial<Attributes>): string[] {
   const word = (value: boolean | undefined, name: string): string[] => (value === undefined ? [] : [value ? name : `NO${name}`]);

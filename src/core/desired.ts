@@ -1,10 +1,12 @@
 // Document → desired Cluster: what the named users and roles should be on this server, and which of them are left as they are.
 import type { Catalog } from './catalog.ts';
 import type { Entity } from './change.ts';
-import type { Document, Settings, UserEntry } from './document/types.ts';
+import type { Document, RoleDeclaration, RoleEntry, Settings, UserEntry } from './document/types.ts';
 import type { Law } from './law.ts';
 import { ALL_DATABASES, type Cluster, type Grant, type Membership, type Role, type SettingMap } from './model.ts';
+import { namesIn, ownersIn } from './named.ts';
 import type { Notice } from './notice.ts';
+import { compileRules } from './privileges/rules.ts';
 
 export interface DesiredInput {
   readonly document: Document;
@@ -35,14 +37,46 @@ export function desiredOf(input: DesiredInput): Desired {
   const memberships: Membership[] = [];
   const grants: Grant[] = [];
   const entities = new Map<string, Entity>();
-  const named = new Set<string>(document.invalid);
   const tolerated = new Set<string>();
   const notices: Notice[] = [];
-  const users = new Set(document.users.map((user) => user.username));
+  const declared = new Set([...document.users.map((user) => user.username), ...document.roles.map((role) => role.name)]);
 
-  for (const user of document.users) {
-    named.add(user.username);
-    for (const role of user.roles) named.add(role.name);
+  /** A role that is only named: made NOLOGIN where nobody has it. */
+  const needBareRole = (name: string): void => {
+    if (declared.has(name) || entities.has(name) || law.refuseToManage(name) !== undefined) return;
+    entities.set(name, 'role');
+    roles.set(name, bareRole(name, catalog));
+  };
+  const needMemberships = (member: string, wanted: readonly RoleEntry[]): void => {
+    for (const entry of wanted) {
+      // Also for users of this very document: naming a superuser as a user must not make it a role that can be handed out.
+      const refusal = law.refuseMembership(entry.name);
+      if (refusal !== undefined) {
+        tolerated.add(membershipKey(entry.name, member));
+        notices.push({ kind: 'refused', subject: member, position: entry.position, message: `membership in ${entry.name} is refused: ${refusal}` });
+        continue;
+      }
+      memberships.push({
+        role: entry.name,
+        member,
+        grantor: catalog.server.grantor,
+        admin: entry.admin ?? false,
+        inherit: entry.inherit ?? true,
+        set: entry.set ?? true,
+      });
+      needBareRole(entry.name);
+    }
+  };
+
+  for (const role of document.roles) {
+    const keptBecause = reasonToKeepRole(role, input);
+    if (keptBecause !== undefined) {
+      notices.push(keptBecause);
+      continue;
+    }
+    entities.set(role.name, 'role');
+    roles.set(role.name, { ...bareRole(role.name, catalog), ...(role.comment === undefined ? {} : { comment: role.comment }) });
+    needMemberships(role.name, role.memberOf ?? []);
   }
   for (const user of document.users) {
     const keptBecause = reasonToKeep(user, input);
@@ -52,51 +86,47 @@ export function desiredOf(input: DesiredInput): Desired {
     }
     entities.set(user.username, 'user');
     roles.set(user.username, userRole(user, input, notices));
-    for (const entry of user.roles) {
-      // Also for users of this very document: naming a superuser as a user must not make it a role that can be handed out.
-      const refusal = law.refuseMembership(entry.name);
-      if (refusal !== undefined) {
-        tolerated.add(membershipKey(entry.name, user.username));
-        notices.push({ kind: 'refused', subject: user.username, position: entry.position, message: `membership in ${entry.name} is refused: ${refusal}` });
-        continue;
-      }
-      memberships.push({
-        role: entry.name,
-        member: user.username,
-        grantor: catalog.server.grantor,
-        admin: entry.admin ?? false,
-        inherit: entry.inherit ?? true,
-        set: entry.set ?? true,
-      });
-      if (!users.has(entry.name) && !entities.has(entry.name) && law.refuseToManage(entry.name) === undefined) {
-        entities.set(entry.name, 'role');
-        roles.set(entry.name, bareRole(entry.name, catalog));
-      }
-    }
+    needMemberships(user.username, user.roles);
     grants.push(...connectGrants(user, input, notices));
   }
-  return { cluster: { roles, memberships, grants }, entities, named, tolerated, notices };
+  // An owner that is there already belongs to whoever made it.
+  for (const owner of ownersIn(document)) if (!catalog.cluster.roles.has(owner) || catalog.managed.has(owner)) needBareRole(owner);
+  return { cluster: { roles, memberships, grants }, entities, named: namesIn(document), tolerated, notices };
 }
 
 /** Why an entry changes nothing this time: its role is refused, its Secret cannot be used, or the server is too old for it. */
+function reasonToKeepRole(role: RoleDeclaration, { catalog, law }: DesiredInput): Notice | undefined {
+  const subject = role.name;
+  const refusal = law.refuseToManage(subject);
+  if (refusal !== undefined) return { kind: 'refused', subject, position: role.position, message: `the role is refused: ${refusal}` };
+  return tooOldFor(role.memberOf ?? [], subject, catalog, 'the role');
+}
+
+/** Options of memberships that the server does not have. */
+function tooOldFor(roles: readonly RoleEntry[], subject: string, catalog: Catalog, what: string): Notice | undefined {
+  const withOptions = catalog.server.major < 16 ? roles.find((role) => role.inherit !== undefined || role.set !== undefined) : undefined;
+  if (withOptions === undefined) return undefined;
+  const after = catalog.cluster.roles.has(subject) ? `${what} stays as it is` : `${what} is not created`;
+  return {
+    kind: 'invalid',
+    subject,
+    position: withOptions.position,
+    message: `membership in ${withOptions.name} has inherit or set, which need PostgreSQL 16; this server is ${catalog.server.major}; ${after}`,
+  };
+}
+
 function reasonToKeep(user: UserEntry, { catalog, law, withoutSecret }: DesiredInput): Notice | undefined {
   const subject = user.username;
   const refusal = law.refuseToManage(subject);
   if (refusal !== undefined) return { kind: 'refused', subject, position: user.position, message: `the user is refused: ${refusal}` };
-  const withOptions = catalog.server.major < 16 ? user.roles.find((role) => role.inherit !== undefined || role.set !== undefined) : undefined;
+  const old = tooOldFor(user.roles, subject, catalog, 'the user');
+  if (old !== undefined) return old;
   const after = catalog.cluster.roles.has(subject) ? 'the user stays as it is' : 'the user is not created';
-  if (withOptions !== undefined)
-    return {
-      kind: 'invalid',
-      subject,
-      position: withOptions.position,
-      message: `membership in ${withOptions.name} has inherit or set, which need PostgreSQL 16; this server is ${catalog.server.major}; ${after}`,
-    };
   const secret = withoutSecret.get(subject);
   return secret === undefined ? undefined : { kind: 'secret', subject, position: user.position, message: `${secret}; ${after}` };
 }
 
-function userRole(user: UserEntry, { catalog, law }: DesiredInput, notices: Notice[]): Role {
+function userRole(user: UserEntry, { catalog, law, defaultDatabase }: DesiredInput, notices: Notice[]): Role {
   const actual = catalog.cluster.roles.get(user.username);
   const base = baseline(user.username, catalog);
   return {
@@ -105,7 +135,7 @@ function userRole(user: UserEntry, { catalog, law }: DesiredInput, notices: Noti
     connectionLimit: user.connectionLimit ?? base.connectionLimit,
     validUntil: user.validUntil === undefined ? base.validUntil : user.validUntil,
     comment: user.comment === undefined ? base.comment : user.comment,
-    settings: wantedSettings(user, base, actual, law, catalog, notices),
+    settings: withAssumedRole(user, wantedSettings(user, base, actual, law, catalog, notices), catalog, defaultDatabase),
   };
 }
 
@@ -164,9 +194,39 @@ function wantedSettings(user: UserEntry, base: Role, actual: Role | undefined, l
   return settings;
 }
 
+/** Sessions of the user in its databases start as the role, so that what they create belongs to it. */
+function withAssumedRole(
+  user: UserEntry,
+  settings: ReadonlyMap<string, SettingMap>,
+  catalog: Catalog,
+  defaultDatabase: string,
+): ReadonlyMap<string, SettingMap> {
+  if (user.assumeRole === undefined) return settings;
+  const result = new Map(settings);
+  for (const database of homes(user, defaultDatabase))
+    if (catalog.databases.has(database)) result.set(database, new Map([...(result.get(database) ?? []), ['role', user.assumeRole]]));
+  return result;
+}
+
+const homes = (user: UserEntry, defaultDatabase: string): ReadonlySet<string> => new Set([user.database ?? defaultDatabase, ...user.databases]);
+
+/** CONNECT on the user's databases, and where its own rules give it: database → WITH GRANT OPTION. */
+function wantedConnects(user: UserEntry, catalog: Catalog, defaultDatabase: string): ReadonlyMap<string, boolean> {
+  const wanted = new Map([...homes(user, defaultDatabase)].map((name) => [name, false]));
+  if (user.rules === undefined) return wanted;
+  const scope = compileRules(
+    user.rules.filter((rule) => rule.kind === 'database'),
+    { major: catalog.server.major, defaultDatabase },
+  ).scope('database', '', '');
+  for (const name of catalog.databases.keys()) {
+    const grantable = scope.find(name)?.get('CONNECT');
+    if (grantable !== undefined) wanted.set(name, grantable);
+  }
+  return wanted;
+}
+
 function connectGrants(user: UserEntry, { catalog, defaultDatabase }: DesiredInput, notices: Notice[]): Grant[] {
-  const wanted = new Set([user.database ?? defaultDatabase, ...user.databases]);
-  return [...wanted].flatMap((name): Grant[] => {
+  return [...wantedConnects(user, catalog, defaultDatabase)].flatMap(([name, grantable]): Grant[] => {
     const database = catalog.databases.get(name);
     if (database === undefined) {
       notices.push({ kind: 'pending', subject: user.username, position: user.position, message: `CONNECT on database ${name} waits until it exists` });
@@ -174,6 +234,6 @@ function connectGrants(user: UserEntry, { catalog, defaultDatabase }: DesiredInp
     }
     // Where our GRANT would only draw a warning and everybody may connect anyway, nothing is missing.
     if (!database.mayGrant && database.publicConnect) return [];
-    return [{ object: { kind: 'database', name }, grantee: user.username, grantor: database.owner, privilege: 'CONNECT', grantable: false }];
+    return [{ object: { kind: 'database', name }, grantee: user.username, grantor: database.owner, privilege: 'CONNECT', grantable }];
   });
 }

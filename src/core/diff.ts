@@ -1,6 +1,7 @@
 // The diff: two Clusters in, the changes between them out. It knows nothing of documents, ledgers or connections.
 import type { Attributes, Change, Entity } from './change.ts';
 import type { Cluster, Grant, Membership, Role } from './model.ts';
+import type { Acting } from './privileges/acting.ts';
 import { sameSetting } from './setting-list.ts';
 
 /** What the comparison needs to know beside the two states. */
@@ -10,6 +11,8 @@ export interface DiffFacts {
   readonly managed: ReadonlySet<string>;
   /** Below 16 a membership has one row, whoever granted it. */
   readonly oneRowPerMembership: boolean;
+  readonly acting: Acting;
+  readonly ownerOf: (database: string) => string;
 }
 
 /**
@@ -28,7 +31,7 @@ export function diff(desired: Cluster, actual: Cluster, facts: DiffFacts): Chang
       ),
     ),
     ...diffMemberships(desired.memberships, actual.memberships, facts.oneRowPerMembership),
-    ...diffGrants(desired.grants, actual.grants),
+    ...diffConnects(desired.grants, actual.grants, facts),
   ];
 }
 
@@ -107,15 +110,30 @@ function diffMemberships(desired: readonly Membership[], actual: readonly Member
   return changes;
 }
 
-function diffGrants(desired: readonly Grant[], actual: readonly Grant[]): Change[] {
-  const key = (grant: Grant): string => [grant.object.kind, grant.object.name, grant.grantee, grant.privilege].join('\0');
+function diffConnects(desired: readonly Grant[], actual: readonly Grant[], { acting, ownerOf }: DiffFacts): Change[] {
+  const key = (grant: Grant): string => [grant.object.name, grant.grantee, grant.privilege].join('\0');
   const rowsByKey = groupBy(actual, key);
   const wanted = new Set(desired.map(key));
-  const changes: Change[] = actual.filter((row) => !wanted.has(key(row))).map((grant) => ({ kind: 'revoke_privilege', grant, optionOnly: false }));
+  const base = ({ object: { name }, grantee }: Grant) => ({
+    role: grantee,
+    on: { database: '', object: 'database' as const, schema: '', names: [name], owner: ownerOf(name) },
+    privileges: ['CONNECT'],
+    explained: false,
+  });
+  const revoke = (row: Grant, optionOnly: boolean): Change => ({
+    kind: 'revoke_privilege',
+    ...base(row),
+    grantor: row.grantor,
+    optionOnly,
+    cascade: row.grantable,
+    as: acting.asGrantor(row.grantor, ownerOf(row.object.name), row.object.name),
+  });
+  const changes = actual.filter((row) => !wanted.has(key(row))).map((row) => revoke(row, false));
   for (const want of desired) {
     const rows = rowsByKey.get(key(want)) ?? [];
-    if (rows.length === 0) changes.push({ kind: 'grant_privilege', grant: want });
-    for (const row of rows) if (row.grantable && !want.grantable) changes.push({ kind: 'revoke_privilege', grant: row, optionOnly: true });
+    if (rows.length === 0 || (want.grantable && rows.every((row) => !row.grantable)))
+      changes.push({ kind: 'grant_privilege', ...base(want), grantable: want.grantable, as: acting.onDatabase(want.object.name) });
+    for (const row of rows) if (row.grantable && !want.grantable) changes.push(revoke(row, true));
   }
   return changes;
 }

@@ -19,6 +19,10 @@ export interface Law {
   readonly refuseToManage: (name: string) => string | undefined;
   /** May a document make somebody a member of this role? */
   readonly refuseMembership: (role: string) => string | undefined;
+  /** May a document make this role the owner of a database or schema? */
+  readonly refuseOwnership: (role: string) => string | undefined;
+  /** May a document give somebody this privilege on a parameter (lower case)? */
+  readonly refuseParameter: (name: string, privilege: string) => string | undefined;
   /** May a document set this parameter (lower case) for a role? */
   readonly refuseSetting: (name: string) => string | undefined;
 }
@@ -63,7 +67,21 @@ export function lawOf(catalog: Catalog, options: LawOptions): Law {
     return owner === undefined || owner === options.source ? undefined : `it belongs to the source ${owner}`;
   };
 
+  const refuseSetting = (name: string): string | undefined => {
+    if (options.allowedSettings.has(name)) return undefined;
+    const context = catalog.parameters.get(name);
+    const reason =
+      context === undefined ? unknownParameter(name) : context === 'user' ? libraryParameter(name) : `it is not for ordinary users to set (context ${context})`;
+    return reason === undefined ? undefined : `${reason}; ALLOWED_SETTINGS=${name} allows it`;
+  };
+
   return {
+    refuseSetting,
+    refuseParameter: (name, privilege) =>
+      privilege === 'ALTER SYSTEM' && !options.allowedSettings.has(name)
+        ? `it changes the whole server; ALLOWED_SETTINGS=${name} allows it`
+        : refuseSetting(name),
+    refuseOwnership: (role) => (role.startsWith('pg_') ? 'names that begin with pg_ are reserved' : (protectedReason(role) ?? foreignReason(role))),
     refuseToManage: (name) => {
       if (name.startsWith('pg_')) return 'names that begin with pg_ are reserved';
       const reason = protectedReason(name) ?? foreignReason(name);
@@ -77,17 +95,6 @@ export function lawOf(catalog: Catalog, options: LawOptions): Law {
       if (options.allowedRoles.has(role)) return foreignReason(role);
       const reason = protectedReason(role) ?? (role.startsWith('pg_') ? 'it is a predefined role' : undefined) ?? foreignReason(role) ?? powerReason(role);
       return reason === undefined ? undefined : `${reason}; ALLOWED_ROLES=${role} allows it`;
-    },
-    refuseSetting: (name) => {
-      if (options.allowedSettings.has(name)) return undefined;
-      const context = catalog.parameters.get(name);
-      const reason =
-        context === undefined
-          ? unknownParameter(name)
-          : context === 'user'
-            ? libraryParameter(name)
-            : `it is not for ordinary users to set (context ${context})`;
-      return reason === undefined ? undefined : `${reason}; ALLOWED_SETTINGS=${name} allows it`;
     },
   };
 }

@@ -1,13 +1,29 @@
 // The plan: spec + catalog → ordered changes, what is held back, and what is to be said. Pure; every reader of a plan reads this value.
 import { abilityOf, type Inability } from './ability.ts';
 import type { Catalog } from './catalog.ts';
-import { CHANGE_KINDS, type Change, type ChangeKind, type Entity, keyOf, type PasswordReason, rolesOf, sentenceOf } from './change.ts';
+import {
+  CHANGE_KINDS,
+  type Change,
+  type ChangeKind,
+  type Entity,
+  forNames,
+  keyOf,
+  namesOf,
+  type PasswordReason,
+  REVOKES,
+  rolesOf,
+  sentenceOf,
+  subjectOf,
+} from './change.ts';
 import { desiredOf, membershipKey } from './desired.ts';
 import { diff } from './diff.ts';
 import type { Document } from './document/types.ts';
 import { type LawOptions, lawOf } from './law.ts';
 import type { Cluster } from './model.ts';
+import { declaringNames } from './named.ts';
 import type { Notice } from './notice.ts';
+import { actingOf } from './privileges/acting.ts';
+import { type DatabaseReading, planPrivileges } from './privileges/plan-privileges.ts';
 import { planRemoval, type RemovalOptions } from './removal.ts';
 import { statementKey } from './sql.ts';
 
@@ -22,6 +38,12 @@ export interface PlanInput {
   readonly passwords: ReadonlyMap<string, PasswordReason>;
   /** Whether an earlier failure makes a change wait (by its key). */
   readonly isDeferred: (key: string) => boolean;
+  /** Whether anything waits at all. */
+  readonly anyDeferred: boolean;
+  /** What is known of the databases whose contents matter. */
+  readonly readings: ReadonlyMap<string, DatabaseReading>;
+  /** `report`: what would be revoked is said and counted as drift, and stays. */
+  readonly revokes: 'apply' | 'report';
 }
 
 export interface Plan {
@@ -31,6 +53,10 @@ export interface Plan {
   readonly blocked: readonly { readonly change: Change; readonly inability: Inability }[];
   /** Wanted, but waiting after a failure, or for something that is blocked or waits. */
   readonly deferred: readonly Change[];
+  /** Wanted, but held back by REVOKES=report. */
+  readonly held: readonly Change[];
+  /** Notices of each database that was read. */
+  readonly noticesOf: ReadonlyMap<string, readonly Notice[]>;
   readonly notices: readonly Notice[];
   readonly breakerTripped: boolean;
   /** Users and roles that the document wants and that may be managed. */
@@ -42,10 +68,20 @@ export function planOf(input: PlanInput): Plan {
   const { catalog, document } = input;
   const law = lawOf(catalog, input.law);
   const desired = desiredOf({ document, catalog, law, defaultDatabase: input.defaultDatabase, withoutSecret: input.withoutSecret });
-  const compared = diff(desired.cluster, managedPart(catalog.cluster, desired.entities, desired.tolerated), {
+  const compared = diff(desired.cluster, managedPart(catalog.cluster, document, desired.entities, desired.tolerated), {
     entities: desired.entities,
     managed: oursByOid(catalog),
     oneRowPerMembership: catalog.server.major < 16,
+    acting: actingOf(catalog),
+    ownerOf: (database) => catalog.databases.get(database)?.owner ?? '',
+  });
+  const privileges = planPrivileges({
+    document,
+    catalog,
+    law,
+    defaultDatabase: input.defaultDatabase,
+    isManaged: (role) => desired.entities.has(role),
+    readings: input.readings,
   });
   const passwords = [...input.passwords].flatMap(([role, reason]): Change[] =>
     desired.entities.get(role) === 'user' ? [{ kind: 'set_password', role, reason }] : [],
@@ -58,10 +94,15 @@ export function planOf(input: PlanInput): Plan {
     changes: compared,
     options: input.removal,
   });
-  const { changes, blocked, deferred } = sift(inOrder([...compared, ...passwords, ...removal.changes]), input);
+  const wanted = [...compared, ...privileges.changes];
+  const isHeld = (change: Change): boolean => input.revokes === 'report' && REVOKES.has(change.kind);
+  const held = wanted.filter(isHeld);
+  const taken = [...wanted.filter((change) => !isHeld(change)), ...forgottenPrivileges(input, desired.entities), ...passwords, ...removal.changes];
+  const { changes, blocked, deferred } = sift(inOrder(taken), input);
+  const reported = held.map((change): Notice => ({ kind: 'held', subject: subjectOf(change), message: `REVOKES=report: would ${sentenceOf(change)}` }));
   const cannot = blocked.map(({ change, inability }): Notice => ({
     kind: 'cannot',
-    subject: rolesOf(change).at(-1) ?? '',
+    subject: subjectOf(change),
     message: `cannot ${sentenceOf(change)}: ${inability.reason}`,
     sql: inability.sql,
   }));
@@ -69,7 +110,9 @@ export function planOf(input: PlanInput): Plan {
     changes,
     blocked,
     deferred,
-    notices: [...desired.notices, ...removal.notices, ...cannot],
+    held,
+    noticesOf: privileges.noticesOf,
+    notices: [...desired.notices, ...privileges.notices, ...removal.notices, ...cannot, ...reported],
     breakerTripped: removal.breakerTripped,
     entities: desired.entities,
   };
@@ -84,13 +127,24 @@ const oursByOid = (catalog: Catalog): ReadonlySet<string> =>
   new Set([...catalog.managed.values()].filter((role) => role.oid === 0 || role.oid === catalog.oids.get(role.name)).map((role) => role.name));
 
 /** The part of the actual state that the document decides about: its roles, and what its users hold. */
-function managedPart(actual: Cluster, entities: ReadonlyMap<string, Entity>, tolerated: ReadonlySet<string>): Cluster {
+function managedPart(actual: Cluster, document: Document, entities: ReadonlyMap<string, Entity>, tolerated: ReadonlySet<string>): Cluster {
   const isUser = (name: string): boolean => entities.get(name) === 'user';
+  const declared = new Set(document.roles.flatMap((role) => (role.memberOf !== undefined && entities.has(role.name) ? [role.name] : [])));
   return {
     roles: actual.roles,
-    memberships: actual.memberships.filter((row) => isUser(row.member) && !tolerated.has(membershipKey(row.role, row.member))),
+    memberships: actual.memberships.filter((row) => (isUser(row.member) || declared.has(row.member)) && !tolerated.has(membershipKey(row.role, row.member))),
     grants: actual.grants.filter((row) => isUser(row.grantee)),
   };
+}
+
+/** Roles whose privileges we kept, and whose entry declares none any more. */
+function forgottenPrivileges({ catalog, document, removal }: PlanInput, entities: ReadonlyMap<string, Entity>): Change[] {
+  const declares = declaringNames(document);
+  return [...catalog.managed.values()].flatMap((role): Change[] =>
+    role.privileges && role.source === removal.source && entities.has(role.name) && !declares.has(role.name)
+      ? [{ kind: 'forget_privileges', role: role.name }]
+      : [],
+  );
 }
 
 const rank = new Map(CHANGE_KINDS.map((kind, index) => [kind, index]));
@@ -116,7 +170,19 @@ function sift(changes: readonly Change[], input: PlanInput): Pick<Plan, 'changes
     const inability = ability(change);
     const removes = REMOVAL_STEPS.has(change.kind);
     const unmet = change.kind === 'create_role' || change.kind === 'forget_role' ? false : rolesOf(change).some((role) => !exists.has(role));
-    const waits = input.isDeferred(keyOf(change)) || unmet || (removes && stuck.has(rolesOf(change)[0] ?? ''));
+    const waiting = inability === undefined && input.anyDeferred ? namesOf(change).filter((name) => input.isDeferred(keyOf(forNames(change, [name])))) : [];
+    if (waiting.length > 0 && waiting.length < namesOf(change).length) {
+      const deferred = new Set(waiting);
+      result.deferred.push(forNames(change, waiting));
+      result.changes.push(
+        forNames(
+          change,
+          namesOf(change).filter((name) => !deferred.has(name)),
+        ),
+      );
+      continue;
+    }
+    const waits = waiting.length > 0 || input.isDeferred(keyOf(change)) || unmet || (removes && stuck.has(rolesOf(change)[0] ?? ''));
     const held = inability !== undefined || waits;
     if (change.kind === 'create_role' && !held) exists.add(change.role);
     if (removes && held) for (const role of rolesOf(change)) stuck.add(role);

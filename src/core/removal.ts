@@ -170,10 +170,15 @@ function removeBareRole(role: ManagedRole, leaving: ReadonlySet<string>, input: 
   const members = catalog.cluster.memberships.filter(
     (row) => row.role === role.name && row.member !== catalog.server.admin && !leaving.has(row.member) && !revoked.has(`${row.role}\0${row.member}`),
   );
-  const holds = catalog.cluster.memberships.some((row) => row.member === role.name) || (catalog.dependencies.get(role.name) ?? []).length > 0;
+  const depends = (catalog.dependencies.get(role.name) ?? []).length > 0;
+  const holds = !role.privileges && (catalog.cluster.memberships.some((row) => row.member === role.name) || depends);
   const keep = (message: string): OneRemoval =>
     nothing({ kind: 'kept', subject: role.name, message: `no user names the role any longer; kept, because ${message}` });
   if (members.length > 0) return keep(`${members[0]?.member}${members.length > 1 ? ` and ${members.length - 1} more` : ''} is still a member`);
   if (holds) return keep('it holds privileges, objects or memberships');
-  return { changes: [{ kind: 'drop_role', role: role.name, entity: 'role' }], notices: [], begins: true };
+  // What a role was declared to hold goes with it; a role that was only named holds what others gave it.
+  const release = depends ? releaseOwned(role.name, input) : [];
+  if (typeof release === 'string')
+    return nothing({ kind: 'cannot', subject: role.name, message: `the role is declared no longer but cannot be dropped: ${release}` });
+  return { changes: [...release, { kind: 'drop_role', role: role.name, entity: 'role' }], notices: [], begins: true };
 }

@@ -1,6 +1,8 @@
 // Change → SQL: one rendering for execution, for the audit log and for the advice that an administrator gets.
-import type { Attributes, Change } from './change.ts';
+import { type Attributes, type Change, type GrantTarget, namesKey } from './change.ts';
 import { revokeForeignGrants } from './foreign-grants.ts';
+import { PUBLIC, splitName } from './privileges/contents.ts';
+import { KINDS } from './privileges/kinds.ts';
 import { parseList } from './setting-list.ts';
 import { identifier, identifiers, literal } from './sql-text.ts';
 
@@ -18,6 +20,7 @@ export function renderChange(change: Change, options: RenderOptions): readonly s
   switch (change.kind) {
     case 'adopt_role':
     case 'forget_role':
+    case 'forget_privileges':
       return [];
     case 'create_role':
       return [`CREATE ROLE ${identifier(change.role)}${attributesSql(creationAttributes(change.attributes))}`];
@@ -34,9 +37,22 @@ export function renderChange(change: Change, options: RenderOptions): readonly s
     case 'revoke_membership':
       return [revokeMembership(change, [change.member], options)];
     case 'grant_privilege':
-      return [`GRANT ${change.grant.privilege} ON DATABASE ${identifier(change.grant.object.name)} TO ${identifier(change.grant.grantee)}`];
+      return actedAs(change.as, grantPrivilege(change, [change.role]));
     case 'revoke_privilege':
-      return asGrantor(change.grant.grantor, options, revokePrivilege(change, [change.grant.grantee]));
+      return actedAs(change.as, revokePrivilege(change, [change.role]));
+    case 'grant_default_privilege':
+    case 'revoke_default_privilege':
+      return actedAs(change.as, alterDefaults(change, [change.role]));
+    case 'create_database':
+      return [`CREATE DATABASE ${identifier(change.database)}${change.owner === undefined ? '' : ` OWNER ${identifier(change.owner)}`}`];
+    case 'alter_database_owner':
+      return [`ALTER DATABASE ${identifier(change.database)} OWNER TO ${identifier(change.owner)}`];
+    case 'create_schema':
+      return [`CREATE SCHEMA ${identifier(change.schema)}${change.owner === undefined ? '' : ` AUTHORIZATION ${identifier(change.owner)}`}`];
+    case 'alter_schema_owner':
+      return actedAs(change.as, `ALTER SCHEMA ${identifier(change.schema)} OWNER TO ${identifier(change.owner)}`);
+    case 'create_extension':
+      return [`CREATE EXTENSION ${identifier(change.extension)}${change.schema === undefined ? '' : ` SCHEMA ${identifier(change.schema)}`}`];
     case 'set_password':
       return [`ALTER ROLE ${identifier(change.role)} PASSWORD ${literal(options.verifierOf?.(change.role) ?? '********')}`];
     case 'clear_password':
@@ -70,13 +86,14 @@ export function renderBatch(changes: readonly Change[], options: RenderOptions):
   for (const group of groupNeighbours(changes)) {
     const first = group[0];
     if (first === undefined) continue;
-    const members = group.map((change) => ('member' in change ? change.member : 'grant' in change ? change.grant.grantee : ''));
+    const members = group.map((change) => ('member' in change ? change.member : 'role' in change ? change.role : ''));
     if (group.length === 1) statements.push(...renderChange(first, options));
     else if (first.kind === 'grant_membership') statements.push(grantMembership(first, members, options.major));
     else if (first.kind === 'revoke_membership') statements.push(revokeMembership(first, members, options));
-    else if (first.kind === 'grant_privilege')
-      statements.push(`GRANT ${first.grant.privilege} ON DATABASE ${identifier(first.grant.object.name)} TO ${identifiers(members)}`);
-    else if (first.kind === 'revoke_privilege') statements.push(...asGrantor(first.grant.grantor, options, revokePrivilege(first, members)));
+    else if (first.kind === 'grant_privilege') statements.push(...actedAs(first.as, grantPrivilege(first, members)));
+    else if (first.kind === 'revoke_privilege') statements.push(...actedAs(first.as, revokePrivilege(first, members)));
+    else if (first.kind === 'grant_default_privilege' || first.kind === 'revoke_default_privilege')
+      statements.push(...actedAs(first.as, alterDefaults(first, members)));
   }
   return statements;
 }
@@ -89,9 +106,22 @@ export function statementKey(change: Change): string | undefined {
     case 'revoke_membership':
       return [change.kind, change.role, change.grantor, change.adminOnly, change.cascade].join('\0');
     case 'grant_privilege':
-      return [change.kind, change.grant.object.name, change.grant.privilege].join('\0');
+      return [change.kind, ...targetParts(change.on), change.privileges.join(), change.grantable, change.as, namesKey(change.on.names)].join('\0');
     case 'revoke_privilege':
-      return [change.kind, change.grant.object.name, change.grant.privilege, change.grant.grantor, change.grant.grantable, change.optionOnly].join('\0');
+      return [
+        change.kind,
+        ...targetParts(change.on),
+        change.privileges.join(),
+        change.optionOnly,
+        change.cascade,
+        change.as,
+        change.grantor,
+        ...change.on.names,
+      ].join('\0');
+    case 'grant_default_privilege':
+      return [change.kind, change.database, change.object, change.schema, change.creator, change.privileges.join(), change.grantable].join('\0');
+    case 'revoke_default_privilege':
+      return [change.kind, change.database, change.object, change.schema, change.creator, change.privileges.join(), change.optionOnly].join('\0');
     default:
       return undefined;
   }
@@ -147,14 +177,47 @@ function revokeMembership(change: Change & { kind: 'revoke_membership' }, member
   return `REVOKE ${change.adminOnly ? 'ADMIN OPTION FOR ' : ''}${identifier(change.role)} FROM ${identifiers(members)}${by}${change.cascade ? ' CASCADE' : ''}`;
 }
 
-const revokePrivilege = (change: Change & { kind: 'revoke_privilege' }, grantees: readonly string[]): string =>
-  `REVOKE ${change.optionOnly ? 'GRANT OPTION FOR ' : ''}${change.grant.privilege} ON DATABASE ${identifier(change.grant.object.name)} FROM ${identifiers(grantees)}${change.grant.grantable ? ' CASCADE' : ''}`;
+const targetParts = (on: GrantTarget): readonly string[] => [on.database, on.object, on.schema];
 
-/** A REVOKE by somebody other than the grantor succeeds and does nothing, so it runs as the grantor. */
-function asGrantor(grantor: string, options: RenderOptions, statement: string): string[] {
-  if (grantor === options.grantor) return [statement];
-  return [`SET LOCAL ROLE ${identifier(grantor)}`, statement, 'RESET ROLE'];
+/** The objects as GRANT names them. Types of arguments are as the server printed them, quotes included; everything else is quoted here. */
+function objects({ object, schema, names }: GrantTarget): string {
+  const prefix = schema === '' ? '' : `${identifier(schema)}.`;
+  const one = (name: string): string => {
+    const [first, second] = splitName(name);
+    if (object === 'large_object') return String(BigInt(first));
+    // Names of parameters have dots and may be longer than an identifier.
+    if (object === 'parameter') return settingName(first);
+    return `${prefix}${identifier(first)}${object === 'function' ? `(${second ?? ''})` : ''}`;
+  };
+  return `${KINDS[object].keyword} ${object === 'column' ? one(names[0] ?? '') : names.map(one).join(', ')}`;
 }
+
+/** The privileges; on columns each with the list of them. */
+function privilegeList(privileges: readonly string[], { object, names }: GrantTarget): string {
+  if (object !== 'column') return privileges.join(', ');
+  const columns = identifiers(names.map((name) => splitName(name)[1] ?? ''));
+  return privileges.map((privilege) => `${privilege} (${columns})`).join(', ');
+}
+
+const grantees = (roles: readonly string[]): string => roles.map((role) => (role === PUBLIC ? 'PUBLIC' : identifier(role))).join(', ');
+
+const grantPrivilege = ({ privileges, on, grantable }: Change & { kind: 'grant_privilege' }, roles: readonly string[]): string =>
+  `GRANT ${privilegeList(privileges, on)} ON ${objects(on)} TO ${grantees(roles)}${grantable ? ' WITH GRANT OPTION' : ''}`;
+
+const revokePrivilege = ({ privileges, on, optionOnly, cascade }: Change & { kind: 'revoke_privilege' }, roles: readonly string[]): string =>
+  `REVOKE ${optionOnly ? 'GRANT OPTION FOR ' : ''}${privilegeList(privileges, on)} ON ${objects(on)} FROM ${grantees(roles)}${cascade ? ' CASCADE' : ''}`;
+
+function alterDefaults(change: Change & { kind: 'grant_default_privilege' | 'revoke_default_privilege' }, roles: readonly string[]): string {
+  const where = `ALTER DEFAULT PRIVILEGES FOR ROLE ${identifier(change.creator)}${change.schema === '' ? '' : ` IN SCHEMA ${identifier(change.schema)}`}`;
+  const what = `${change.privileges.join(', ')} ON ${KINDS[change.object].defaults?.keyword ?? ''}`;
+  return change.kind === 'grant_default_privilege'
+    ? `${where} GRANT ${what} TO ${grantees(roles)}${change.grantable ? ' WITH GRANT OPTION' : ''}`
+    : `${where} REVOKE ${change.optionOnly ? 'GRANT OPTION FOR ' : ''}${what} FROM ${grantees(roles)}`;
+}
+
+/** The statement with the rights of another role: a GRANT without them only warns, and a REVOKE by somebody other than the grantor does nothing. */
+const actedAs = (role: string | undefined, statement: string): string[] =>
+  role === undefined ? [statement] : [`SET LOCAL ROLE ${identifier(role)}`, statement, 'RESET ROLE'];
 
 const alterSettings = (change: { role: string; database: string }): string =>
   `ALTER ROLE ${identifier(change.role)}${change.database === '' ? '' : ` IN DATABASE ${identifier(change.database)}`}`;

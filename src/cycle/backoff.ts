@@ -1,9 +1,13 @@
 // Backoff: a change that failed waits longer each time, so that one failure costs the others nothing.
+import { type Change, forNames, keyOf, namesOf } from '../core/change.ts';
 
 export interface Backoff {
   /** Records a failure; answers whether it is the first in a row. */
   fail(key: string): boolean;
-  succeed(key: string): void;
+  /** A change that worked: it, and what it names, waits no longer. */
+  succeed(change: Change): void;
+  /** Whether anything failed lately. */
+  readonly any: boolean;
   isDeferred(key: string): boolean;
   isKnown(key: string): boolean;
   /** Everything is tried again at once, for example after the document changed. */
@@ -22,8 +26,13 @@ export function createBackoff(base: number, now: () => number): Backoff {
       failures.set(key, { count, until: now() + delay });
       return count === 1;
     },
-    succeed: (key) => {
-      failures.delete(key);
+    succeed: (change) => {
+      if (failures.size === 0) return;
+      failures.delete(keyOf(change));
+      for (const name of namesOf(change)) failures.delete(keyOf(forNames(change, [name])));
+    },
+    get any() {
+      return failures.size > 0;
     },
     isDeferred: (key) => (failures.get(key)?.until ?? 0) > now(),
     isKnown: (key) => failures.has(key),

@@ -1,41 +1,72 @@
 // Findings: what a plan and its outcomes mean for the report: drift, failures, and which entries hold by now.
 import type { Catalog } from '../core/catalog.ts';
-import { type Change, type ChangeKind, keyOf, objectOf, sentenceOf, subjectOf } from '../core/change.ts';
+import { type Change, type ChangeKind, databaseOf, keyOf, objectOf, sentenceOf, subjectOf } from '../core/change.ts';
 import type { Document, Problem } from '../core/document/types.ts';
 import type { Notice } from '../core/notice.ts';
 import type { Plan } from '../core/plan.ts';
+import { PUBLIC } from '../core/privileges/contents.ts';
 import { type RenderOptions, renderChange } from '../core/sql.ts';
 import type { Outcome } from '../postgres/apply.ts';
 import type { Credentials } from './credentials.ts';
 import { entryDigest } from './remember.ts';
 
 /** Changes that follow from the document or from removal, whatever the server did. */
-const NEVER_DRIFT: ReadonlySet<ChangeKind> = new Set(['adopt_role', 'forget_role', 'disable_role', 'end_sessions', 'release_owned', 'drop_role']);
+const NEVER_DRIFT: ReadonlySet<ChangeKind> = new Set([
+  'adopt_role',
+  'forget_role',
+  'forget_privileges',
+  'disable_role',
+  'end_sessions',
+  'release_owned',
+  'drop_role',
+]);
+
+/** The digests of a document's entries, by the subject of changes that follow from them; databases have a key of their own. */
+function digestsIn(document: Document): ReadonlyMap<string, string> {
+  return new Map([
+    ...document.users.map((user) => [user.username, entryDigest(user)] as const),
+    ...document.roles.map((role) => [role.name, entryDigest(role)] as const),
+    ...document.databases.map((entry) => [databaseKey(entry.name), entryDigest(entry)] as const),
+  ]);
+}
+
+/** No role can be called so: a NUL cannot be stored. */
+const databaseKey = (name: string): string => `\0${name}`;
+
+/** Whose entry a change follows from. */
+function entryKey(change: Change): string {
+  const subject = subjectOf(change);
+  const isAboutDatabase = subject === PUBLIC || !('role' in change);
+  if (!isAboutDatabase || 'member' in change) return subject;
+  const named = change.kind === 'grant_privilege' || change.kind === 'revoke_privilege' ? (change.on.names[0] ?? '') : '';
+  return databaseKey(databaseOf(change) || ('database' in change ? change.database : named));
+}
 
 /** Changes for entries that were applied just as they are now: so it was the server that changed. */
 export function driftOf(plan: Plan, document: Document, digests: ReadonlyMap<string, string>, catalog: Catalog): Change[] {
-  const settled = new Set(document.users.filter((user) => digests.get(user.username) === entryDigest(user)).map((user) => user.username));
-  return [...plan.changes, ...plan.blocked.map((item) => item.change)].filter((change) => {
+  const now = digestsIn(document);
+  const isSettled = (key: string): boolean => now.has(key) && digests.get(key) === now.get(key);
+  return [...plan.changes, ...plan.blocked.map((item) => item.change), ...plan.held].filter((change) => {
     if (change.kind === 'set_password') return change.reason === 'drift';
-    if (NEVER_DRIFT.has(change.kind)) return false;
-    const subject = subjectOf(change);
-    return settled.has(subject) || (plan.entities.get(subject) === 'role' && catalog.managed.has(subject));
+    // What default privileges explain, and what nobody has touched since it was made, was not changed by anybody.
+    if (NEVER_DRIFT.has(change.kind) || ('explained' in change && change.explained)) return false;
+    const key = entryKey(change);
+    return now.has(key) ? isSettled(key) : plan.entities.get(key) === 'role' && catalog.managed.has(key);
   });
 }
 
 /** The digests of entries that hold on the server by now; an entry that something went wrong with keeps its old one. */
 export function appliedDigests(document: Document, plan: Plan, outcomes: readonly Outcome[], before: ReadonlyMap<string, string>): Map<string, string> {
   const troubled = new Set([
-    ...outcomes.flatMap((outcome) => (outcome.result === 'applied' ? [] : [subjectOf(outcome.change)])),
-    ...plan.deferred.map(subjectOf),
-    ...plan.blocked.map((item) => subjectOf(item.change)),
+    ...outcomes.flatMap((outcome) => (outcome.result === 'applied' ? [] : [entryKey(outcome.change)])),
+    ...plan.deferred.map(entryKey),
+    ...plan.blocked.map((item) => entryKey(item.change)),
   ]);
   return new Map(
-    document.users.flatMap((user): [string, string][] => {
-      const name = user.username;
-      if (plan.entities.has(name) && !troubled.has(name)) return [[name, entryDigest(user)]];
-      const old = before.get(name);
-      return old === undefined ? [] : [[name, old]];
+    [...digestsIn(document)].flatMap(([key, digest]): [string, string][] => {
+      if ((plan.entities.has(key) || key.startsWith('\0')) && !troubled.has(key)) return [[key, digest]];
+      const old = before.get(key);
+      return old === undefined ? [] : [[key, old]];
     }),
   );
 }

@@ -70,7 +70,9 @@ const unreadable = (failure: SourceError): Problem => ({
 function merge(document: Document, before: Document | undefined): Document | undefined {
   if (!document.usable) return before === undefined ? undefined : { ...before, problems: document.problems };
   const kept = (before?.users ?? []).filter((user) => document.invalid.has(user.username));
-  return { ...document, users: [...document.users, ...kept], invalid: document.invalid };
+  const roles = (before?.roles ?? []).filter((role) => document.invalid.has(role.name));
+  const databases = (before?.databases ?? []).filter((entry) => document.invalidDatabases.has(entry.name));
+  return { ...document, users: [...document.users, ...kept], roles: [...document.roles, ...roles], databases: [...document.databases, ...databases] };
 }
 
 function wantedSecrets(document: Document | undefined): SecretRef[] {

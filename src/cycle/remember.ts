@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import type { Catalog, ManagedRole, Witness } from '../core/catalog.ts';
 import type { Entity } from '../core/change.ts';
-import type { Document, UserEntry } from '../core/document/types.ts';
+import type { DatabaseEntry, Document, RoleDeclaration, UserEntry } from '../core/document/types.ts';
+import { declaringNames } from '../core/named.ts';
 import type { Outcome } from '../postgres/apply.ts';
 import type { RememberedRole } from '../state/state-file.ts';
 
@@ -26,8 +27,10 @@ export function afterOutcomes(managed: ReadonlyMap<string, ManagedRole>, outcome
         status: 'active',
         deletionPolicy: null,
         witness: null,
+        privileges: false,
       });
     else if (change.kind === 'set_password') update(change.role, { witness: outcome.witness ?? null });
+    else if (change.kind === 'forget_privileges') update(change.role, { privileges: false });
     else if (change.kind === 'clear_password') update(change.role, { witness: null });
     else if (change.kind === 'disable_role') update(change.role, { status: change.keep ? 'disabled' : 'removing' });
     else if (change.kind === 'drop_role' || change.kind === 'forget_role') result.delete(change.role);
@@ -42,7 +45,11 @@ export function correctedRows(
   document: Document,
   unwitnessed: ReadonlyMap<string, Witness>,
 ): ManagedRole[] {
-  const policies = new Map(document.users.map((user) => [user.username, user.deletionPolicy ?? null]));
+  const policies = new Map([
+    ...document.users.map((user) => [user.username, user.deletionPolicy ?? null] as const),
+    ...document.roles.map((role) => [role.name, role.deletionPolicy ?? null] as const),
+  ]);
+  const declares = declaringNames(document);
   return [...entities].flatMap(([name, entity]) => {
     const row = catalog.managed.get(name);
     if (row === undefined) return [];
@@ -53,39 +60,36 @@ export function correctedRows(
       oid: catalog.oids.get(name) ?? row.oid,
       deletionPolicy: policies.get(name) ?? null,
       witness: unwitnessed.get(name) ?? row.witness,
+      // Taken back by a change of its own, which says so.
+      privileges: row.privileges || declares.has(name),
     };
     const same =
       row.entity === wanted.entity &&
       row.status === wanted.status &&
       row.oid === wanted.oid &&
       row.deletionPolicy === wanted.deletionPolicy &&
-      row.witness === wanted.witness;
+      row.witness === wanted.witness &&
+      row.privileges === wanted.privileges;
     return same ? [] : [wanted];
   });
 }
 
+type Entry = UserEntry | RoleDeclaration | DatabaseEntry;
+
 /** A digest of what an entry says, wherever it stands in the document: equal digests and a difference on the server mean drift. */
-export function entryDigest(user: UserEntry): string {
-  const known = digestsOfEntries.get(user);
+export function entryDigest(entry: Entry): string {
+  const known = digestsOfEntries.get(entry);
   if (known !== undefined) return known;
-  const digest = digestOf(user);
-  digestsOfEntries.set(user, digest);
+  const digest = createHash('sha256').update(JSON.stringify(entry, plainly)).digest('base64url').slice(0, 16);
+  digestsOfEntries.set(entry, digest);
   return digest;
 }
 
 /** Entries live as long as their document; each is digested once. */
-const digestsOfEntries = new WeakMap<UserEntry, string>();
+const digestsOfEntries = new WeakMap<Entry, string>();
 
-function digestOf(user: UserEntry): string {
-  const { position: _, roles, settings, databaseSettings, ...rest } = user;
-  const plain = {
-    ...rest,
-    roles: roles.map(({ position: __, ...role }) => role),
-    settings: [...(settings ?? [])],
-    databaseSettings: [...(databaseSettings ?? [])].map(([database, values]) => [database, [...values]]),
-  };
-  return createHash('sha256').update(JSON.stringify(plain)).digest('base64url').slice(0, 16);
-}
+/** Without places, which change with every line above, and with maps as lists. */
+const plainly = (key: string, value: unknown): unknown => (key === 'position' ? undefined : value instanceof Map ? [...value] : value);
 
 /** The state file's rows: everything that is ours, with the digest of each entry that is applied by now. */
 export function stateRows(

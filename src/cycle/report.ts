@@ -1,5 +1,5 @@
 // The report of a cycle: what it found and did. Log, metrics, /status and Events are written from it and from nothing else.
-import type { Change, ChangeKind } from '../core/change.ts';
+import { type Change, type ChangeKind, type Entity, subjectOf } from '../core/change.ts';
 import type { Problem } from '../core/document/types.ts';
 import type { Notice } from '../core/notice.ts';
 import type { Outcome } from '../postgres/apply.ts';
@@ -22,6 +22,8 @@ export interface CycleReport {
   readonly problems: readonly Problem[];
   readonly notices: readonly Notice[];
   readonly breakerTripped: boolean;
+  /** What the document names and we manage. */
+  readonly entities: ReadonlyMap<string, Entity>;
   readonly users: number;
   readonly roles: number;
   readonly sourceFailure: { readonly reason: string; readonly message: string } | undefined;
@@ -30,6 +32,15 @@ export interface CycleReport {
   /** Whether the cycle was answered by the fingerprint alone. */
   readonly unchanged: boolean;
 }
+
+/** Changes that concern no user. */
+const ABOUT_DATABASES: ReadonlySet<ChangeKind> = new Set([
+  'create_database',
+  'alter_database_owner',
+  'create_schema',
+  'alter_schema_owner',
+  'create_extension',
+]);
 
 export interface Summary {
   readonly users_created: number;
@@ -52,16 +63,12 @@ export function summarize(report: CycleReport): Summary {
     ...roles('drop_role', 'user'),
     ...changes.flatMap((change) => (change.kind === 'disable_role' && change.keep ? [change.role] : [])),
   ]);
-  const touched = new Set(
-    changes
-      .filter((change) => 'member' in change || 'grant' in change || !('entity' in change))
-      .map((change) => ('member' in change ? change.member : 'grant' in change ? change.grant.grantee : change.role)),
-  );
+  const touched = new Set(changes.filter((change) => !('entity' in change) && !ABOUT_DATABASES.has(change.kind)).map(subjectOf));
   for (const name of [...roles('alter_role', 'user'), ...roles('adopt_role', 'user')]) touched.add(name);
   const failures = report.outcomes.filter((outcome) => outcome.result === 'failed').length;
   return {
     users_created: created.size,
-    users_updated: [...touched].filter((name) => !created.has(name) && !deleted.has(name)).length,
+    users_updated: [...touched].filter((name) => report.entities.get(name) !== 'role' && !created.has(name) && !deleted.has(name)).length,
     users_deleted: deleted.size,
     roles_created: roles('create_role', 'role').size,
     roles_deleted: roles('drop_role', 'role').size,

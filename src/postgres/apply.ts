@@ -3,13 +3,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import type { Witness } from '../core/catalog.ts';
-import { type Change, type ChangeKind, keyOf, rolesOf } from '../core/change.ts';
+import { type Change, type ChangeKind, databaseOf, forNames, keyOf, namesOf, rolesOf } from '../core/change.ts';
 import { type Credential, verifierFor, witnessOf } from '../core/passwords.ts';
 import { REMOVAL_STEPS } from '../core/plan.ts';
-import { renderBatch, type RenderOptions } from '../core/sql.ts';
+import { renderBatch, renderChange, type RenderOptions, statementKey } from '../core/sql.ts';
 import type { Connections } from './connection.ts';
 import { classify, describeFailure, type FailureClass } from './failures.ts';
 import { auditSql, LOCK_CLASS, managedRoleSql } from './ledger-write.ts';
+import { createElsewhere } from './elsewhere.ts';
 import { releaseElsewhere } from './release.ts';
 import { beginSql, type Timeouts } from './transaction.ts';
 import { WRITES } from './writer-lock.ts';
@@ -28,6 +29,8 @@ export interface ApplyContext extends Timeouts {
   readonly credentialOf: (role: string) => { readonly credential: Credential; readonly version: string } | undefined;
   /** Sessions that set passwords side by side: the server computes a PBKDF2 of its own for each. */
   readonly workers: number;
+  /** Databases that are worked on side by side. */
+  readonly sessions: number;
   /** Whether the failure of a change is news, and so worth a row of the audit log. */
   readonly isNewFailure: (key: string) => boolean;
   readonly signal: AbortSignal;
@@ -45,6 +48,8 @@ const BATCH = 1000;
 const PASSWORD_BATCH = 100;
 
 const ALONE: ReadonlySet<ChangeKind> = new Set(['end_sessions', 'release_owned', 'drop_role']);
+/** Changes outside of any batch. */
+const APART: ReadonlySet<ChangeKind> = new Set([...ALONE, 'set_password', 'create_database']);
 
 /**
  * Makes the changes, in their order.
@@ -54,14 +59,21 @@ const ALONE: ReadonlySet<ChangeKind> = new Set(['end_sessions', 'release_owned',
  */
 export async function applyPlan(changes: readonly Change[], context: ApplyContext): Promise<Outcome[]> {
   const run: Run = { context, outcomes: [], failed: new Set() };
-  const structure = changes.filter((change) => change.kind !== 'set_password' && !ALONE.has(change.kind));
-  for (const batch of chunks(structure, BATCH)) await runBatch(run, batch, new Map());
+  const batched = changes.filter((change) => !APART.has(change.kind));
+  const admin = inAdminDatabase(context);
+  for (const batch of batches(batched.filter((change) => databaseOf(change) === ''))) await runBatch(run, batch, admin);
+  for (const change of changes) if (change.kind === 'create_database') await createDatabase(run, change);
   const passwords = changes.filter((change) => change.kind === 'set_password');
   const queue = chunks(passwords, Math.min(PASSWORD_BATCH, Math.max(1, Math.ceil(passwords.length / context.workers))));
-  await Promise.all(Array.from({ length: Math.min(context.workers, queue.length) }, () => setPasswords(run, queue)));
+  await sideBySide(context.workers, queue, (batch) => setPasswords(run, batch));
+  const segments = Map.groupBy(
+    batched.filter((change) => databaseOf(change) !== ''),
+    databaseOf,
+  );
+  await sideBySide(context.sessions, [...segments], ([database, segment]) => runSegment(run, database, segment));
   for (const change of changes.filter((one) => ALONE.has(one.kind))) {
     if (change.kind === 'release_owned' && change.database !== context.adminDatabase) await runElsewhere(run, change);
-    else await runBatch(run, [change], new Map());
+    else await runBatch(run, [change], admin);
   }
   return run.outcomes;
 }
@@ -75,36 +87,90 @@ interface Run {
 
 type Secrets = ReadonlyMap<string, { readonly verifier: string; readonly witness: Witness }>;
 
-function* chunksOf<T>(items: readonly T[], size: number): Generator<T[]> {
-  for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size);
-}
-const chunks = <T>(items: readonly T[], size: number): T[][] => [...chunksOf(items, size)];
+/** Where a batch is sent: one transaction that changes everything in it or nothing. */
+type Send = (batch: readonly Change[]) => Promise<void>;
 
-/** One worker: computes the verifiers of its next batch while the other's are on the server. */
-async function setPasswords(run: Run, queue: Change[][]): Promise<void> {
+const chunks = <T>(items: readonly T[], size: number): T[][] =>
+  Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size));
+
+/** Batches of at most 1,000 changes and, as a GRANT locks every table that it names from 18 on, about as many objects. */
+function batches(changes: readonly Change[]): Change[][] {
+  const result: Change[][] = [];
+  let objects = 0;
+  let lastKey: string | undefined;
+  for (const change of changes) {
+    const key = namesOf(change).length > 1 ? statementKey(change) : undefined;
+    const more = key !== undefined && key === lastKey ? 0 : Math.max(1, namesOf(change).length);
+    lastKey = key;
+    const last = result.at(-1);
+    if (last === undefined || last.length >= BATCH || objects + more > BATCH) {
+      result.push([change]);
+      objects = more;
+    } else {
+      last.push(change);
+      objects += more;
+    }
+  }
+  return result;
+}
+
+/** Takes items from a queue, so many at a time. */
+async function sideBySide<T>(workers: number, items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const queue = [...items];
+  const worker = async (): Promise<void> => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: Math.min(workers, items.length) }, worker));
+}
+
+/** Computes the verifiers of one batch while another's are on the server. */
+async function setPasswords(run: Run, batch: readonly Change[]): Promise<void> {
   const { credentialOf, scramIterations } = run.context;
-  for (let batch = queue.shift(); batch !== undefined; batch = queue.shift()) {
-    const secrets = new Map<string, { verifier: string; witness: Witness }>();
-    await Promise.all(
-      batch.map(async (change) => {
-        const known = change.kind === 'set_password' ? credentialOf(change.role) : undefined;
-        if (known === undefined || change.kind !== 'set_password') return;
-        const verifier = await verifierFor(known.credential, scramIterations);
-        secrets.set(change.role, { verifier, witness: witnessOf(verifier, known.credential, known.version) });
-      }),
-    );
-    await runBatch(run, batch, secrets);
+  const secrets = new Map<string, { verifier: string; witness: Witness }>();
+  await Promise.all(
+    batch.map(async (change) => {
+      const known = change.kind === 'set_password' ? credentialOf(change.role) : undefined;
+      if (known === undefined || change.kind !== 'set_password') return;
+      const verifier = await verifierFor(known.credential, scramIterations);
+      secrets.set(change.role, { verifier, witness: witnessOf(verifier, known.credential, known.version) });
+    }),
+  );
+  await runBatch(run, batch, inAdminDatabase(run.context, secrets), secrets);
+}
+
+const inAdminDatabase =
+  (context: ApplyContext, secrets: Secrets = new Map()): Send =>
+  (batch) =>
+    context.connections.withAdmin((client) => sendBatch(client, batch, secrets, context));
+
+/** Everything for one database, on one session. A database that cannot be reached is its own failure. */
+async function runSegment(run: Run, database: string, segment: readonly Change[]): Promise<void> {
+  const { context } = run;
+  if (database === context.adminDatabase) {
+    for (const batch of batches(segment)) await runBatch(run, batch, inAdminDatabase(context));
+    return;
+  }
+  const session = createElsewhere(database, context);
+  try {
+    for (const batch of batches(segment)) await runBatch(run, batch, (changes) => session.send(changes));
+  } catch (error) {
+    if (context.signal.aborted || classify(error) !== 'connection') throw error;
+    const message = describeFailure(error);
+    const told = new Set(run.outcomes.map((outcome) => outcome.change));
+    for (const change of segment) if (!told.has(change)) run.outcomes.push({ change, result: 'failed', class: 'connection', message });
+  } finally {
+    await session.close();
   }
 }
 
-async function runBatch(run: Run, batch: readonly Change[], secrets: Secrets, attempt = 1): Promise<void> {
+async function runBatch(run: Run, batch: readonly Change[], send: Send, secrets: Secrets = new Map(), attempt = 1): Promise<void> {
   const { context } = run;
   context.signal.throwIfAborted();
   context.onProgress();
   const ready = batch.filter((change) => !skips(run, change));
   if (ready.length === 0) return;
   try {
-    await context.connections.withAdmin((client) => sendBatch(client, ready, secrets, context));
+    await send(ready);
     for (const change of ready)
       run.outcomes.push({ change, result: 'applied', witness: change.kind === 'set_password' ? secrets.get(change.role)?.witness : undefined });
   } catch (error) {
@@ -114,13 +180,45 @@ async function runBatch(run: Run, batch: readonly Change[], secrets: Secrets, at
     const code = (error as { code?: string }).code;
     if (failure === 'retry' && code !== '55P03' && code !== '57014' && attempt < 4) {
       await sleep(50 * 2 ** attempt * (0.5 + Math.random()), undefined, { signal: context.signal });
-      return runBatch(run, ready, secrets, attempt + 1);
+      return runBatch(run, ready, send, secrets, attempt + 1);
     }
-    const [only] = ready;
-    if (ready.length === 1 && only !== undefined) return fail(run, only, failure, error);
-    const middle = Math.ceil(ready.length / 2);
-    await runBatch(run, ready.slice(0, middle), secrets);
-    await runBatch(run, ready.slice(middle), secrets);
+    const halves = halved(ready);
+    if (halves === undefined) return fail(run, ready[0] as Change, failure, error);
+    for (const half of halves) await runBatch(run, half, send, secrets);
+  }
+}
+
+/** Two batches of half the size: of changes, and for one change of the objects that it names. Undefined for what stands alone. */
+function halved(batch: readonly Change[]): readonly (readonly Change[])[] | undefined {
+  const [only] = batch;
+  if (only === undefined) return undefined;
+  const whole = batch.length > 1 ? batch : namesOf(only);
+  if (whole.length < 2) return undefined;
+  const middle = Math.ceil(whole.length / 2);
+  if (batch.length > 1) return [batch.slice(0, middle), batch.slice(middle)];
+  return [[forNames(only, namesOf(only).slice(0, middle))], [forNames(only, namesOf(only).slice(middle))]];
+}
+
+/** CREATE DATABASE runs outside of any transaction: its audit row follows it, and is missing only after a crash between the two. */
+async function createDatabase(run: Run, change: Change & { kind: 'create_database' }): Promise<void> {
+  const { context } = run;
+  if (skips(run, change)) return;
+  context.signal.throwIfAborted();
+  context.onProgress();
+  try {
+    await context.connections.withAdmin(async (client) => {
+      await client.query(context.fence);
+      for (const statement of renderChange(change, context.render)) await client.query(statement);
+      if (context.ledger)
+        await client.query(
+          [beginSql(context), context.fence, ...auditSql([{ change, outcome: 'applied' }], ledgerFacts(context, new Map())), 'COMMIT'].join(';\n'),
+        );
+    });
+    run.outcomes.push({ change, result: 'applied' });
+  } catch (error) {
+    const failure = classify(error);
+    if (context.signal.aborted || failure === 'connection' || failure === 'readonly' || failure === 'fenced') throw error;
+    await fail(run, change, failure, error);
   }
 }
 
@@ -160,7 +258,7 @@ async function fail(run: Run, change: Change, failure: FailureClass, error: unkn
   await context.connections.withAdmin(async (client) => client.query(text)).catch(() => undefined);
 }
 
-const ledgerFacts = (context: ApplyContext, secrets: Secrets) => ({
+const ledgerFacts = (context: Pick<ApplyContext, 'source' | 'why' | 'render'>, secrets: Secrets) => ({
   source: context.source,
   why: context.why,
   render: context.render,

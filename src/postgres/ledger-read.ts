@@ -9,13 +9,13 @@ export const LEDGER_IS_OURS = `EXISTS (SELECT FROM pg_catalog.pg_namespace n JOI
     JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = 'managed_role' AND c.relowner = n.nspowner
     WHERE n.nspname = 'pgsteward' AND (o.rolsuper OR (NOT r.rolsuper AND pg_catalog.pg_has_role(o.oid, 'USAGE'))))`;
 
-export const LEDGER_SELECT = `SELECT name, entity, origin, source, oid, status, deletion_policy, witness_version, witness_salt, witness_iterations, witness_proof
+export const LEDGER_SELECT = `SELECT name, entity, origin, source, oid, status, deletion_policy, witness_version, witness_salt, witness_iterations, witness_proof, privileges
   FROM pgsteward.managed_role`;
 
 export function readLedgerRows(rows: readonly (readonly unknown[])[]): Map<string, ManagedRole> {
   return new Map(
     rows.map((row) => {
-      const [name, entity, origin, source, oid, status, deletionPolicy, version, salt, iterations, proof] = row as [
+      const [name, entity, origin, source, oid, status, deletionPolicy, version, salt, iterations, proof, privileges] = row as [
         string,
         ManagedRole['entity'],
         ManagedRole['origin'],
@@ -27,9 +27,10 @@ export function readLedgerRows(rows: readonly (readonly unknown[])[]): Map<strin
         string | null,
         number | null,
         string | null,
+        boolean,
       ];
       const witness: Witness | null = proof === null ? null : { version: version ?? '', salt: salt ?? '', iterations: iterations ?? 0, proof };
-      return [name, { name, entity, origin, source, oid, status, deletionPolicy, witness }];
+      return [name, { name, entity, origin, source, oid, status, deletionPolicy, witness, privileges }];
     }),
   );
 }

@@ -38,6 +38,8 @@ const MIGRATIONS: readonly string[] = [
    CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON pgsteward.audit_log
      FOR EACH STATEMENT EXECUTE FUNCTION pgsteward.refuse_change();
    REVOKE ALL ON FUNCTION pgsteward.refuse_change() FROM PUBLIC`,
+  `ALTER TABLE pgsteward.managed_role ADD privileges boolean NOT NULL DEFAULT false;
+   COMMENT ON COLUMN pgsteward.managed_role.privileges IS 'Whether its entry declares privileges: what it holds goes with it'`,
 ];
 
 /** How the ledger is: usable, or why not (what to run is in the reason). */

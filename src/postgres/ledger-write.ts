@@ -1,8 +1,7 @@
 // Writing the ledger: the SQL that goes into a change's own transaction, so that what is changed and what is remembered commit together.
 import type { ManagedRole, Witness } from '../core/catalog.ts';
-import { type Change, objectOf, subjectOf } from '../core/change.ts';
-import type { RenderOptions } from '../core/sql.ts';
-import { renderChange } from '../core/sql.ts';
+import { type Change, namesOf, objectOf, subjectOf } from '../core/change.ts';
+import { renderBatch, type RenderOptions, statementKey } from '../core/sql.ts';
 import { literal } from '../core/sql-text.ts';
 
 export interface LedgerFacts {
@@ -26,6 +25,7 @@ export function managedRoleSql(changes: readonly Change[], facts: LedgerFacts): 
   const witnesses: object[] = [];
   const gone: string[] = [];
   const statuses: object[] = [];
+  const undeclared: string[] = [];
   for (const change of changes) {
     if (change.kind === 'create_role' || change.kind === 'adopt_role')
       upserts.push({ name: change.role, entity: change.entity, origin: change.kind === 'create_role' ? 'created' : 'adopted' });
@@ -34,6 +34,7 @@ export function managedRoleSql(changes: readonly Change[], facts: LedgerFacts): 
       if (witness !== undefined) witnesses.push({ name: change.role, ...witness });
     } else if (change.kind === 'clear_password') witnesses.push({ name: change.role });
     else if (change.kind === 'drop_role' || change.kind === 'forget_role') gone.push(change.role);
+    else if (change.kind === 'forget_privileges') undeclared.push(change.role);
     else if (change.kind === 'disable_role') statuses.push({ name: change.role, status: change.keep ? 'disabled' : 'removing' });
   }
   return [
@@ -44,6 +45,7 @@ export function managedRoleSql(changes: readonly Change[], facts: LedgerFacts): 
       : [
           `UPDATE pgsteward.managed_role m SET status = x.status FROM jsonb_to_recordset(${records(statuses)}) AS x(name text, status text) WHERE m.name = x.name`,
         ]),
+    ...(undeclared.length === 0 ? [] : [`UPDATE pgsteward.managed_role SET privileges = false WHERE name IN (${undeclared.map(literal).join(', ')})`]),
     ...(gone.length === 0 ? [] : [`DELETE FROM pgsteward.managed_role WHERE name IN (${gone.map(literal).join(', ')})`]),
   ];
 }
@@ -70,15 +72,39 @@ export function rememberSql(rows: readonly ManagedRole[]): string[] {
     witness_iterations: witness?.iterations,
     witness_proof: witness?.proof,
   }));
-  const columns = 'name, entity, origin, source, oid, status, deletion_policy, witness_version, witness_salt, witness_iterations, witness_proof';
+  const columns = 'name, entity, origin, source, oid, status, deletion_policy, witness_version, witness_salt, witness_iterations, witness_proof, privileges';
   return [
     `INSERT INTO pgsteward.managed_role (${columns}) SELECT ${columns}
      FROM jsonb_to_recordset(${records(flat)}) AS x(name text, entity text, origin text, source text, oid oid, status text, deletion_policy text,
-       witness_version text, witness_salt text, witness_iterations int, witness_proof text)
+       witness_version text, witness_salt text, witness_iterations int, witness_proof text, privileges boolean)
      ON CONFLICT (name) DO UPDATE SET entity = excluded.entity, origin = excluded.origin, source = excluded.source, oid = excluded.oid, status = excluded.status,
        deletion_policy = excluded.deletion_policy, witness_version = excluded.witness_version, witness_salt = excluded.witness_salt,
-       witness_iterations = excluded.witness_iterations, witness_proof = excluded.witness_proof`,
+       witness_iterations = excluded.witness_iterations, witness_proof = excluded.witness_proof, privileges = excluded.privileges`,
   ];
+}
+
+/** Objects that a statement names before the rows of others that share it only point to it. */
+const LONG = 3;
+
+/** The SQL of each record; a long statement that several changes share stands with the first of them. */
+function sqlOf(audit: readonly AuditRecord[], shown: RenderOptions): string[] {
+  const texts: string[] = [];
+  for (let at = 0; at < audit.length;) {
+    const first = audit[at];
+    if (first === undefined) break;
+    const key = namesOf(first.change).length > LONG ? statementKey(first.change) : undefined;
+    let end = at + 1;
+    while (key !== undefined && end < audit.length && statementKey(audit[end]?.change ?? first.change) === key) end += 1;
+    texts.push(
+      renderBatch(
+        audit.slice(at, end).map((record) => record.change),
+        shown,
+      ).join('; '),
+    );
+    for (let index = at + 1; index < end; index += 1) texts.push('(in the statement of a row before)');
+    at = end;
+  }
+  return texts;
 }
 
 export interface AuditRecord {
@@ -93,14 +119,16 @@ export interface AuditRecord {
  * The statements that append to the audit log; the last returns nothing. Numbers have no gaps, which a sequence would leave at every
  * rollback: they are counted under a lock that is held only over the end of the transaction.
  */
-export function auditSql(audit: readonly AuditRecord[], facts: LedgerFacts): string[] {
+export function auditSql(audit: readonly AuditRecord[], facts: LedgerFacts, returning = ''): string[] {
   if (audit.length === 0) return [];
   const { verifierOf: _, ...shown } = facts.render;
-  const rows = audit.map(({ change, outcome, detail, intent }) => ({
+  const closes = audit.every((record) => record.intent !== undefined && namesOf(record.change).length > 0);
+  const texts = closes ? [] : sqlOf(audit, shown);
+  const rows = audit.map(({ change, outcome, detail, intent }, index) => ({
     change: change.kind,
     role: subjectOf(change),
     object: objectOf(change),
-    sql: renderChange(change, shown).join('; '),
+    sql: texts[index] ?? '',
     outcome,
     detail,
     intent,
@@ -110,6 +138,26 @@ export function auditSql(audit: readonly AuditRecord[], facts: LedgerFacts): str
     `INSERT INTO pgsteward.audit_log (id, change, role, object, why, sql, outcome, detail, intent)
      SELECT (SELECT coalesce(max(id), 0) FROM pgsteward.audit_log) + x.ordinality, x.r ->> 'change', x.r ->> 'role', x.r ->> 'object', ${literal(facts.why)}, x.r ->> 'sql',
        x.r ->> 'outcome', x.r ->> 'detail', (x.r ->> 'intent')::bigint
-     FROM jsonb_array_elements(${records(rows)}) WITH ORDINALITY AS x(r, ordinality)`,
+     FROM jsonb_array_elements(${records(rows)}) WITH ORDINALITY AS x(r, ordinality)${returning}`,
   ];
 }
+
+/** Rows that close intents of an earlier process, told by what those rows say. */
+export const closingSql = (
+  rows: readonly {
+    readonly id: number;
+    readonly change: string;
+    readonly role: string;
+    readonly object: string;
+    readonly sql: string;
+    readonly outcome: string;
+    readonly detail: string;
+  }[],
+  why: string,
+): string[] => [
+  `SELECT pg_advisory_xact_lock(${LOCK_CLASS}, ${AUDIT_LOCK})`,
+  `INSERT INTO pgsteward.audit_log (id, change, role, object, why, sql, outcome, detail, intent)
+   SELECT (SELECT coalesce(max(id), 0) FROM pgsteward.audit_log) + x.ordinality, x.r ->> 'change', x.r ->> 'role', x.r ->> 'object', ${literal(why)}, x.r ->> 'sql',
+     x.r ->> 'outcome', x.r ->> 'detail', (x.r ->> 'id')::bigint
+   FROM jsonb_array_elements(${records(rows)}) WITH ORDINALITY AS x(r, ordinality)`,
+];

@@ -4,6 +4,7 @@ import type { Catalog, DatabaseFacts, Dependency, ManagedRole, ServerFacts } fro
 import { ALL_DATABASES, type Grant, type Membership, type Role, type SettingMap } from '../core/model.ts';
 import { removalCandidates } from '../core/removal.ts';
 import { literal } from '../core/sql-text.ts';
+import { entriesSql, groupOf, inNames } from './acl-sql.ts';
 import { query, type Row } from './query.ts';
 import { beginSql } from './transaction.ts';
 import { LEDGER_IS_OURS, LEDGER_SELECT, readLedgerRows } from './ledger-read.ts';
@@ -12,6 +13,8 @@ export interface CatalogRequest {
   readonly client: pg.ClientBase;
   readonly source: string;
   readonly named: ReadonlySet<string>;
+  /** Those whose privileges are compared. */
+  readonly declaring: ReadonlySet<string>;
   /** The database that stands for what all databases share. */
   readonly defaultDatabase: string;
   readonly statementTimeout: number;
@@ -37,10 +40,31 @@ const DESCRIPTIONS = `LEFT JOIN pg_catalog.pg_shdescription d ON d.objoid = a.oi
 const MEMBERSHIPS = (major: number): string =>
   `SELECT roleid, member, grantor, admin_option, ${major >= 16 ? 'inherit_option, set_option' : 'true, true'} FROM pg_catalog.pg_auth_members`;
 const SETTINGS = 'SELECT setdatabase, setrole, setconfig FROM pg_catalog.pg_db_role_setting WHERE setrole <> 0';
-const DATABASES = `SELECT oid, datname, datdba, datallowconn, pg_catalog.pg_has_role(datdba, 'USAGE') OR pg_catalog.has_database_privilege(oid, 'CONNECT WITH GRANT OPTION') FROM pg_catalog.pg_database`;
+const DATABASES = `SELECT oid, datname, datdba, datallowconn, pg_catalog.pg_has_role(datdba, 'USAGE') OR pg_catalog.has_database_privilege(oid, 'CONNECT WITH GRANT OPTION'), datistemplate FROM pg_catalog.pg_database`;
 // aclexplode unpacks a stored ACL anew for each entry, which is quadratic; the concatenation unpacks it once.
 const CONNECTS = `SELECT d.oid, x.grantee, x.grantor, x.is_grantable FROM pg_catalog.pg_database d
   CROSS JOIN LATERAL pg_catalog.aclexplode(coalesce(d.datacl, pg_catalog.acldefault('d', d.datdba)) || '{}'::pg_catalog.aclitem[]) x WHERE x.privilege_type = 'CONNECT' AND x.grantee <> d.datdba`;
+/** What all databases share, with the entries of those whose privileges are compared. */
+function sharedQuery(names: readonly string[], major: number): string {
+  const grantees = inNames('x.grantee', names);
+  const group = (kind: string, from: string, owner: string, name: string, acl: string, fallback: string): string =>
+    `SELECT '${kind}', '', pg_catalog.pg_get_userbyid(${owner}), false, ${acl} IS NULL, pg_catalog.json_build_array(${name}), ${entriesSql(`coalesce(${acl}, ${fallback})`, owner, grantees)} FROM pg_catalog.${from}`;
+  return [
+    group('database', 'pg_database', 'datdba', 'datname', 'datacl', `pg_catalog.acldefault('d', datdba)`),
+    group('tablespace', 'pg_tablespace', 'spcowner', 'spcname', 'spcacl', `pg_catalog.acldefault('t', spcowner)`),
+    ...(major < 15
+      ? []
+      : [group('parameter', 'pg_parameter_acl', '10::pg_catalog.oid', 'parname', 'paracl', `pg_catalog.acldefault('p', 10::pg_catalog.oid)`)]),
+  ].join(' UNION ALL ');
+}
+
+/** Databases in which somebody whose privileges are compared is named in an ACL. */
+const grantedQuery = (names: readonly string[]): string =>
+  names.length === 0
+    ? 'SELECT 1 WHERE false'
+    : `SELECT d.datname FROM pg_catalog.pg_database d WHERE EXISTS (SELECT FROM pg_catalog.pg_shdepend s WHERE s.dbid = d.oid AND s.deptype = 'a'
+  AND s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND ${inNames('s.refobjid', names)})`;
+
 const PARAMETERS = 'SELECT lower(name), context FROM pg_catalog.pg_settings';
 
 /**
@@ -77,11 +101,15 @@ async function readInTransaction(request: CatalogRequest): Promise<Catalog & { r
   const roleQuery = readsVerifiers
     ? `${roleColumns('a.rolpassword')} FROM pg_catalog.pg_authid a ${DESCRIPTIONS}`
     : `${roleColumns('NULL')} FROM pg_catalog.pg_roles a ${DESCRIPTIONS}`;
+  const declaring = [...request.declaring];
+  const privilegeQueries = [sharedQuery(declaring, major), grantedQuery(declaring)];
   const results = await query(
     client,
-    [roleQuery, MEMBERSHIPS(major), SETTINGS, DATABASES, CONNECTS, PARAMETERS, hasLedger ? LEDGER_SELECT : 'SELECT 1 WHERE false'].join(';\n'),
+    [roleQuery, MEMBERSHIPS(major), SETTINGS, DATABASES, CONNECTS, PARAMETERS, hasLedger ? LEDGER_SELECT : 'SELECT 1 WHERE false', ...privilegeQueries].join(
+      ';\n',
+    ),
   );
-  const [roles = [], memberships = [], settings = [], databases = [], connects = [], parameters = [], ledger = []] = results;
+  const [roles = [], memberships = [], settings = [], databases = [], connects = [], parameters = [], ledger = [], shared = [], granted = []] = results;
   const managed = hasLedger ? readLedgerRows(ledger) : (request.remembered ?? new Map<string, ManagedRole>());
   const nameOf = new Map(roles.map((row) => [row[0] as number, row[1] as string]));
   const databaseOf = new Map(databases.map((row) => [row[0] as number, row[1] as string]));
@@ -96,6 +124,9 @@ async function readInTransaction(request: CatalogRequest): Promise<Catalog & { r
       memberships: membershipsOf(memberships, nameOf),
       grants: connects.flatMap((row) => grantOf(row, nameOf, databaseOf)),
     },
+    bootstrap,
+    shared: shared.map(groupOf),
+    granted: new Set(granted.map((row) => row[0] as string)),
     oids,
     databases: new Map(databases.map((row) => [row[1] as string, databaseFacts(row, nameOf, publicConnect)])),
     verifiers: new Map(readsVerifiers ? roles.map((row) => [row[1] as string, row[12] as string | null]) : []),
@@ -179,8 +210,8 @@ function grantOf(row: Row, nameOf: ReadonlyMap<number, string>, databaseOf: Read
 }
 
 function databaseFacts(row: Row, nameOf: ReadonlyMap<number, string>, publicConnect: ReadonlySet<number>): DatabaseFacts {
-  const [oid, name, owner, allowsConnections, mayGrant] = row as readonly [number, string, number, boolean, boolean];
-  return { name, owner: nameOf.get(owner) ?? '', allowsConnections, publicConnect: publicConnect.has(oid), mayGrant };
+  const [oid, name, owner, allowsConnections, mayGrant, isTemplate] = row as readonly [number, string, number, boolean, boolean, boolean];
+  return { name, owner: nameOf.get(owner) ?? '', allowsConnections, isTemplate, publicConnect: publicConnect.has(oid), mayGrant };
 }
 
 /** pg_shdepend is empty for a role exactly when DROP ROLE would succeed; rows of shared objects have dbid 0. */

@@ -1,10 +1,10 @@
 // Releasing what a role owns in another database than the ledger's: an intent is recorded first and closed afterwards, because no
 // transaction spans two databases.
-import type { Change } from '../core/change.ts';
+import { type Change, objectOf } from '../core/change.ts';
 import { renderChange } from '../core/sql.ts';
 import { literal } from '../core/sql-text.ts';
 import type { ApplyContext } from './apply.ts';
-import { auditSql } from './ledger-write.ts';
+import { auditSql, closingSql } from './ledger-write.ts';
 import { query } from './query.ts';
 import { beginSql } from './transaction.ts';
 
@@ -36,27 +36,37 @@ async function openIntent(change: Release, context: ReleaseContext): Promise<num
   });
 }
 
-const close = (change: Release, intent: number, context: ReleaseContext, detail?: string): Promise<unknown> =>
+const close = (change: Release, intent: number, context: ReleaseContext): Promise<unknown> =>
   context.connections.withAdmin((client) =>
-    client.query(
-      [
-        beginSql(context),
-        context.fence,
-        ...auditSql([{ change, outcome: 'applied', intent, ...(detail === undefined ? {} : { detail }) }], facts(context)),
-        'COMMIT',
-      ].join(';\n'),
-    ),
+    client.query([beginSql(context), context.fence, ...auditSql([{ change, outcome: 'applied', intent }], facts(context)), 'COMMIT'].join(';\n')),
   );
 
+/** What identifies an intent among the changes of a plan. */
+export const intentKey = (change: Change): string => `${change.kind} ${objectOf(change)}`;
+
 /**
- * Closes intents whose work was done before a crash: what they name no longer stands in the plan.
- * @param stillPlanned objects (`role in database`) of the releases that the plan still holds.
+ * Closes intents that a crash left open: done where the plan no longer holds them, and not done where it does. A release is taken up again.
+ * @param stillPlanned intentKey of everything that the plan holds, run or not.
  */
 export async function closeFinishedIntents(stillPlanned: ReadonlySet<string>, context: ReleaseContext): Promise<void> {
-  const rows = await context.connections.withAdmin((client) => query(client, `SELECT a.id, a.role, a.object FROM pgsteward.audit_log a WHERE ${OPEN}`));
-  for (const [id, role, object] of (rows[0] ?? []) as unknown as readonly (readonly [unknown, string, string])[]) {
-    if (stillPlanned.has(object)) continue;
-    const change: Release = { kind: 'release_owned', role, database: object.slice(role.length + ' in '.length), heir: role, objects: 0, join: [], leave: [] };
-    await close(change, Number(id), context, 'found done after a restart');
-  }
+  const rows = await context.connections.withAdmin((client) =>
+    query(client, `SELECT a.id, a.change, a.role, a.object, a.sql FROM pgsteward.audit_log a WHERE ${OPEN} ORDER BY a.id`),
+  );
+  const closing = ((rows[0] ?? []) as unknown as readonly (readonly [unknown, string, string, string, string])[]).flatMap(([id, change, role, object, sql]) => {
+    const planned = stillPlanned.has(`${change} ${object}`);
+    if (planned && change === 'release_owned') return [];
+    return [
+      {
+        id: Number(id),
+        change,
+        role,
+        object,
+        sql,
+        outcome: planned ? 'failed' : 'applied',
+        detail: planned ? 'not done before a restart' : 'found done after a restart',
+      },
+    ];
+  });
+  if (closing.length === 0) return;
+  await context.connections.withAdmin((client) => client.query([beginSql(context), context.fence, ...closingSql(closing, context.why), 'COMMIT'].join(';\n')));
 }

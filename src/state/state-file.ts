@@ -57,6 +57,7 @@ function currentRole(value: unknown): RememberedRole[] {
       status: role.status ?? 'active',
       deletionPolicy: role.deletionPolicy ?? null,
       witness: role.witness ?? null,
+      privileges: role.privileges ?? false,
       digest: role.digest ?? null,
     },
   ];
@@ -65,7 +66,7 @@ function currentRole(value: unknown): RememberedRole[] {
 /** `{"alice": {"username", "database", "roles", "privileges"}}`: users of the controller that this one replaces. */
 function legacyRole(name: string, value: unknown, source: string): RememberedRole[] {
   if (typeof value !== 'object' || value === null || !('username' in value) || value.username !== name) return [];
-  return [{ name, entity: 'user', origin: 'created', source, oid: 0, status: 'active', deletionPolicy: null, witness: null, digest: null }];
+  return [{ name, entity: 'user', origin: 'created', source, oid: 0, status: 'active', deletionPolicy: null, witness: null, privileges: false, digest: null }];
 }
 
 /**

@@ -3,6 +3,8 @@ import * as fc from 'fast-check';
 import { loadModule, parseSync } from 'libpg-query';
 import { beforeAll, expect, it } from 'vitest';
 import type { Change } from '../../src/core/change.ts';
+import { joinName } from '../../src/core/privileges/contents.ts';
+import { KINDS, OBJECT_KINDS, privilegesOf } from '../../src/core/privileges/kinds.ts';
 import { renderBatch, renderChange } from '../../src/core/sql.ts';
 import { auditSql, managedRoleSql } from '../../src/postgres/ledger-write.ts';
 
@@ -35,12 +37,29 @@ const change = fc.tuple(name, name, name, value).map(([role, other, database, te
   { kind: 'reset_setting', role, database, name: 'app.x' },
   { kind: 'grant_membership', role, member: other, admin: true, inherit: false, set: true },
   { kind: 'revoke_membership', role, member: other, grantor: database, adminOnly: false, cascade: true },
-  { kind: 'grant_privilege', grant: { object: { kind: 'database', name: database }, grantee: role, grantor: other, privilege: 'CONNECT', grantable: false } },
-  {
-    kind: 'revoke_privilege',
-    grant: { object: { kind: 'database', name: database }, grantee: role, grantor: other, privilege: 'CONNECT', grantable: true },
-    optionOnly: true,
-  },
+  ...OBJECT_KINDS.flatMap((object): Change[] => {
+    const first = object === 'large_object' ? '16400' : other;
+    const names = object === 'function' ? [joinName(first, 'integer, text[]')] : object === 'column' ? [joinName(first, database)] : [first];
+    const on = { database: '', object, schema: KINDS[object].scope === 'schema' ? database : '', names, owner: other };
+    const privileges = privilegesOf(object, 16).slice(0, 2);
+    const target = { database, creator: other, schema: database, object };
+    const base = { role, on, explained: false };
+    return [
+      { kind: 'grant_privilege', ...base, privileges, grantable: true, as: undefined },
+      { kind: 'revoke_privilege', ...base, privileges, grantor: other, optionOnly: true, cascade: true, as: other },
+      ...(KINDS[object].defaults === undefined
+        ? []
+        : [
+            { kind: 'grant_default_privilege' as const, role, ...target, privileges, grantable: true, as: undefined },
+            { kind: 'revoke_default_privilege' as const, role, ...target, privileges, optionOnly: true, as: undefined },
+          ]),
+    ];
+  }),
+  { kind: 'create_database', database, owner: role },
+  { kind: 'alter_database_owner', database, owner: role, from: other },
+  { kind: 'create_schema', database, schema: other, owner: role },
+  { kind: 'alter_schema_owner', database, schema: other, owner: role, from: other, as: undefined },
+  { kind: 'create_extension', database, extension: other, schema: role },
   { kind: 'set_password', role, reason: 'new' },
   { kind: 'clear_password', role },
   { kind: 'disable_role', role, keep: true },
@@ -49,7 +68,7 @@ const change = fc.tuple(name, name, name, value).map(([role, other, database, te
   { kind: 'drop_role', role, entity: 'user' },
 ]);
 
-const KINDS: Readonly<Record<string, readonly string[]>> = {
+const STATEMENTS: Readonly<Record<string, readonly string[]>> = {
   create_role: ['CreateRoleStmt'],
   alter_role: ['AlterRoleStmt'],
   set_comment: ['CommentStmt'],
@@ -59,6 +78,13 @@ const KINDS: Readonly<Record<string, readonly string[]>> = {
   revoke_membership: ['GrantRoleStmt'],
   grant_privilege: ['GrantStmt'],
   revoke_privilege: ['VariableSetStmt', 'GrantStmt', 'VariableSetStmt'],
+  grant_default_privilege: ['AlterDefaultPrivilegesStmt'],
+  revoke_default_privilege: ['AlterDefaultPrivilegesStmt'],
+  create_database: ['CreatedbStmt'],
+  alter_database_owner: ['AlterOwnerStmt'],
+  create_schema: ['CreateSchemaStmt'],
+  alter_schema_owner: ['AlterOwnerStmt'],
+  create_extension: ['CreateExtensionStmt'],
   set_password: ['AlterRoleStmt'],
   clear_password: ['AlterRoleStmt'],
   disable_role: ['AlterRoleStmt'],
@@ -73,7 +99,7 @@ it.each([15, 18])('each change on PostgreSQL %i', (major) => {
     fc.property(change, (changes) => {
       for (const one of changes) {
         const statements = renderChange(one, { major, grantor: 'postgres', verifierOf: () => "SCRAM-SHA-256$4096:x'" });
-        expect(statements.flatMap(kindsOf), one.kind).toEqual(KINDS[one.kind]);
+        expect(statements.flatMap(kindsOf), one.kind).toEqual(STATEMENTS[one.kind]);
         for (const statement of statements) expect(kindsOf(statement), one.kind).toHaveLength(1);
         // A quoted name comes back from the parser as it went in: the statement is about this role and no other.
         if (one.kind === 'drop_role') expect(JSON.stringify(parseSync(statements[1] ?? ''))).toContain(JSON.stringify(one.role));

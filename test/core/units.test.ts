@@ -6,6 +6,7 @@ import { readPassword } from '../../src/core/password.ts';
 import { planLines } from '../../src/core/plan-lines.ts';
 import { createVerifier, parseVerifier, proofOf, verifierMatches } from '../../src/core/scram.ts';
 import { parseList, sameSetting } from '../../src/core/setting-list.ts';
+import { type Change, keyOf } from '../../src/core/change.ts';
 import { createBackoff } from '../../src/cycle/backoff.ts';
 import { chooseSecrets } from '../../src/sources/secret-sweep.ts';
 
@@ -71,8 +72,10 @@ it('backoff grows to five minutes, is forgotten by a success, and knows a first 
   for (let index = 0; index < 30; index += 1) backoff.fail('x');
   now += 331_000;
   expect(backoff.isDeferred('x')).toBe(false);
-  backoff.succeed('x');
-  expect(backoff.fail('x')).toBe(true);
+  const change: Change = { kind: 'disable_role', role: 'x', keep: true };
+  expect(backoff.fail(keyOf(change))).toBe(true);
+  backoff.succeed(change);
+  expect(backoff.fail(keyOf(change))).toBe(true);
 });
 
 it('the sweep reads new and failed Secrets always, and every other within the promised number of cycles', () => {

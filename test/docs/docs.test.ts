@@ -39,7 +39,7 @@ describe('the reference', () => {
 
   it('has every key of an entry, and none that the reader does not know', () => {
     // The compiler asks for a line here whenever an entry can say more.
-    const keys: Record<Exclude<keyof UserEntry, 'position' | 'secretIsDerived' | 'assumeRole' | 'rules' | 'additive'>, string> = {
+    const keys: Record<Exclude<keyof UserEntry, 'position' | 'secretIsDerived' | 'rules' | 'additive'>, string> = {
       username: 'username',
       database: 'database',
       databases: 'databases',
@@ -52,9 +52,23 @@ describe('the reference', () => {
       databaseSettings: 'databaseSettings',
       comment: 'comment',
       deletionPolicy: 'deletionPolicy',
+      assumeRole: 'assumeRole',
     };
-    const documented = [...tableOf(reference, 'key of an entry').matchAll(/^\| `(\w+)` \|/gm)].map(([, key = '']) => key);
-    expect(documented.toSorted()).toEqual([...Object.values(keys), 'privileges'].toSorted());
+    const keysOf = (heading: string): string[] =>
+      [...tableOf(reference, heading).matchAll(/^\| (`\w+`(?:, `\w+`)*) \|/gm)].flatMap(([, cell = '']) => cell.replaceAll('`', '').split(', '));
+    const documented = keysOf('key of an entry');
+    expect(documented.toSorted()).toEqual([...Object.values(keys), 'privileges', 'grants', 'permissions', 'grantsMode'].toSorted());
+    for (const [heading, section] of [
+      ['key of a role', 'roles'],
+      ['key of a database', 'databases'],
+    ] as const)
+      for (const key of keysOf(heading)) {
+        const { problems } = parseDocument(
+          Buffer.from(`${section}: [{name: a, ${key === 'name' ? 'comment' : key}: null}]\nusers: [{username: b}]`),
+          'users.yaml',
+        );
+        expect(problems.filter(({ message }) => message.startsWith('unknown key') && key !== 'name')).toEqual([]);
+      }
     const isUnknown = (key: string): boolean =>
       parseDocument(Buffer.from(`users: [{username: alice, ${key}: null}]`), 'users.yaml').problems.some(({ message }) => message.startsWith('unknown key'));
     expect(documented.filter((key) => key !== 'username' && isUnknown(key))).toEqual([]);

@@ -111,7 +111,7 @@ users:
 
 describe('problems', () => {
   it('are told all at once, in the order of the document, with user and severity', () => {
-    const { problems, invalid } = read('users:\n  - username: alice\n    rols: []\n    privileges: {t: [SELECT]}\n    login: 1\n');
+    const { problems, invalid } = read('users:\n  - username: alice\n    rols: []\n    privileges: {t: [SELCT]}\n    login: 1\n');
     expect(problems).toEqual([
       {
         severity: 'error',
@@ -122,11 +122,11 @@ describe('problems', () => {
         username: 'alice',
       },
       {
-        severity: 'warning',
+        severity: 'error',
         file: 'users.yaml',
-        position: { line: 4, column: 5 },
-        path: 'users[0].privileges',
-        message: 'this version does not manage privileges on objects: they are left as they are',
+        position: { line: 4, column: 22 },
+        path: 'users[0].privileges.t[0]',
+        message: '`SELCT` is no privilege of a table; did you mean `SELECT`?',
         username: 'alice',
       },
       {

@@ -1,10 +1,13 @@
-// Cycles of membership among the users of a document: a user that would, over others, be a member of itself.
-import type { Draft } from './entry.ts';
+// Cycles of membership among the users and roles of a document: one that would, over others, be a member of itself.
+import type { RoleDraft } from './roles.ts';
+
+/** What an entry of `users` and one of `roles` have in common. */
+export type Member = Pick<RoleDraft, 'names' | 'roles'>;
 
 /** One entry on a cycle: the role that leads on, and the names along the way back to the user. */
-export interface CycleEntry {
-  readonly draft: Draft;
-  readonly role: Draft['roles'][number];
+export interface CycleEntry<T extends Member> {
+  readonly draft: T;
+  readonly role: Member['roles'][number];
   readonly cycle: readonly string[];
 }
 
@@ -12,10 +15,10 @@ export interface CycleEntry {
 const LONGEST = 12;
 const GAP = '…';
 
-type Graph = ReadonlyMap<string, ReadonlyMap<string, { readonly draft: Draft; readonly role: Draft['roles'][number] }>>;
+type Graph<T extends Member> = ReadonlyMap<string, ReadonlyMap<string, { readonly draft: T; readonly role: Member['roles'][number] }>>;
 
 /** Every entry that lies on a cycle, each with the shortest way round it. */
-export function membershipCycles(drafts: readonly Draft[]): readonly CycleEntry[] {
+export function membershipCycles<T extends Member>(drafts: readonly T[]): readonly CycleEntry<T>[] {
   const graph = graphOf(drafts);
   return components(graph).flatMap((members) =>
     [...members].flatMap((name) => {
@@ -29,14 +32,14 @@ export function membershipCycles(drafts: readonly Draft[]): readonly CycleEntry[
 }
 
 /** User → the users that it is a member of. Only those that lead somewhere are in it. */
-function graphOf(drafts: readonly Draft[]): Graph {
+function graphOf<T extends Member>(drafts: readonly T[]): Graph<T> {
   const users = new Set(drafts.flatMap((draft) => draft.names));
-  const graph = new Map<string, Map<string, { draft: Draft; role: Draft['roles'][number] }>>();
+  const graph = new Map<string, Map<string, { draft: T; role: Member['roles'][number] }>>();
   for (const draft of drafts)
     for (const role of draft.roles) {
       if (!users.has(role.name)) continue;
       for (const name of draft.names) {
-        const edges = graph.get(name) ?? new Map<string, { draft: Draft; role: Draft['roles'][number] }>();
+        const edges = graph.get(name) ?? new Map<string, { draft: T; role: Member['roles'][number] }>();
         if (!edges.has(role.name)) edges.set(role.name, { draft, role });
         graph.set(name, edges);
       }
@@ -45,7 +48,7 @@ function graphOf(drafts: readonly Draft[]): Graph {
 }
 
 /** The sets of users that are members of each other (Tarjan's algorithm, without recursion: a chain can be as long as the document). */
-function components(graph: Graph): readonly ReadonlySet<string>[] {
+function components(graph: Graph<Member>): readonly ReadonlySet<string>[] {
   const order = new Map<string, number>();
   const low = new Map<string, number>();
   const opened: string[] = [];
@@ -88,7 +91,7 @@ function close(opened: string[], open: Set<string>, root: string): ReadonlySet<s
 }
 
 /** The names after `start` on the shortest way back to it; a gap stands for what is too long to show. */
-function shortestCycle(start: string, graph: Graph, members: ReadonlySet<string>): readonly string[] {
+function shortestCycle(start: string, graph: Graph<Member>, members: ReadonlySet<string>): readonly string[] {
   let ways: readonly (readonly string[])[] = [[]];
   const seen = new Set<string>();
   for (let length = 1; length <= LONGEST; length += 1) {

@@ -16,9 +16,10 @@ const textWith = (problemOf: (text: string) => string | undefined) =>
     if (message !== undefined) context.issues.push({ code: 'custom', message, input: context.value });
   });
 
-const name = (kind: NameKind) => textWith((text) => nameProblem(text, kind));
+export const name = (kind: NameKind) => textWith((text) => nameProblem(text, kind));
 
-const role = z.preprocess(
+/** A membership: a role's name, or a mapping with its options. */
+export const membership = z.preprocess(
   (value) => (typeof value === 'string' ? { name: value } : value),
   z.object({ name: name('role'), admin: z.boolean().optional(), inherit: z.boolean().optional(), set: z.boolean().optional() }),
 );
@@ -30,7 +31,7 @@ const validUntil = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
-const deletionPolicy = z.string().transform((text, context) => {
+export const deletionPolicy = z.string().transform((text, context) => {
   const policy = POLICIES.find((known) => known === text);
   if (policy !== undefined) return policy;
   const near = suggest(text, POLICIES);
@@ -39,9 +40,23 @@ const deletionPolicy = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
-const comment = textWith((text) => {
+const commentText = textWith((text) => {
   const problem = textProblem(text);
   return problem === undefined ? undefined : `the comment ${problem}`;
+});
+
+/** The server stores no empty comment. */
+export const comment = commentText.transform((text) => (text === '' ? null : text)).nullish();
+
+const MODES = ['authoritative', 'additive'] as const;
+
+export const grantsMode = z.string().transform((text, context) => {
+  const mode = MODES.find((known) => known === text);
+  if (mode !== undefined) return mode;
+  const near = suggest(text, MODES);
+  const hint = near === undefined ? '' : `; did you mean \`${near}\`?`;
+  context.addIssue({ code: 'custom', message: `${show(text)} is no mode: it must be \`authoritative\` or \`additive\`${hint}` });
+  return z.NEVER;
 });
 
 /** Keys that are not named here are for `unknownKeys` to report: zod would lose one called `__proto__`. */
@@ -49,13 +64,14 @@ export const entrySchema = z.object({
   username: name('user'),
   database: name('database').optional(),
   databases: z.array(name('database')).optional(),
-  roles: z.array(role).nullish(),
-  privileges: z.record(z.string(), z.array(z.string())).nullish(),
+  roles: z.array(membership).nullish(),
   passwordSecretRef: z.object({ name: textWith(secretNameProblem), key: textWith(secretKeyProblem).default('password') }).optional(),
   connectionLimit: z.int({ error: LIMIT_RULE }).min(-1, LIMIT_RULE).max(2_147_483_647, LIMIT_RULE).optional(),
   validUntil: validUntil.optional(),
-  // The server stores no empty comment.
-  comment: comment.transform((text) => (text === '' ? null : text)).nullish(),
+  comment,
+  assumeRole: name('role').optional(),
+  permissions: z.array(z.string()).optional(),
+  grantsMode: grantsMode.optional(),
   login: z.boolean().optional(),
   deletionPolicy: deletionPolicy.optional(),
 });

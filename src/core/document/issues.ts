@@ -22,7 +22,7 @@ export function issueMessage(issue: z.core.$ZodIssue, node: Node | undefined): s
   if (issue.code !== 'invalid_type') return issue.message;
   const step = issue.path.at(-1);
   if (node === undefined) return `the key \`${String(step)}\` is missing`;
-  const isRole = issue.path.length === 2 && issue.path[0] === 'roles';
+  const isRole = issue.path.length === 2 && (issue.path[0] === 'roles' || issue.path[0] === 'memberOf');
   const wanted = isRole ? 'the name of a role or a mapping with `name`' : WANTED.get(issue.expected);
   if (wanted === undefined) return issue.message;
   const isOptional = typeof step === 'string' && !REQUIRED.has(step);

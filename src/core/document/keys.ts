@@ -3,13 +3,17 @@ import { show } from './show.ts';
 import { suggest } from './suggest.ts';
 import { duplicateKeys, type MappingNode, type Node, type Path, valueOf } from './tree.ts';
 
-const TOP_LEVEL: readonly string[] = ['timestamp', 'users', 'allowEmpty'];
+const TOP_LEVEL: readonly string[] = ['timestamp', 'databases', 'permissions', 'roles', 'users', 'allowEmpty'];
 const ENTRY: readonly string[] = [
   'username',
   'database',
   'databases',
   'roles',
+  'assumeRole',
   'privileges',
+  'grants',
+  'permissions',
+  'grantsMode',
   'passwordSecretRef',
   'connectionLimit',
   'validUntil',
@@ -19,11 +23,9 @@ const ENTRY: readonly string[] = [
   'login',
   'deletionPolicy',
 ];
-const ROLE: readonly string[] = ['name', 'admin', 'inherit', 'set'];
+/** Keys of a membership that is written as a mapping. */
+export const MEMBERSHIP_KEYS: readonly string[] = ['name', 'admin', 'inherit', 'set'];
 const SECRET_REF: readonly string[] = ['name', 'key'];
-/** Keys of the full form (design §3.2) that this version does not read. */
-const LATER_AT_TOP: ReadonlySet<string> = new Set(['databases', 'permissions', 'roles']);
-const LATER_IN_ENTRY: ReadonlySet<string> = new Set(['assumeRole', 'permissions', 'memberOf', 'grants', 'grantsMode']);
 const PASSWORDS: ReadonlySet<string> = new Set(['password', 'passwd', 'passwordhash']);
 
 /** A problem with a key; the path includes the key. */
@@ -34,15 +36,15 @@ export interface KeyProblem {
 }
 
 /** What is wrong with the keys of the document itself. */
-export const topLevelKeyProblems = (root: MappingNode): readonly KeyProblem[] => unknownKeys(root, [], TOP_LEVEL, LATER_AT_TOP);
+export const topLevelKeyProblems = (root: MappingNode): readonly KeyProblem[] => unknownKeys(root, [], TOP_LEVEL);
 
 /** What is wrong with the keys of one entry, at any depth: unknown ones, and those that stand twice. */
 export function entryKeyProblems(entry: MappingNode, path: Path): readonly KeyProblem[] {
   const roles = valueOf(entry, 'roles');
   const reference = valueOf(entry, 'passwordSecretRef');
   return [
-    ...unknownKeys(entry, path, ENTRY, LATER_IN_ENTRY),
-    ...(roles?.kind === 'list' ? roles.items.flatMap((item, index) => unknownKeys(item, [...path, 'roles', index], ROLE)) : []),
+    ...unknownKeys(entry, path, ENTRY),
+    ...(roles?.kind === 'list' ? roles.items.flatMap((item, index) => unknownKeys(item, [...path, 'roles', index], MEMBERSHIP_KEYS)) : []),
     ...(reference === undefined ? [] : unknownKeys(reference, [...path, 'passwordSecretRef'], SECRET_REF)),
     ...repeatedKeys(entry, path),
   ];
@@ -56,16 +58,16 @@ export const repeatedKeys = (node: Node, path: Path): readonly KeyProblem[] =>
     message: `the key ${show(duplicate.pair.key)} stands twice in this mapping; keep one`,
   }));
 
-function unknownKeys(node: Node, path: Path, known: readonly string[], later: ReadonlySet<string> = new Set()): readonly KeyProblem[] {
+/** Keys of one mapping that are not known there. */
+export function unknownKeys(node: Node, path: Path, known: readonly string[]): readonly KeyProblem[] {
   if (node.kind !== 'mapping') return [];
   return node.pairs
     .filter(({ key }) => !known.includes(key))
-    .map(({ key, keyOffset }) => ({ offset: keyOffset, path: [...path, key], message: unknownKeyMessage(key, known, later) }));
+    .map(({ key, keyOffset }) => ({ offset: keyOffset, path: [...path, key], message: unknownKeyMessage(key, known) }));
 }
 
-function unknownKeyMessage(key: string, known: readonly string[], later: ReadonlySet<string>): string {
+function unknownKeyMessage(key: string, known: readonly string[]): string {
   const start = `unknown key ${show(key)}`;
-  if (later.has(key)) return `${start}: it belongs to a form of the document that this version does not read yet; remove it`;
   if (PASSWORDS.has(key.toLowerCase()))
     return `${start}: a password never stands in the document, but in the user's Secret; remove it, and change that password`;
   const near = suggest(key, known);

@@ -1,7 +1,7 @@
 // Which names the server and Kubernetes take, and the Secret that belongs to a user.
 import { show } from './show.ts';
 
-export type NameKind = 'user' | 'role' | 'database';
+export type NameKind = 'user' | 'role' | 'database' | 'schema' | 'extension';
 
 /** NAMEDATALEN - 1. A longer name is cut without an error, and DROP ROLE on it would then drop somebody else's role. */
 const NAME_BYTES = 63;
@@ -13,7 +13,7 @@ const SUBDOMAIN = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-
 /** What is wrong with a name and what to do, or undefined. Whether the server can store it at all comes first. */
 export function nameProblem(name: string, kind: NameKind): string | undefined {
   const unstorable = storageProblem(name, kind);
-  if (unstorable !== undefined || kind === 'database') return unstorable;
+  if (unstorable !== undefined || (kind !== 'user' && kind !== 'role')) return unstorable;
   if (RESERVED.has(name)) return `${show(name)} is a reserved word that no role can be called; choose another name`;
   if (kind === 'user' && name.startsWith('pg_')) return `${show(name)} starts with \`pg_\`, which the server reserves for its own roles; choose another name`;
   return undefined;
@@ -22,7 +22,18 @@ export function nameProblem(name: string, kind: NameKind): string | undefined {
 /** Whether the server can hold a name exactly as it stands. */
 export const isStorable = (name: string): boolean => storageProblem(name, 'role') === undefined;
 
-function storageProblem(name: string, kind: NameKind): string | undefined {
+/**
+ * What is wrong with the pattern of an object's name. Argument lists of functions and names of parameters may be longer than a name.
+ * @param what the kind of object, as a word.
+ */
+export function patternProblem(pattern: string, what: string): string | undefined {
+  const isLong = what === 'parameter' || (what === 'function' && pattern.includes('('));
+  if (!isLong) return storageProblem(pattern, what);
+  const text = textProblem(pattern);
+  return text === undefined ? undefined : `the name ${show(pattern)} ${text}`;
+}
+
+function storageProblem(name: string, kind: string): string | undefined {
   if (name === '') return `the name of a ${kind} must not be empty`;
   const text = textProblem(name);
   if (text !== undefined) return `the name ${show(name)} ${text}`;

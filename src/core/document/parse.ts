@@ -1,11 +1,14 @@
 // Bytes → Document: every problem at once, each with its place; a bad entry keeps only itself out.
 import { checkAcross } from './across.ts';
-import { type Draft, readEntry } from './entry.ts';
+import { readDatabases } from './databases.ts';
+import { readEntry } from './entry.ts';
 import { mismatch } from './issues.ts';
 import { repeatedKeys, topLevelKeyProblems } from './keys.ts';
 import { linesOf } from './lines.ts';
 import { load } from './load.ts';
+import { readPermissions } from './permissions.ts';
 import { Report } from './report.ts';
+import { readRoles } from './roles.ts';
 import { decode } from './text.ts';
 import { type ListNode, type MappingNode, type Node, type Path, valueOf } from './tree.ts';
 import type { Document } from './types.ts';
@@ -25,7 +28,7 @@ export function parseDocument(content: Uint8Array, file: string): Document {
     return unusable(report);
   }
   const users = findUsers(loaded.root, report);
-  return users === undefined ? unusable(report) : readUsers(users, report);
+  return users === undefined || loaded.root.kind !== 'mapping' ? unusable(report) : readSections(loaded.root, users, report);
 }
 
 function unusable(report: Report, offset?: number, path: Path = [], message = ''): Document {
@@ -45,19 +48,32 @@ function findUsers(root: Node, report: Report): ListNode | undefined {
   const isClear = reportRepeatedOutside(root, report);
   const allowsEmpty = readAllowEmpty(root, report);
   const users = valueOf(root, 'users');
+  const sections = SECTIONS.filter((key) => !isList(valueOf(root, key)));
+  for (const key of sections) {
+    const section = valueOf(root, key);
+    if (section !== undefined) report.add({ offset: section.offset, path: [key], message: `${mismatch(`a list of ${key}`, section)}, so nothing is changed` });
+  }
   const message = usersProblem(users, allowsEmpty);
   if (message !== undefined) report.add({ offset: users?.offset ?? root.offset, path: users === undefined ? [] : ['users'], message });
-  return isClear && message === undefined && users?.kind === 'list' ? users : undefined;
+  return isClear && sections.length === 0 && message === undefined && users?.kind === 'list' ? users : undefined;
 }
+
+/** Lists beside `users`, each of which may be left out. */
+const SECTIONS = ['databases', 'permissions', 'roles'] as const;
+
+const isList = (node: Node | undefined): boolean => node === undefined || node.kind === 'list';
 
 /** A key that stands twice outside of the entries leaves in doubt what the document says. */
 function reportRepeatedOutside(root: MappingNode, report: Report): boolean {
-  const usersAreOne = root.pairs.filter(({ key }) => key === 'users').length < 2;
-  const outside = usersAreOne ? { ...root, pairs: root.pairs.filter(({ key }) => key !== 'users') } : root;
+  // Within entries, a repeated key concerns that entry alone; its own reader reports it.
+  const outside = { ...root, pairs: root.pairs.map((pair) => (isSection(pair.key) ? { ...pair, value: { ...NOTHING, offset: pair.value.offset } } : pair)) };
   const problems = repeatedKeys(outside, []);
   for (const problem of problems) report.add({ ...problem, message: `${problem.message}; nothing of the document is used until this is corrected` });
   return problems.length === 0;
 }
+
+const NOTHING = { kind: 'scalar', value: null, source: '', plain: true } as const;
+const isSection = (key: string): boolean => key === 'users' || SECTIONS.some((section) => section === key);
 
 function readAllowEmpty(root: MappingNode, report: Report): boolean {
   const node = valueOf(root, 'allowEmpty');
@@ -74,16 +90,21 @@ function usersProblem(users: Node | undefined, allowsEmpty: boolean): string | u
   return 'the list is empty, so nothing is changed; write `allowEmpty: true` beside it if every user is to be removed';
 }
 
-function readUsers(list: ListNode, report: Report): Document {
-  const drafts = list.items.map((item, index) => readEntry(item, index, report));
-  const refused = checkAcross(drafts, report);
-  const isValid = (draft: Draft): boolean => draft.entry !== undefined && !refused.has(draft);
+function readSections(root: MappingNode, list: ListNode, report: Report): Document {
+  const permissions = readPermissions(valueOf(root, 'permissions'), report);
+  const databases = readDatabases(valueOf(root, 'databases'), report);
+  const roles = readRoles(valueOf(root, 'roles'), permissions, report);
+  const users = list.items.map((item, index) => readEntry(item, index, permissions, report));
+  const refused = checkAcross(users, roles, report);
   return {
-    users: drafts.flatMap((draft) => (isValid(draft) ? (draft.entry ?? []) : [])),
-    roles: [],
-    databases: [],
-    invalid: new Set(drafts.flatMap((draft) => (isValid(draft) ? [] : draft.names))),
-    invalidDatabases: new Set(),
+    users: users.flatMap((draft) => (refused.has(draft) ? [] : (draft.entry ?? []))),
+    roles: roles.flatMap((draft) => (refused.has(draft) ? [] : (draft.declaration ?? []))),
+    databases: databases.entries,
+    invalid: new Set([
+      ...users.flatMap((draft) => (draft.entry === undefined || refused.has(draft) ? draft.names : [])),
+      ...roles.flatMap((draft) => (draft.declaration === undefined || refused.has(draft) ? draft.names : [])),
+    ]),
+    invalidDatabases: databases.invalid,
     usable: true,
     problems: report.sorted(),
   };

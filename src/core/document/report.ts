@@ -31,13 +31,17 @@ export class Report {
     return this.#positionOf(offset);
   }
 
-  add({ offset, path, message, severity = 'error', username }: Finding): void {
-    if (this.#problems.length >= MOST) {
-      this.#firstLeftOut ??= this.#positionOf(offset);
+  add({ offset, ...finding }: Finding): void {
+    this.addAt(this.#positionOf(offset), finding);
+  }
+
+  /** A finding whose place is a position already. */
+  addAt(position: Position, { path, message, severity = 'error', username }: Omit<Finding, 'offset'>): void {
+    if (this.#problems.length < MOST) this.#problems.push({ severity, file: this.#file, position, path: showPath(path), message, username });
+    else {
+      this.#firstLeftOut ??= position;
       this.#leftOut += 1;
-      return;
     }
-    this.#problems.push({ severity, file: this.#file, position: this.#positionOf(offset), path: showPath(path), message, username });
   }
 
   /** All of them (the first 20,000) in the order of their positions; at one position in the order in which they were found. */

@@ -9,6 +9,8 @@ export interface Split {
   readonly indent: number;
 }
 
+/** Where a token may begin; within a word or behind a quote they are text. */
+const ANCHOR_OR_ALIAS = /(?:^|[\s[{,:?-])[&*]/;
 const USERS_LINE = /^users:[ ]*(?:#.*)?\n/gm;
 
 /**
@@ -18,7 +20,7 @@ const USERS_LINE = /^users:[ ]*(?:#.*)?\n/gm;
 export function splitUsers(text: string): Split | undefined {
   const heads = [...text.matchAll(USERS_LINE)];
   const [head] = heads;
-  if (head === undefined || heads.length > 1 || /[&*]/.test(text.slice(0, head.index))) return undefined;
+  if (head === undefined || heads.length > 1 || ANCHOR_OR_ALIAS.test(text.slice(0, head.index))) return undefined;
   const itemStarts: number[] = [];
   let indent = -1;
   for (let start = head.index + head[0].length; start < text.length;) {

@@ -1,0 +1,61 @@
+// Databases: what the document says of one beside privileges: that it is there, who owns it, its schemas and extensions. Never drops any.
+import type { Catalog } from '../catalog.ts';
+import type { Change } from '../change.ts';
+import type { DatabaseEntry } from '../document/types.ts';
+import type { Law } from '../law.ts';
+import type { Notice } from '../notice.ts';
+import type { Acting } from './acting.ts';
+import { type DatabaseContents, isSystemSchema } from './contents.ts';
+
+interface Found {
+  readonly changes: Change[];
+  readonly notices: Notice[];
+}
+
+const TEMPLATES: ReadonlySet<string> = new Set(['template0', 'template1']);
+
+/** Creates what is missing and hands over what has another owner; for everything that cannot be had a notice. */
+export function planDatabase(entry: DatabaseEntry, catalog: Catalog, law: Law, defaultDatabase: string): Found {
+  const { name, owner, position } = entry;
+  const facts = catalog.databases.get(name);
+  const refusal = owner === undefined || facts?.owner === owner ? undefined : refuseOwner(owner, name, law, defaultDatabase);
+  const subject = owner ?? '';
+  if (refusal !== undefined)
+    return { changes: [], notices: [{ kind: 'refused', subject, position, message: `${owner} is refused as the owner of database ${name}: ${refusal}` }] };
+  if (facts === undefined) {
+    if (entry.create) return { changes: [{ kind: 'create_database', database: name, owner }], notices: [] };
+    return {
+      changes: [],
+      notices: [{ kind: 'pending', subject, position, message: `what is said of database ${name} waits until it exists; \`create: true\` creates it` }],
+    };
+  }
+  if (owner === undefined || facts.owner === owner) return { changes: [], notices: [] };
+  return { changes: [{ kind: 'alter_database_owner', database: name, owner, from: facts.owner }], notices: [] };
+}
+
+function refuseOwner(owner: string, database: string, law: Law, defaultDatabase: string): string | undefined {
+  if (TEMPLATES.has(database)) return 'the server needs its templates as they are';
+  if (database === defaultDatabase) return 'the database holds the memory of pgsteward (DB_NAME)';
+  return law.refuseOwnership(owner);
+}
+
+/** Schemas and extensions of a database that was read. */
+export function planContents(entry: DatabaseEntry, contents: DatabaseContents, law: Law, acting: Acting): Found {
+  const database = entry.name;
+  const owners = new Map(contents.groups.flatMap((group) => (group.kind === 'schema' ? group.names.map((name) => [name, group.owner] as const) : [])));
+  const result: Found = { changes: [], notices: [] };
+  for (const { name: schema, owner, position } of entry.schemas) {
+    const present = owners.get(schema);
+    const refuse = (why: string): void => {
+      result.notices.push({ kind: 'refused', subject: owner ?? '', position, message: `schema ${schema} in database ${database} is refused: ${why}` });
+    };
+    if (isSystemSchema(schema)) refuse('it belongs to the server or to pgsteward');
+    else if (owner !== undefined && owner !== present && law.refuseOwnership(owner) !== undefined) refuse(law.refuseOwnership(owner) ?? '');
+    else if (present === undefined) result.changes.push({ kind: 'create_schema', database, schema, owner });
+    else if (owner !== undefined && owner !== present)
+      result.changes.push({ kind: 'alter_schema_owner', database, schema, owner, from: present, as: acting.as(present, database) });
+  }
+  for (const { name: extension, schema } of entry.extensions)
+    if (!contents.extensions.has(extension)) result.changes.push({ kind: 'create_extension', database, extension, schema });
+  return result;
+}

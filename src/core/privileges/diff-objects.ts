@@ -1,0 +1,189 @@
+// The diff of objects: what subjects should hold on groups of objects against what they hold. Knows nothing of documents or connections.
+import type { Change } from '../change.ts';
+import type { Acting } from './acting.ts';
+import { type AclEntry, type DefaultAcl, type ObjectGroup, splitName } from './contents.ts';
+import type { ObjectKind } from './kinds.ts';
+import { union, type Wish, wishOf } from './rules.ts';
+import type { Subject } from './subject.ts';
+
+export interface ObjectDiffInput {
+  /** Empty for what is shared by all databases. */
+  readonly database: string;
+  readonly groups: readonly ObjectGroup[];
+  readonly defaults: readonly DefaultAcl[];
+  readonly subjects: readonly Subject[];
+  readonly acting: Acting;
+  /** Privileges that a document may not hand out; they are neither granted nor revoked. Asked for members of extensions and parameters. */
+  readonly refused: (group: ObjectGroup, name: string, subject: Subject, wish: Wish) => ReadonlySet<string>;
+}
+
+const USAGE: Wish = wishOf([['USAGE', false]]);
+const NOTHING: Wish = wishOf([]);
+
+/** How many objects one statement names at most. */
+const NAMES = 500;
+
+type Grant = Change & { kind: 'grant_privilege' };
+type Revoke = Change & { kind: 'revoke_privilege' };
+
+/** The changes for the objects of one database, or of those that all databases share; without order. */
+export function diffObjects(input: ObjectDiffInput): Change[] {
+  const explained = explanations(input.defaults);
+  const changes: Change[] = [];
+  /** `role, schema, table` → privileges that are revoked on the whole table, which takes the columns' with them. */
+  const wiped = new Map<string, Set<string>>();
+  // Tables before columns.
+  const groups = input.groups.toSorted((a, b) => Number(a.kind === 'column') - Number(b.kind === 'column'));
+  for (const group of groups) {
+    const held = groupByGrantee(group.entries);
+    for (const subject of input.subjects) {
+      if (subject.name === group.owner) continue;
+      const entries = held.get(subject.name) ?? [];
+      if (entries.length === 0 && !subject.rules.concerns(group.kind, input.database)) continue;
+      for (const [wish, names] of partition(group, subject, entries, input)) {
+        const isWiped = group.kind === 'column' ? wiped.get(wipeKey(subject.name, group.schema, splitName(names[0] ?? '')[0])) : undefined;
+        const left = isWiped === undefined ? entries : entries.filter((entry) => !isWiped.has(entry.privilege));
+        const isExplained = group.untouched || explained(group, subject.name, entries);
+        const found = compare(group, subject, wish, names, left, isExplained, input);
+        changes.push(...found);
+        if (group.kind === 'table') noteWiped(wiped, found);
+      }
+    }
+  }
+  return changes;
+}
+
+const wipeKey = (role: string, schema: string, table: string): string => `${role}\0${schema}\0${table}`;
+
+function noteWiped(wiped: Map<string, Set<string>>, changes: readonly Change[]): void {
+  for (const change of changes) {
+    if (change.kind !== 'revoke_privilege' || change.optionOnly) continue;
+    for (const name of change.on.names) {
+      const key = wipeKey(change.role, change.on.schema, name);
+      wiped.set(key, new Set([...(wiped.get(key) ?? []), ...change.privileges]));
+    }
+  }
+}
+
+function groupByGrantee(entries: readonly AclEntry[]): ReadonlyMap<string, readonly AclEntry[]> {
+  const result = new Map<string, AclEntry[]>();
+  for (const entry of entries) {
+    const list = result.get(entry.grantee);
+    if (list === undefined) result.set(entry.grantee, [entry]);
+    else list.push(entry);
+  }
+  return result;
+}
+
+/** The group's names by what the subject should hold on them; names that no rule concerns have an undefined wish. */
+function partition(
+  group: ObjectGroup,
+  subject: Subject,
+  entries: readonly AclEntry[],
+  { database, refused }: ObjectDiffInput,
+): ReadonlyMap<Wish | undefined, readonly string[]> {
+  const scope = subject.rules.scope(group.kind, group.kind === 'database' ? '' : database, group.kind === 'schema' ? '' : group.schema);
+  const usage = (name: string): Wish | undefined => (group.kind === 'schema' && subject.rules.impliesUsage(database, name) ? USAGE : undefined);
+  const mayBeRefused = group.extension || group.kind === 'parameter';
+  if (scope.uniform && !mayBeRefused && group.kind !== 'schema') return new Map([[scope.everything, group.names]]);
+  const parts = new Map<Wish | undefined, string[]>();
+  for (const name of group.names) {
+    const found = union(group.extension ? scope.findExact(name) : scope.find(name), usage(name));
+    const wish = found === undefined || !mayBeRefused ? found : withoutRefused(found, refused(group, name, subject, found), entries);
+    const names = parts.get(wish);
+    if (names === undefined) parts.set(wish, [name]);
+    else names.push(name);
+  }
+  return parts;
+}
+
+/** What is refused and already held stays as it is. */
+const withoutRefused = (wish: Wish, refused: ReadonlySet<string>, entries: readonly AclEntry[]): Wish =>
+  refused.size === 0 ? wish : wishOf([...wish].filter(([privilege]) => !refused.has(privilege) || entries.some((entry) => entry.privilege === privilege)));
+
+function compare(
+  group: ObjectGroup,
+  subject: Subject,
+  wished: Wish | undefined,
+  names: readonly string[],
+  entries: readonly AclEntry[],
+  explained: boolean,
+  { database, acting }: ObjectDiffInput,
+): Change[] {
+  if (wished === undefined && subject.mode !== 'exact') return [];
+  const wish = wished ?? NOTHING;
+  const isElsewhere = (privilege: string): boolean => subject.connectsElsewhere && group.kind === 'database' && privilege === 'CONNECT';
+  const held = new Map<string, boolean>();
+  for (const { privilege, grantable } of entries) held.set(privilege, grantable || held.get(privilege) === true);
+
+  const changes: Change[] = [];
+  const on = (part: readonly string[]) => ({ database, object: group.kind, schema: group.schema, names: part, owner: group.owner });
+  const missing = (wantsOption: boolean): string[] =>
+    [...wish].flatMap(([privilege, grantable]) =>
+      grantable === wantsOption && !isElsewhere(privilege) && (held.get(privilege) === undefined || (grantable && held.get(privilege) === false))
+        ? [privilege]
+        : [],
+    );
+  // The database whose owner counts is the object itself, where it is one.
+  const home = group.kind === 'database' ? (names[0] ?? '') : database;
+  const as = group.kind === 'database' ? acting.onDatabase(home) : acting.as(group.owner, home);
+  for (const grantable of [false, true]) {
+    const privileges = missing(grantable);
+    if (privileges.length === 0) continue;
+    const grant: Omit<Grant, 'on'> = { kind: 'grant_privilege', role: subject.name, privileges, grantable, as, explained };
+    for (const part of pieces(group.kind, names)) changes.push({ ...grant, on: on(part) });
+  }
+  if (subject.mode === 'additive') return changes;
+  const extras = new Map<string, { grantor: string; privileges: string[]; optionOnly: boolean; cascade: boolean }>();
+  for (const { privilege, grantor, grantable } of entries) {
+    if (isElsewhere(privilege)) continue;
+    const wanted = wish.get(privilege);
+    if (wanted !== undefined && (wanted || !grantable)) continue;
+    const key = `${grantor}\0${wanted !== undefined}\0${grantable}`;
+    const extra = extras.get(key);
+    if (extra === undefined) extras.set(key, { grantor, privileges: [privilege], optionOnly: wanted !== undefined, cascade: grantable });
+    else extra.privileges.push(privilege);
+  }
+  for (const extra of extras.values()) {
+    const revoke: Omit<Revoke, 'on'> = {
+      kind: 'revoke_privilege',
+      role: subject.name,
+      ...extra,
+      as: acting.asGrantor(extra.grantor, group.owner, home),
+      explained,
+    };
+    for (const part of pieces(group.kind, names)) changes.push({ ...revoke, on: on(part) });
+  }
+  return changes;
+}
+
+/** As many names as one statement takes; the columns of one table are one piece, and so is each parameter's. */
+function pieces(kind: ObjectKind, names: readonly string[]): readonly (readonly string[])[] {
+  if (kind === 'column') {
+    const byTable = new Map<string, string[]>();
+    for (const name of names) {
+      const [table] = splitName(name);
+      byTable.set(table, [...(byTable.get(table) ?? []), name]);
+    }
+    return [...byTable.values()];
+  }
+  if (names.length <= NAMES) return [names];
+  return Array.from({ length: Math.ceil(names.length / NAMES) }, (_, index) => names.slice(index * NAMES, (index + 1) * NAMES));
+}
+
+/** Whether a role holds on a group just what default privileges gave the objects when they were made. */
+function explanations(defaults: readonly DefaultAcl[]): (group: ObjectGroup, role: string, entries: readonly AclEntry[]) => boolean {
+  const given = new Map<string, Set<string>>();
+  for (const { creator, schema, kind, entries } of defaults)
+    for (const { grantee, privilege } of entries) {
+      const key = [creator, schema, kind, grantee].join('\0');
+      given.set(key, (given.get(key) ?? new Set()).add(privilege));
+    }
+  return (group, role, entries) => {
+    if (given.size === 0) return false;
+    const of = (schema: string): Iterable<string> => given.get([group.owner, schema, group.kind, role].join('\0')) ?? [];
+    const expected = new Set([...of(''), ...of(group.schema)]);
+    const held = new Set(entries.map((entry) => entry.privilege));
+    return expected.size > 0 && expected.size === held.size && [...expected].every((privilege) => held.has(privilege));
+  };
+}

@@ -1,0 +1,168 @@
+// Rules of one role → what it should hold on an object: the most specific rule wins and replaces the others (docs/privileges.md).
+import type { GrantRule } from '../document/types.ts';
+import { joinName, splitName } from './contents.ts';
+import { KINDS, OBJECT_KINDS, type ObjectKind, privilegesOf } from './kinds.ts';
+import { functionPattern, isEverything, isGlob, matches, rankOf } from './pattern.ts';
+
+/** Privilege → WITH GRANT OPTION. Wishes that say the same are the same object, so that they can be compared by identity. */
+export type Wish = ReadonlyMap<string, boolean>;
+
+/** What a role should hold on the objects of one kind in one schema; undefined where no rule says anything. */
+export interface Scope {
+  /** No rule names a part of the objects: the answer is the same for all of them. */
+  readonly uniform: boolean;
+  readonly find: (name: string) => Wish | undefined;
+  /** By exact names alone: what holds for members of extensions, which patterns leave out. */
+  readonly findExact: (name: string) => Wish | undefined;
+  /** By `*` alone: what an object will get whose name nobody knows yet. */
+  readonly everything: Wish | undefined;
+}
+
+export interface RoleRules {
+  /** Whether any rule of this kind can hold in this database. */
+  readonly concerns: (kind: ObjectKind, database: string) => boolean;
+  readonly scope: (kind: ObjectKind, database: string, schema: string) => Scope;
+  /** USAGE that follows from grants on something in the schema. */
+  readonly impliesUsage: (database: string, schema: string) => boolean;
+  readonly rules: readonly GrantRule[];
+}
+
+export interface RuleFacts {
+  readonly major: number;
+  readonly defaultDatabase: string;
+}
+
+interface Compiled {
+  readonly rule: GrantRule;
+  readonly database: string;
+  readonly schema: string;
+  readonly name: string;
+  /** For functions with arguments, and for columns. */
+  readonly second: string | undefined;
+  /** The more specific one is the larger, compared from the left. */
+  readonly rank: readonly number[];
+  readonly wish: Wish;
+}
+
+/** All privileges, in the order in which sentences and statements name them. */
+const ORDER: readonly string[] = [...new Set(OBJECT_KINDS.flatMap((kind) => Object.keys(KINDS[kind].privileges)))];
+
+const interned = new Map<string, Wish>();
+
+/** The one wish with this content. */
+export function wishOf(entries: Iterable<readonly [string, boolean]>): Wish {
+  const sorted = [...entries].toSorted(([a], [b]) => ORDER.indexOf(a) - ORDER.indexOf(b));
+  const key = sorted.map(([privilege, grantable]) => `${privilege}${grantable ? '*' : ''}`).join(' ');
+  const known = interned.get(key);
+  if (known !== undefined) return known;
+  const wish = new Map(sorted);
+  interned.set(key, wish);
+  return wish;
+}
+
+/** Both together; a grant option of either holds. */
+export function union(left: Wish | undefined, right: Wish | undefined): Wish | undefined {
+  if (left === undefined || right === undefined || left === right) return left ?? right;
+  const both = new Map(left);
+  for (const [privilege, grantable] of right) both.set(privilege, grantable || both.get(privilege) === true);
+  return wishOf(both);
+}
+
+const KNOWN = new Map<string, ReadonlySet<string>>();
+
+/** The rule's privileges on a server of this version: ALL spelled out, unknown ones left away. */
+function privilegesFor(rule: GrantRule, major: number): Wish {
+  const key = `${rule.kind} ${major}`;
+  const known = KNOWN.get(key) ?? new Set(privilegesOf(rule.kind, major));
+  KNOWN.set(key, known);
+  const wish = new Map<string, boolean>();
+  for (const { privilege, grantable } of rule.privileges)
+    for (const name of privilege === 'ALL' ? known : [privilege]) if (known.has(name)) wish.set(name, grantable || wish.get(name) === true);
+  return wishOf(wish);
+}
+
+function compile(rule: GrantRule, { major, defaultDatabase }: RuleFacts): Compiled {
+  const written = rule.database ?? defaultDatabase;
+  // A database is an object of the cluster, and a schema one of its database: their patterns are their names.
+  const database = rule.kind === 'database' ? '' : written;
+  const schema = rule.kind === 'schema' ? '' : rule.schema;
+  // The server folds the names of parameters.
+  const object = rule.kind === 'parameter' ? rule.name.toLowerCase() : rule.name;
+  const pattern = rule.kind === 'database' ? written : rule.kind === 'schema' ? rule.schema : object;
+  const { name, args } = rule.kind === 'function' ? functionPattern(pattern) : { name: pattern, args: undefined };
+  const second = rule.kind === 'column' ? rule.column : args;
+  const own = rule.kind === 'column' ? [rankOf(name), rankOf(rule.column)] : [rankOf(name), args === undefined ? 0 : 1];
+  return { rule, database, schema, name, second, rank: [...own, rankOf(schema), rankOf(database)], wish: privilegesFor(rule, major) };
+}
+
+const byRank = (a: Compiled, b: Compiled): number => {
+  const at = a.rank.findIndex((rank, index) => rank !== b.rank[index]);
+  return at === -1 ? 0 : (b.rank[at] ?? 0) - (a.rank[at] ?? 0);
+};
+
+function matchesName(compiled: Compiled, name: string): boolean {
+  const [first, second] = splitName(name);
+  if (!matches(compiled.name, first)) return false;
+  if (compiled.second === undefined) return true;
+  return compiled.rule.kind === 'column' ? matches(compiled.second, second ?? '') : compiled.second === second;
+}
+
+const isExact = ({ name, rule, second }: Compiled): boolean => !isGlob(name) && (rule.kind !== 'column' || !isGlob(second ?? ''));
+
+/** The first that matches wins; what is equally specific (permissions for one pattern) adds up. */
+function firstOf(sorted: readonly Compiled[], name: string): Wish | undefined {
+  let best: Compiled | undefined;
+  let wish: Wish | undefined;
+  for (const compiled of sorted) {
+    if (best !== undefined && byRank(best, compiled) !== 0) break;
+    if (!matchesName(compiled, name)) continue;
+    best = compiled;
+    wish = union(wish, compiled.wish);
+  }
+  return wish;
+}
+
+/** Prepares the rules of one role for a server. */
+export function compileRules(rules: readonly GrantRule[], facts: RuleFacts): RoleRules {
+  const byKind = new Map<ObjectKind, Compiled[]>();
+  const implied: Compiled[] = [];
+  for (const rule of rules) {
+    const compiled = compile(rule, facts);
+    if (rule.implied) implied.push(compiled);
+    else byKind.set(rule.kind, [...(byKind.get(rule.kind) ?? []), compiled]);
+  }
+  const scopes = new Map<string, Scope>();
+  return {
+    rules,
+    concerns: (kind, database) =>
+      (byKind.get(kind) ?? []).some((compiled) => compiled.database === '' || matches(compiled.database, database)) ||
+      (kind === 'schema' && implied.some((compiled) => matches(compiled.database, database))),
+    impliesUsage: (database, schema) => implied.some((compiled) => matches(compiled.database, database) && matches(compiled.name, schema)),
+    scope: (kind, database, schema) => {
+      const key = joinName(joinName(kind, database), schema);
+      const known = scopes.get(key);
+      if (known !== undefined) return known;
+      const scope = scopeOf((byKind.get(kind) ?? []).filter((one) => matches(one.database, database) && matches(one.schema, schema)));
+      scopes.set(key, scope);
+      return scope;
+    },
+  };
+}
+
+function scopeOf(candidates: readonly Compiled[]): Scope {
+  const sorted = candidates.toSorted(byRank);
+  const everything = firstOf(
+    sorted.filter((compiled) => isEverything(compiled.name) && (compiled.rule.kind !== 'column' || isEverything(compiled.second ?? ''))),
+    joinName('', ''),
+  );
+  const exact = new Map<string, Compiled[]>();
+  for (const compiled of sorted.filter(isExact)) exact.set(compiled.name, [...(exact.get(compiled.name) ?? []), compiled]);
+  const globs = sorted.filter((compiled) => !isExact(compiled));
+  const uniform =
+    exact.size === 0 && globs.every((compiled) => isEverything(compiled.name) && (compiled.second === undefined || isEverything(compiled.second)));
+  const findExact = (name: string): Wish | undefined => {
+    const found = exact.get(splitName(name)[0]);
+    return found === undefined ? undefined : firstOf(found, name);
+  };
+  return { uniform, everything, findExact, find: (name) => findExact(name) ?? firstOf(globs, name) };
+}
