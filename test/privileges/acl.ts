@@ -86,3 +86,13 @@ export function sqlOf({ kind, schema, name, args }: ActualObject): string {
   const written = kind === 'large_object' || kind === 'parameter' ? name : qualified;
   return `${keyword[kind] ?? kind.replaceAll('_', ' ').toUpperCase()} ${written}${kind === 'function' ? `(${args})` : ''}`;
 }
+
+/** What a role holds in one database and the cluster, one line for each object: `table shop: sales.orders SELECT UPDATE*`. */
+export async function holdings(client: pg.Client, role: string, major: number): Promise<readonly string[]> {
+  const objects = await readObjects(client, major);
+  return objects
+    .map((object) => ({ object, held: [...holdsOn(object, role)].map(([privilege, grantable]) => privilege + (grantable ? '*' : '')).toSorted() }))
+    .filter(({ object, held }) => held.length > 0 && object.owner !== role)
+    .map(({ object, held }) => `${nameOf(object)} ${held.join(' ')}`)
+    .toSorted();
+}

@@ -77,7 +77,7 @@ export const randomServer = fc.record({
     rt_b: fc.array(schema, { minLength: 1, maxLength: 2 }),
   }),
   defaults: fc.array(defaults, { maxLength: 5 }),
-  grants: fc.array(grant, { maxLength: 24 }),
+  grants: fc.array(grant, { maxLength: 24, size: '+1' }),
 });
 export type RandomServer = typeof randomServer extends fc.Arbitrary<infer T> ? T : never;
 export type RandomGrant = RandomServer['grants'][number];
