@@ -191,7 +191,12 @@ export function createReconciler({ config, source, connections, log, onProgress 
       const snapshot = await retried(() => read(document), signal);
       const imported = memory.firstContact(snapshot);
       const catalog = { ...snapshot, managed: withRows(snapshot.managed, imported) };
-      facts = { readsVerifiers: catalog.server.readsVerifiers, ledger: catalog.hasLedger };
+      facts = {
+        readsVerifiers: catalog.server.readsVerifiers,
+        ledger: catalog.hasLedger,
+        major: catalog.server.major,
+        declaring: [...declaringNames(document)],
+      };
       if (memory.hasLedger && !catalog.hasLedger) memory.forgetLedger();
       onProgress();
       const { stale, unwitnessed } = await checkPasswords(credentials, catalog);

@@ -18,7 +18,6 @@ export interface Inability {
  */
 export function abilityOf(catalog: Catalog, changes: readonly Change[]): (change: Change) => Inability | undefined {
   const { server } = catalog;
-  if (server.superuser) return () => undefined;
   const acting = actingOf(catalog);
   const created = new Set(changes.flatMap((change) => (change.kind === 'create_role' ? [change.role] : [])));
   const reached = reachOf(catalog.cluster.memberships)(server.admin);
@@ -54,6 +53,8 @@ export function abilityOf(catalog: Catalog, changes: readonly Change[]): (change
       : { reason: `${server.admin} cannot act as the grantor ${grantor}`, sql: `GRANT ${identifier(grantor)} TO ${identifier(server.admin)}` };
 
   return (change) => {
+    if (change.kind === 'revoke_privilege' && change.dependents.length > 0) return needsDependents(change);
+    if (server.superuser) return undefined;
     switch (change.kind) {
       case 'adopt_role':
       case 'forget_role':
@@ -92,6 +93,13 @@ export function abilityOf(catalog: Catalog, changes: readonly Change[]): (change
         return needsAdmin(change.role);
     }
   };
+}
+
+/** What others hold is not ours to take, and a REVOKE would take it with it. */
+function needsDependents(change: Change & { kind: 'revoke_privilege' }): Inability {
+  const plain = { ...change, dependents: [], optionOnly: false, cascade: false, grantor: change.role, as: change.role };
+  const sql = change.dependents.flatMap((role) => renderChange({ ...plain, role }, { major: 18, grantor: '' }));
+  return { reason: `${change.role} passed it on to ${change.dependents.join(', ')}, whom pgsteward does not manage`, sql: sql.join('; ') };
 }
 
 const superuserHeir = (change: Change & { kind: 'release_owned' }, role: string): Inability => ({

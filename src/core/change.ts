@@ -77,6 +77,8 @@ export type Change =
       readonly grantor: string;
       readonly optionOnly: boolean;
       readonly cascade: boolean;
+      /** Roles that are not ours and hold the privilege from this one: they would lose it. */
+      readonly dependents: readonly string[];
       readonly explained: boolean;
     } & ActedAs)
   | ({ readonly kind: 'grant_default_privilege'; readonly role: string; readonly privileges: readonly string[]; readonly grantable: boolean } & DefaultTarget &

@@ -2,6 +2,8 @@
 import type { Attributes, Change, Entity } from './change.ts';
 import type { Cluster, Grant, Membership, Role } from './model.ts';
 import type { Acting } from './privileges/acting.ts';
+import type { AclEntry } from './privileges/contents.ts';
+import { dependentsOf } from './privileges/dependents.ts';
 import { sameSetting } from './setting-list.ts';
 
 /** What the comparison needs to know beside the two states. */
@@ -13,6 +15,8 @@ export interface DiffFacts {
   readonly oneRowPerMembership: boolean;
   readonly acting: Acting;
   readonly ownerOf: (database: string) => string;
+  /** CONNECT of everybody, also of those that are not compared. */
+  readonly allConnects: readonly Grant[];
 }
 
 /**
@@ -110,7 +114,7 @@ function diffMemberships(desired: readonly Membership[], actual: readonly Member
   return changes;
 }
 
-function diffConnects(desired: readonly Grant[], actual: readonly Grant[], { acting, ownerOf }: DiffFacts): Change[] {
+function diffConnects(desired: readonly Grant[], actual: readonly Grant[], { acting, ownerOf, entities, allConnects }: DiffFacts): Change[] {
   const key = (grant: Grant): string => [grant.object.name, grant.grantee, grant.privilege].join('\0');
   const rowsByKey = groupBy(actual, key);
   const wanted = new Set(desired.map(key));
@@ -120,12 +124,14 @@ function diffConnects(desired: readonly Grant[], actual: readonly Grant[], { act
     privileges: ['CONNECT'],
     explained: false,
   });
+  const losses = (losing: ReadonlySet<string>) => ({ cascade: losing.size > 0, dependents: [...losing].filter((role) => entities.get(role) !== 'user') });
+  const entriesOf = (database: string): AclEntry[] => allConnects.filter((row) => row.object.name === database);
   const revoke = (row: Grant, optionOnly: boolean): Change => ({
     kind: 'revoke_privilege',
     ...base(row),
     grantor: row.grantor,
     optionOnly,
-    cascade: row.grantable,
+    ...losses(row.grantable ? dependentsOf(row.grantee, row.privilege, entriesOf(row.object.name)) : new Set()),
     as: acting.asGrantor(row.grantor, ownerOf(row.object.name), row.object.name),
   });
   const changes = actual.filter((row) => !wanted.has(key(row))).map((row) => revoke(row, false));

@@ -77,10 +77,11 @@ export function lawOf(catalog: Catalog, options: LawOptions): Law {
 
   return {
     refuseSetting,
-    refuseParameter: (name, privilege) =>
-      privilege === 'ALTER SYSTEM' && !options.allowedSettings.has(name)
-        ? `it changes the whole server; ALLOWED_SETTINGS=${name} allows it`
-        : refuseSetting(name),
+    refuseParameter: (name, privilege) => {
+      if (options.allowedSettings.has(name)) return undefined;
+      const reason = privilege === 'ALTER SYSTEM' ? 'it changes the whole server' : powerfulParameter(name);
+      return reason === undefined ? undefined : `${reason}; ALLOWED_SETTINGS=${name} allows it`;
+    },
     refuseOwnership: (role) => (role.startsWith('pg_') ? 'names that begin with pg_ are reserved' : (protectedReason(role) ?? foreignReason(role))),
     refuseToManage: (name) => {
       if (name.startsWith('pg_')) return 'names that begin with pg_ are reserved';
@@ -105,3 +106,12 @@ const unknownParameter = (name: string): string | undefined =>
 
 /** Ordinary users may set this one, but it loads a library from the server's file system at every login. */
 const libraryParameter = (name: string): string | undefined => (name === 'local_preload_libraries' ? 'it loads libraries of the server' : undefined);
+
+/** What lets whoever may SET it load code, read files, run programs, or get past triggers and rights. */
+const powerfulParameter = (name: string): string | undefined =>
+  unknownParameter(name) ??
+  (/(_libraries|_library|_path|_command)$|^(session_replication_role|lo_compat_privileges|allow_|ignore_|zero_|event_triggers$|plperl|pltcl|plpython)/.test(
+    name,
+  ) && name !== 'search_path'
+    ? 'it leads to code, files or rights beyond the database'
+    : undefined);

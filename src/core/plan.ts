@@ -73,6 +73,7 @@ export function planOf(input: PlanInput): Plan {
     managed: oursByOid(catalog),
     oneRowPerMembership: catalog.server.major < 16,
     acting: actingOf(catalog),
+    allConnects: catalog.cluster.grants,
     ownerOf: (database) => catalog.databases.get(database)?.owner ?? '',
   });
   const privileges = planPrivileges({
@@ -149,10 +150,15 @@ function forgottenPrivileges({ catalog, document, removal }: PlanInput, entities
 
 const rank = new Map(CHANGE_KINDS.map((kind, index) => [kind, index]));
 
+/** A REVOKE on a table takes the privileges on its columns with it, so those are granted after it. */
+const rankOf = (change: Change): number =>
+  (rank.get(change.kind === 'grant_privilege' && change.on.object === 'column' ? 'revoke_privilege' : change.kind) ?? 0) +
+  (change.kind === 'grant_privilege' ? 0.5 : 0);
+
 /** By kind, and within a kind those together that can share a statement. */
 function inOrder(changes: readonly Change[]): Change[] {
   return changes
-    .map((change, index) => ({ change, index, rank: rank.get(change.kind) ?? 0, statement: statementKey(change) ?? '' }))
+    .map((change, index) => ({ change, index, rank: rankOf(change), statement: statementKey(change) ?? '' }))
     .toSorted((a, b) => a.rank - b.rank || (a.statement < b.statement ? -1 : a.statement > b.statement ? 1 : a.index - b.index))
     .map((item) => item.change);
 }

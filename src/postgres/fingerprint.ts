@@ -1,6 +1,7 @@
 // The fingerprint: one small query whose answer changes whenever a row that a plan depends on does.
 import type pg from 'pg';
 import { query } from './query.ts';
+import { grantedQuery } from './read-catalog.ts';
 
 const sum = (expression: string, from: string): string => `(SELECT concat(count(*), ':', sum(hashint8extended(${expression}, 0))) FROM ${from})`;
 const xmin = 'xmin::text::bigint';
@@ -9,6 +10,9 @@ const xmin = 'xmin::text::bigint';
 export interface FingerprintFacts {
   readonly readsVerifiers: boolean;
   readonly ledger: boolean;
+  readonly major: number;
+  /** Those whose privileges are compared, in whichever database they hold some. */
+  readonly declaring: readonly string[];
 }
 
 /**
@@ -26,7 +30,10 @@ export async function fingerprint(client: pg.ClientBase, facts: FingerprintFacts
     sum(`(((roleid::bigint << 32) # member::bigint) # (grantor::bigint << 16)) # (${xmin} << 8)`, 'pg_catalog.pg_auth_members'),
     sum(`((setdatabase::bigint << 32) # setrole::bigint) # (${xmin} << 8)`, 'pg_catalog.pg_db_role_setting'),
     sum(`(oid::bigint << 32) # ${xmin}`, 'pg_catalog.pg_database'),
+    sum(`(oid::bigint << 32) # ${xmin}`, 'pg_catalog.pg_tablespace'),
+    ...(facts.major < 15 ? [] : [sum(`(oid::bigint << 32) # ${xmin}`, 'pg_catalog.pg_parameter_acl')]),
     sum(`(objoid::bigint << 32) # ${xmin}`, "pg_catalog.pg_shdescription WHERE classoid = 'pg_catalog.pg_authid'::pg_catalog.regclass"),
+    ...(facts.declaring.length === 0 ? [] : [`(SELECT pg_catalog.string_agg(g.datname, '/' ORDER BY g.datname) FROM (${grantedQuery(facts.declaring)}) g)`]),
     ...(facts.ledger ? [sum(`(oid::bigint << 32) # ${xmin}`, 'pgsteward.managed_role')] : []),
   ];
   const rows = await query(client, `SELECT pg_catalog.concat_ws('|', ${parts.join(', ')})`);

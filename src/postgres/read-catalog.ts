@@ -46,9 +46,9 @@ const CONNECTS = `SELECT d.oid, x.grantee, x.grantor, x.is_grantable FROM pg_cat
   CROSS JOIN LATERAL pg_catalog.aclexplode(coalesce(d.datacl, pg_catalog.acldefault('d', d.datdba)) || '{}'::pg_catalog.aclitem[]) x WHERE x.privilege_type = 'CONNECT' AND x.grantee <> d.datdba`;
 /** What all databases share, with the entries of those whose privileges are compared. */
 function sharedQuery(names: readonly string[], major: number): string {
-  const grantees = inNames('x.grantee', names);
+  const roles = (column: string): string => inNames(column, names);
   const group = (kind: string, from: string, owner: string, name: string, acl: string, fallback: string): string =>
-    `SELECT '${kind}', '', pg_catalog.pg_get_userbyid(${owner}), false, ${acl} IS NULL, pg_catalog.json_build_array(${name}), ${entriesSql(`coalesce(${acl}, ${fallback})`, owner, grantees)} FROM pg_catalog.${from}`;
+    `SELECT '${kind}', '', pg_catalog.pg_get_userbyid(${owner}), false, ${acl} IS NULL, pg_catalog.json_build_array(${name}), ${entriesSql(`coalesce(${acl}, ${fallback})`, owner, roles)} FROM pg_catalog.${from}`;
   return [
     group('database', 'pg_database', 'datdba', 'datname', 'datacl', `pg_catalog.acldefault('d', datdba)`),
     group('tablespace', 'pg_tablespace', 'spcowner', 'spcname', 'spcacl', `pg_catalog.acldefault('t', spcowner)`),
@@ -59,7 +59,7 @@ function sharedQuery(names: readonly string[], major: number): string {
 }
 
 /** Databases in which somebody whose privileges are compared is named in an ACL. */
-const grantedQuery = (names: readonly string[]): string =>
+export const grantedQuery = (names: readonly string[]): string =>
   names.length === 0
     ? 'SELECT 1 WHERE false'
     : `SELECT d.datname FROM pg_catalog.pg_database d WHERE EXISTS (SELECT FROM pg_catalog.pg_shdepend s WHERE s.dbid = d.oid AND s.deptype = 'a'

@@ -143,10 +143,10 @@ const SOURCES = (request: Pick<ContentsRequest, 'columns' | 'largeObjects'>): re
   },
 ];
 
-function groupSql(source: Source, grantees: string): string {
+function groupSql(source: Source, roles: (column: string) => string): string {
   const name = `(${source.name})::text`;
   return `SELECT g.kind, g.schema, pg_catalog.pg_get_userbyid(g.owner), g.extension, g.acl IS NULL, g.names,
-    ${entriesSql(`coalesce(g.acl, ${source.fallback})`, 'g.owner', `(${grantees}) AND NOT EXISTS (SELECT FROM pg_catalog.aclexplode(g.initial) i WHERE i.grantee = x.grantee AND i.privilege_type = x.privilege_type AND i.grantor = x.grantor)`)}
+    ${entriesSql(`coalesce(g.acl, ${source.fallback})`, 'g.owner', roles, `NOT EXISTS (SELECT FROM pg_catalog.aclexplode(g.initial) i WHERE i.grantee = x.grantee AND i.privilege_type = x.privilege_type AND i.grantor = x.grantor)`)}
   FROM (SELECT ${source.kind} AS kind, ${source.schema} AS schema, ${source.owner} AS owner, e.objid IS NOT NULL AS extension, ${source.acl} AS acl,
       p.initprivs AS initial, pg_catalog.json_agg(${name}) AS names
     FROM ${source.from}
@@ -157,8 +157,8 @@ function groupSql(source: Source, grantees: string): string {
     GROUP BY 1, 2, 3, 4, 5, 6) g`;
 }
 
-const DEFAULTS = (grantees: string): string =>
-  `SELECT pg_catalog.pg_get_userbyid(d.defaclrole), coalesce(n.nspname, ''), d.defaclobjtype, ${entriesSql('d.defaclacl', 'd.defaclrole', grantees)}
+const DEFAULTS = (roles: (column: string) => string): string =>
+  `SELECT pg_catalog.pg_get_userbyid(d.defaclrole), coalesce(n.nspname, ''), d.defaclobjtype, ${entriesSql('d.defaclacl', 'd.defaclrole', roles)}
    FROM pg_catalog.pg_default_acl d LEFT JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace`;
 
 const CREATORS = `SELECT DISTINCT n.nspname, pg_catalog.pg_get_userbyid(x.grantee) FROM pg_catalog.pg_namespace n
@@ -187,7 +187,7 @@ const STRAYS = (grantees: readonly number[]): string => {
    WHERE s.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) AND s.deptype = 'a'
      AND s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND ${inOids('s.refobjid', grantees)}
      AND (s.classid NOT IN (${isCompared}) OR (s.objid < 16384 AND NOT (s.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND s.objid = 2200)
-       AND s.classid <> 'pg_catalog.pg_language'::pg_catalog.regclass))
+       AND s.classid NOT IN ('pg_catalog.pg_language'::pg_catalog.regclass, 'pg_catalog.pg_largeobject'::pg_catalog.regclass)))
    GROUP BY 1, 2`;
 };
 
@@ -224,12 +224,12 @@ export async function databaseFingerprint(client: pg.ClientBase, columns: boolea
  * @throws whatever the server answers; nothing may be concluded from a partial read.
  */
 export async function readDatabase(request: ContentsRequest): Promise<{ readonly contents: DatabaseContents; readonly fingerprint: string }> {
-  const grantees = inOids('x.grantee', request.grantees);
+  const roles = (column: string): string => inOids(column, request.grantees);
   const sources = SOURCES(request);
   const statements = [
     FINGERPRINT(request.columns),
-    ...sources.map((source) => groupSql(source, grantees)),
-    DEFAULTS(grantees),
+    ...sources.map((source) => groupSql(source, roles)),
+    DEFAULTS(roles),
     CREATORS,
     EXTENSIONS,
     STRAYS(request.grantees),

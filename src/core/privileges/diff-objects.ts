@@ -2,6 +2,7 @@
 import type { Change } from '../change.ts';
 import type { Acting } from './acting.ts';
 import { type AclEntry, type DefaultAcl, type ObjectGroup, splitName } from './contents.ts';
+import { dependentsOf } from './dependents.ts';
 import type { ObjectKind } from './kinds.ts';
 import { union, type Wish, wishOf } from './rules.ts';
 import type { Subject } from './subject.ts';
@@ -13,12 +14,15 @@ export interface ObjectDiffInput {
   readonly defaults: readonly DefaultAcl[];
   readonly subjects: readonly Subject[];
   readonly acting: Acting;
+  /** Whether a role's privileges are ours to revoke. */
+  readonly isOurs: (role: string) => boolean;
   /** Privileges that a document may not hand out; they are neither granted nor revoked. Asked for members of extensions and parameters. */
   readonly refused: (group: ObjectGroup, name: string, subject: Subject, wish: Wish) => ReadonlySet<string>;
 }
 
 const USAGE: Wish = wishOf([['USAGE', false]]);
 const NOTHING: Wish = wishOf([]);
+const NOBODY: ReadonlySet<string> = new Set();
 
 /** How many objects one statement names at most. */
 const NAMES = 500;
@@ -108,7 +112,7 @@ function compare(
   names: readonly string[],
   entries: readonly AclEntry[],
   explained: boolean,
-  { database, acting }: ObjectDiffInput,
+  { database, acting, isOurs }: ObjectDiffInput,
 ): Change[] {
   if (wished === undefined && subject.mode !== 'exact') return [];
   const wish = wished ?? NOTHING;
@@ -134,14 +138,16 @@ function compare(
     for (const part of pieces(group.kind, names)) changes.push({ ...grant, on: on(part) });
   }
   if (subject.mode === 'additive') return changes;
-  const extras = new Map<string, { grantor: string; privileges: string[]; optionOnly: boolean; cascade: boolean }>();
+  const extras = new Map<string, Pick<Revoke, 'grantor' | 'optionOnly' | 'cascade' | 'dependents'> & { privileges: string[] }>();
   for (const { privilege, grantor, grantable } of entries) {
     if (isElsewhere(privilege)) continue;
     const wanted = wish.get(privilege);
     if (wanted !== undefined && (wanted || !grantable)) continue;
-    const key = `${grantor}\0${wanted !== undefined}\0${grantable}`;
+    const losing = grantable ? dependentsOf(subject.name, privilege, group.entries) : NOBODY;
+    const dependents = [...losing].filter((role) => !isOurs(role));
+    const key = [grantor, wanted !== undefined, losing.size > 0, ...dependents].join('\0');
     const extra = extras.get(key);
-    if (extra === undefined) extras.set(key, { grantor, privileges: [privilege], optionOnly: wanted !== undefined, cascade: grantable });
+    if (extra === undefined) extras.set(key, { grantor, privileges: [privilege], optionOnly: wanted !== undefined, cascade: losing.size > 0, dependents });
     else extra.privileges.push(privilege);
   }
   for (const extra of extras.values()) {

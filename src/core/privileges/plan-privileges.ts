@@ -97,7 +97,17 @@ export function planPrivileges(input: PrivilegesInput): PrivilegesPlan {
   const changes: Change[] = [];
   const notices: Notice[] = subjects.flatMap((subject) => staticNotices(subject, input));
   const shared = refusals(law, catalog, '');
-  changes.push(...diffObjects({ database: '', groups: withParameters(catalog, subjects), defaults: [], subjects, acting, refused: shared.refused }));
+  changes.push(
+    ...diffObjects({
+      database: '',
+      groups: withParameters(catalog, subjects),
+      defaults: [],
+      subjects,
+      acting,
+      isOurs: isOursAmong(subjects),
+      refused: shared.refused,
+    }),
+  );
   notices.push(...shared.notices);
   const newOwners = new Map<string, string>();
   for (const entry of entries.values()) {
@@ -138,7 +148,15 @@ function planOne(
   const exists = existingIn(contents.groups);
   const made = entry === undefined ? { changes: [], notices: [] } : planContents(entry, contents, law, acting);
   const { refused, notices } = refusals(law, catalog, contents.name);
-  const objects = diffObjects({ database: contents.name, groups: contents.groups, defaults: contents.defaults, subjects, acting, refused });
+  const objects = diffObjects({
+    database: contents.name,
+    groups: contents.groups,
+    defaults: contents.defaults,
+    subjects,
+    acting,
+    isOurs: isOursAmong(subjects),
+    refused,
+  });
   const defaults = diffDefaults({
     contents,
     owner,
@@ -167,6 +185,12 @@ function withParameters(catalog: Catalog, subjects: readonly Subject[]): readonl
   const wanted = new Set([...catalog.parameters.keys(), ...rules.flatMap((rule) => (isGlob(rule.name) ? [] : [rule.name.toLowerCase()]))]);
   const names = [...wanted].filter((name) => !known.has(name) && rules.some((rule) => matches(rule.name.toLowerCase(), name)));
   return [...catalog.shared, { kind: 'parameter', schema: '', owner: catalog.bootstrap, names, extension: false, untouched: true, entries: [] }];
+}
+
+/** Roles whose every privilege the document decides. */
+function isOursAmong(subjects: readonly Subject[]): (role: string) => boolean {
+  const exact = new Set(subjects.flatMap((subject) => (subject.mode === 'exact' ? [subject.name] : [])));
+  return (role) => exact.has(role);
 }
 
 /** What the law takes out of the rules, and the notices that say so. */

@@ -1,0 +1,11 @@
+// Dependents: who holds a privilege only because somebody with a grant option passed it on.
+import type { AclEntry } from './contents.ts';
+
+/** Everybody who would lose a privilege if `role` lost its grant option, directly or by way of others. */
+export function dependentsOf(role: string, privilege: string, entries: readonly AclEntry[]): ReadonlySet<string> {
+  const losing = new Set([role]);
+  // A Set's iteration also visits what is added while it runs.
+  for (const grantor of losing) for (const entry of entries) if (entry.grantor === grantor && entry.privilege === privilege) losing.add(entry.grantee);
+  losing.delete(role);
+  return losing;
+}
