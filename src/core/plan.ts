@@ -150,10 +150,16 @@ function forgottenPrivileges({ catalog, document, removal }: PlanInput, entities
 
 const rank = new Map(CHANGE_KINDS.map((kind, index) => [kind, index]));
 
-/** A REVOKE on a table takes the privileges on its columns with it, so those are granted after it. */
-const rankOf = (change: Change): number =>
-  (rank.get(change.kind === 'grant_privilege' && change.on.object === 'column' ? 'revoke_privilege' : change.kind) ?? 0) +
-  (change.kind === 'grant_privilege' ? 0.5 : 0);
+/**
+ * Columns around tables: who granted on a column by an option on the whole table can take it back only while it has that option, and a
+ * REVOKE on a table takes the privileges on its columns with it.
+ */
+function rankOf(change: Change): number {
+  const kind = rank.get(change.kind) ?? 0;
+  const isColumn = (change.kind === 'grant_privilege' || change.kind === 'revoke_privilege') && change.on.object === 'column';
+  if (!isColumn) return kind;
+  return (rank.get('revoke_privilege') ?? 0) + (change.kind === 'grant_privilege' ? 0.5 : -0.5);
+}
 
 /** By kind, and within a kind those together that can share a statement. */
 function inOrder(changes: readonly Change[]): Change[] {

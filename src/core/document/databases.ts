@@ -107,7 +107,10 @@ function readPublic(node: MappingNode, database: string, path: Path, report: Rep
   const positionOf = (offset: number) => report.positionOf(offset);
   if (value.kind === 'mapping') {
     for (const problem of unknownKeys(value, at, BLOCK_KEYS)) complain(problem.offset, problem.path, problem.message);
-    return readBlock(value, { path: at, complain, positionOf, database });
+    const rules = readBlock(value, { path: at, complain, positionOf, database });
+    const passedOn = rules.find((rule) => rule.privileges.some((privilege) => privilege.grantable));
+    if (passedOn !== undefined) complain(value.offset, at, 'PUBLIC cannot have a grant option; take `grantable` away');
+    return rules;
   }
   if (stringOf(value) !== 'revoked') {
     complain(value.offset, at, mismatch('`revoked` or a block of grants', value));
