@@ -174,8 +174,10 @@ export function createReconciler({ config, source, connections, log, onProgress 
     if (document === undefined) return { ...fromInputs(inputs), result: 'waiting' };
     if (inputs.version !== lastInputs) backoff.clear();
     lastInputs = inputs.version;
-    if (settled?.inputs === inputs.version && (await fingerprintNow(settled.facts)) === settled.fingerprint && (await databases.unchanged()))
-      return { ...settled.report, unchanged: true };
+    if (settled?.inputs === inputs.version) {
+      const [now, same] = await Promise.all([fingerprintNow(settled.facts), databases.unchanged()]);
+      if (same && now === settled.fingerprint) return { ...settled.report, unchanged: true };
+    }
     settled = undefined;
     if (fence !== undefined) await retried(() => memory.prepareLedger(), signal);
 

@@ -100,6 +100,17 @@ export function renderBatch(changes: readonly Change[], options: RenderOptions):
 
 /** What a change shares with a neighbour of the same statement; undefined for changes that stand alone. */
 export function statementKey(change: Change): string | undefined {
+  const known = statementKeys.get(change);
+  if (known !== undefined) return known;
+  const key = newStatementKey(change);
+  if (key !== undefined) statementKeys.set(change, key);
+  return key;
+}
+
+/** Asked for by the order, the batches, the statements and the audit. */
+const statementKeys = new WeakMap<Change, string>();
+
+function newStatementKey(change: Change): string | undefined {
   switch (change.kind) {
     case 'grant_membership':
       return [change.kind, change.role, change.admin, change.inherit, change.set].join('\0');

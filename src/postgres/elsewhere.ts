@@ -24,17 +24,28 @@ export function createElsewhere(database: string, context: ElsewhereContext): El
       const results = await query(client, [beginSql(context), context.fence, ...statements, 'COMMIT'].join(';\n'));
       return (results.at(-2) ?? []).map((row) => Number(row[0]));
     });
-  const close = async (): Promise<void> => {
+  /** The closing of the last batch's intents, which runs beside the statements of the next. */
+  let closing: Promise<unknown> | undefined;
+  const settle = async (): Promise<void> => {
+    const last = closing;
+    closing = undefined;
+    await last;
+  };
+  const end = async (): Promise<void> => {
     const client = session;
     session = undefined;
     await client?.end().catch(() => undefined);
   };
   return {
-    close,
+    close: async () => {
+      await end();
+      await settle();
+    },
     send: async (batch) => {
       session ??= await context.connections.open(database);
       try {
         await session.query([beginSql(context), context.fence, ...renderBatch(batch, context.render)].join(';\n'));
+        await settle();
         // What fails leaves no intent behind: the statements have succeeded by now, and only the COMMIT is open.
         const ids = context.ledger
           ? await record(
@@ -46,15 +57,17 @@ export function createElsewhere(database: string, context: ElsewhereContext): El
             )
           : [];
         await session.query('COMMIT');
-        if (ids.length > 0)
-          await record(
-            auditSql(
-              batch.map((change, index) => ({ change, outcome: 'applied', intent: ids[index] ?? 0 })),
-              facts,
-            ),
-          );
+        if (ids.length === 0) return;
+        closing = record(
+          auditSql(
+            batch.map((change, index) => ({ change, outcome: 'applied', intent: ids[index] ?? 0 })),
+            facts,
+          ),
+        );
+        // Whoever waits for it hears of a failure; until then it is nobody's.
+        closing.catch(() => undefined);
       } catch (error) {
-        await close();
+        await end();
         throw error;
       }
     },
