@@ -45,7 +45,7 @@ interface Compiled {
 }
 
 /** All privileges, in the order in which sentences and statements name them. */
-const ORDER: readonly string[] = [...new Set(OBJECT_KINDS.flatMap((kind) => Object.keys(KINDS[kind].privileges)))];
+const ORDER: readonly string[] = [...new Set([...(['table', 'schema'] as const), ...OBJECT_KINDS].flatMap((kind) => Object.keys(KINDS[kind].privileges)))];
 
 const interned = new Map<string, Wish>();
 
