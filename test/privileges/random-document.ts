@@ -76,7 +76,14 @@ const anyBody = fc.record(
 const body = anyBody.map(({ grantsMode, ...declared }) =>
   grantsMode === undefined || Object.keys(declared).length === 0 ? declared : { ...declared, grantsMode },
 );
-const publicBlock: fc.Arbitrary<Block> = fc.record({ schemas: schemaList, objects }).map(({ schemas, objects }) => ({ schemas, ...objects }));
+/** PUBLIC can have no grant options. */
+const plain = (found: Readonly<Record<string, readonly Wish[]>>): Record<string, readonly Wish[]> =>
+  Object.fromEntries(Object.entries(found).map(([pattern, wishes]) => [pattern, wishes.map((wish) => (typeof wish === 'string' ? wish : wish.privilege))]));
+const publicBlock: fc.Arbitrary<Block> = fc.record({ schemas: schemaList, objects }).map(({ schemas, objects: { columns, ...whole } }) => ({
+  schemas,
+  ...Object.fromEntries(Object.entries(whole).map(([key, found]) => [key, plain(found)])),
+  ...(columns === undefined ? {} : { columns: Object.fromEntries(Object.entries(columns).map(([table, found]) => [table, plain(found)])) }),
+}));
 
 /** Keeps of a role's blocks and permissions those that do not contradict what was kept before. */
 function withoutContradictions<T extends Omit<PlainRole, 'name'>>(entry: T, permissions: NonNullable<PlainDocument['permissions']>): T {

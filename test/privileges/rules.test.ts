@@ -66,7 +66,7 @@ describe('what is refused', () => {
   });
 
   it('is nothing of what `*` means: schemas of the system and of pgsteward are simply not in it', async () => {
-    declare([{ name: 'reader', grants: [{ database: '*', schemas: ['*'], tables: { '*': ['SELECT'] } }] }]);
+    declare([{ name: 'reader', grants: [{ databases: ['shop', 'postgres'], schemas: ['*'], tables: { '*': ['SELECT'] } }] }]);
     const report = await steward.cycle();
     expect(report.notices.filter((notice) => notice.kind === 'refused')).toEqual([]);
     const home = await server.client('postgres');
