@@ -156,7 +156,8 @@ beforeAll(async () => {
       await shop.query(`GRANT ${privilege} TO outsider WITH GRANT OPTION; GRANT ${privilege} TO "second outsider"`);
     }
   outsiders = await rawEntries(shop, ['outsider', 'second outsider'], server.major);
-  steward = await createSteward(server, { RETRY_BACKOFF_BASE: '1' });
+  // Of the two parameters only the first may be handed out; both may be taken away.
+  steward = await createSteward(server, { RETRY_BACKOFF_BASE: '1', ALLOWED_SETTINGS: 'log_statement' });
   steward.manifests.users(
     stringify({
       roles: [

@@ -28,7 +28,8 @@ const inDatabase = (database: string): pg.Client => {
 };
 
 beforeAll(async () => {
-  server = await startPostgres({ settings: QUIET });
+  // The log is read after every case; what only reads need not be in it.
+  server = await startPostgres({ settings: { ...QUIET, log_statement: 'mod' } });
   for (const role of [...OWNERS, ...OUTSIDERS, ...ROLES]) await server.query(`CREATE ROLE ${ident(role)}`);
   for (const [index, database] of DATABASES.entries()) {
     await server.query(`CREATE DATABASE ${database} OWNER ${OWNERS[index]}`);
@@ -105,7 +106,9 @@ function differences(document: PlainDocument, objects: readonly ObjectWithAcl[],
       if (wanted === undefined) return [];
       const held = holdsOn(object, role);
       const earlier = before.get(nameOf(object));
-      const kept = mode === 'additive' && earlier !== undefined ? holdsOn(earlier, role) : new Map<string, boolean>();
+      // CONNECT of users has a rule of its own: `database` and `databases` say all of it.
+      const keeps = mode === 'additive' && earlier !== undefined && !(role === USER && object.kind === 'database');
+      const kept = keeps ? holdsOn(earlier, role) : new Map<string, boolean>();
       const right = mode === 'authoritative' ? text(held) === text(wanted) : atLeast(held, wanted) && atLeast(held, kept);
       return right
         ? []
@@ -184,7 +187,7 @@ async function check(document: PlainDocument): Promise<void> {
   expect(differences(document, await everything(), before), 'after the next cycle').toEqual([]);
 }
 
-const drawn = fc.sample(fc.record({ random: randomServer, document: randomDocument }), { numRuns: CASES, seed: 20261121 });
+const drawn = fc.sample(fc.record({ random: randomServer, document: randomDocument }), { numRuns: CASES, seed: Number(process.env['SEED'] ?? 20_261_121) });
 
 it.each(drawn.map((drawn, index) => ({ ...drawn, index })))(
   'case $index: every role holds what the document says, and the next cycle writes nothing',
