@@ -14,7 +14,7 @@ import { QUIET, writesDuring } from './quiet.ts';
 import { randomDocument } from './random-document.ts';
 import { clearSql, contentsSql, DATABASES, grantSql, MANAGED, OUTSIDERS, OWNERS, type RandomServer, randomServer, SCHEMAS, USER } from './random-server.ts';
 
-const CASES = 320;
+const CASES = 300;
 const HOME = 'postgres';
 const ROLES = [...MANAGED, USER];
 

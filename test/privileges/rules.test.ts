@@ -182,6 +182,34 @@ describe('others', () => {
     expect(await writesDuring(server, () => steward.cycle())).toEqual([]);
   });
 
+  it('do not lose a column that a role of ours granted them with a right that it keeps, when its right on the whole table goes', async () => {
+    declare([
+      { name: 'reader', grants: [{ database: 'shop', schemas: ['sales'], columns: { orders: { email: [{ privilege: 'SELECT', grantable: true }] } } }] },
+    ]);
+    await settled();
+    await shop.query('SET ROLE reader; GRANT SELECT (email) ON sales.orders TO outsider; RESET ROLE; GRANT SELECT ON sales.orders TO reader');
+    const before = await rawEntries(shop, ['outsider'], server.major);
+    const reports = [await steward.cycle(), await steward.cycle()];
+    expect(await rawEntries(shop, ['outsider'], server.major)).toEqual(before);
+    const said = reports.flatMap((report) => report.notices.map((notice) => notice.message)).join('\n');
+    if ((await held('reader')).includes('table shop: sales.orders SELECT')) expect(said).toContain('outsider');
+    expect(await held('reader')).toContain('column shop: sales.orders.email SELECT*');
+    expect(await writesDuring(server, () => steward.cycle())).toEqual([]);
+  });
+
+  it('may also be the owner, to whom a role of ours granted something back: its own rights come from nobody', async () => {
+    declare([{ name: 'reader', grants: [] }]);
+    await settled();
+    await shop.query(
+      'GRANT USAGE ON SCHEMA sales TO reader; GRANT SELECT (id), UPDATE (id) ON sales.orders TO reader WITH GRANT OPTION; GRANT DELETE ON sales.orders TO reader WITH GRANT OPTION; SET ROLE reader; GRANT SELECT (id) ON sales.orders TO shop_owner; GRANT DELETE ON sales.orders TO shop_owner; RESET ROLE',
+    );
+    const reports = [await steward.cycle(), await steward.cycle()];
+    const said = reports.flatMap((report) => report.notices.map((notice) => notice.message)).join('\n');
+    if ((await held('reader')).length > 0) expect(said).toContain('shop_owner');
+    await settled();
+    await shop.query('SET ROLE shop_owner; SELECT * FROM sales.orders; DELETE FROM sales.orders; RESET ROLE');
+  });
+
   it('may have granted something to a role of ours and no longer see the object: it is revoked, or the grantor is named', async () => {
     declare([{ name: 'reader', grants: [] }]);
     await settled();
@@ -232,6 +260,69 @@ describe('a declaration that goes', () => {
     expect((await server.query(`SELECT rolname FROM pg_roles WHERE rolname = 'reader'`)).length).toBe(0);
     expect(await rawEntries(shop, ['reader'], server.major)).toEqual([]);
   });
+});
+
+describe('members of an extension', () => {
+  it('are left out of patterns, can be named, and keep what the extension gave', async () => {
+    await shop.query(
+      'CREATE SCHEMA ext; CREATE EXTENSION hstore SCHEMA ext; CREATE EXTENSION pg_stat_statements SCHEMA ext; CREATE TABLE ext.own (id integer)',
+    );
+    declare([
+      {
+        name: 'reader',
+        grants: [{ database: 'shop', schemas: ['ext'], tables: { '*': ['SELECT'] }, functions: { '*': ['EXECUTE'], 'akeys(ext.hstore)': ['EXECUTE'] } }],
+      },
+    ]);
+    await settled();
+    expect(await held('reader')).toEqual(['function shop: ext.akeys(ext.hstore) EXECUTE', 'schema shop: ext.ext USAGE', 'table shop: ext.own SELECT']);
+    await shop.query('GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ext TO reader; GRANT SELECT ON ext.pg_stat_statements TO reader');
+    const before = await rawEntries(shop, ['outsider', 'pg_read_all_stats'], server.major);
+    await settled();
+    expect(await held('reader')).toEqual(['function shop: ext.akeys(ext.hstore) EXECUTE', 'schema shop: ext.ext USAGE', 'table shop: ext.own SELECT']);
+    expect(await rawEntries(shop, ['outsider', 'pg_read_all_stats'], server.major)).toEqual(before);
+  });
+
+  it('are refused by name where the extension keeps them from everybody', async () => {
+    await shop.query('CREATE SCHEMA ext; CREATE EXTENSION pg_stat_statements SCHEMA ext');
+    declare([{ name: 'reader', grants: [ORDERS, { database: 'shop', schemas: ['ext'], functions: { pg_stat_statements_reset: ['EXECUTE'] } }] }]);
+    const report = await steward.cycle();
+    expect(
+      report.notices
+        .filter((notice) => notice.kind === 'refused')
+        .map((notice) => notice.message)
+        .join(),
+    ).toContain('pg_stat_statements_reset');
+    expect((await held('reader')).filter((line) => !line.includes('ext.ext'))).toEqual(ORDERS_HELD);
+    expect(await writesDuring(server, () => steward.cycle())).toEqual([]);
+  });
+});
+
+it('the old key `privileges` of a user names tables of its database, with or without their schema', async () => {
+  await shop.query('SET ROLE shop_owner; CREATE TABLE sales."Odd.name" (id integer); RESET ROLE; CREATE TABLE public.daily (id integer)');
+  steward.manifests.users(
+    stringify({
+      users: [
+        {
+          username: 'old_style',
+          database: 'shop',
+          login: false,
+          privileges: { daily: ['SELECT', 'insert'], 'sales.orders': ['SELECT'], 'sales.later': ['ALL'] },
+        },
+      ],
+    }),
+  );
+  await settled();
+  const expected = [
+    'database shop: .shop CONNECT',
+    'schema shop: public.public USAGE',
+    'schema shop: sales.sales USAGE',
+    'table shop: public.daily INSERT SELECT',
+    'table shop: sales.orders SELECT',
+  ];
+  expect(await held('old_style')).toEqual(expected);
+  await shop.query('GRANT UPDATE ON sales.orders TO old_style');
+  await settled();
+  expect(await held('old_style')).toEqual(expected);
 });
 
 it('REVOKES=report shows and counts what is too much, and takes nothing away until it is lifted', async () => {
