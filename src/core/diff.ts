@@ -124,14 +124,20 @@ function diffConnects(desired: readonly Grant[], actual: readonly Grant[], { act
     privileges: ['CONNECT'],
     explained: false,
   });
-  const losses = (losing: ReadonlySet<string>) => ({ cascade: losing.size > 0, dependents: [...losing].filter((role) => entities.get(role) !== 'user') });
+  const losses = (losing: ReadonlySet<string>, owner: string) => ({
+    cascade: losing.size > 0,
+    dependents: [...losing].filter((role) => entities.get(role) !== 'user' && role !== owner),
+  });
   const entriesOf = (database: string): AclEntry[] => allConnects.filter((row) => row.object.name === database);
   const revoke = (row: Grant, optionOnly: boolean): Change => ({
     kind: 'revoke_privilege',
     ...base(row),
     grantor: row.grantor,
     optionOnly,
-    ...losses(row.grantable ? dependentsOf(row.grantee, row.privilege, entriesOf(row.object.name)) : new Set()),
+    ...losses(
+      row.grantable ? dependentsOf(row.grantee, row.privilege, ownerOf(row.object.name), entriesOf(row.object.name)) : new Set(),
+      ownerOf(row.object.name),
+    ),
     as: acting.asGrantor(row.grantor, ownerOf(row.object.name), row.object.name),
   });
   const changes = actual.filter((row) => !wanted.has(key(row))).map((row) => revoke(row, false));

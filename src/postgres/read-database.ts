@@ -33,7 +33,10 @@ interface Source {
   readonly name: string;
   /** An ACL that stands for NULL. */
   readonly fallback: string;
-  readonly where: string;
+  /** What is compared. */
+  readonly compared: string;
+  /** What of it is read. */
+  readonly where?: string;
 }
 
 const inSchema = (alias: string, column: string): string => `JOIN pg_catalog.pg_namespace n ON n.oid = ${alias}.${column}`;
@@ -49,7 +52,7 @@ const SOURCES = (request: Pick<ContentsRequest, 'columns' | 'largeObjects'>): re
     acl: 'o.nspacl',
     name: 'o.nspname',
     fallback: fallback('n'),
-    where: SYSTEM.replaceAll('n.nspname', 'o.nspname'),
+    compared: SYSTEM.replaceAll('n.nspname', 'o.nspname'),
   },
   {
     kind: `CASE WHEN o.relkind = 'S' THEN 'sequence' ELSE 'table' END`,
@@ -60,7 +63,7 @@ const SOURCES = (request: Pick<ContentsRequest, 'columns' | 'largeObjects'>): re
     acl: 'o.relacl',
     name: 'o.relname',
     fallback: `pg_catalog.acldefault(CASE WHEN g.kind = 'sequence' THEN 's' ELSE 'r' END::"char", g.owner)`,
-    where: `o.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND ${SYSTEM}`,
+    compared: `o.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND ${SYSTEM}`,
   },
   {
     kind: `'function'`,
@@ -71,7 +74,7 @@ const SOURCES = (request: Pick<ContentsRequest, 'columns' | 'largeObjects'>): re
     acl: 'o.proacl',
     name: `o.proname || ${UNIT} || pg_catalog.oidvectortypes(o.proargtypes)`,
     fallback: fallback('f'),
-    where: SYSTEM,
+    compared: SYSTEM,
   },
   {
     kind: `'type'`,
@@ -83,7 +86,7 @@ const SOURCES = (request: Pick<ContentsRequest, 'columns' | 'largeObjects'>): re
     name: 'o.typname',
     fallback: fallback('T'),
     // Types of tables' rows, arrays and multiranges have no privileges of their own.
-    where: `o.typtype IN ('b', 'd', 'e', 'r', 'c') AND (c.relkind IS NULL OR c.relkind = 'c') AND NOT (o.typelem <> 0 AND o.typlen = -1) AND ${SYSTEM}`,
+    compared: `o.typtype IN ('b', 'd', 'e', 'r', 'c') AND (c.relkind IS NULL OR c.relkind = 'c') AND NOT (o.typelem <> 0 AND o.typlen = -1) AND ${SYSTEM}`,
   },
   {
     kind: `'column'`,
@@ -95,7 +98,8 @@ const SOURCES = (request: Pick<ContentsRequest, 'columns' | 'largeObjects'>): re
     name: `o.relname || ${UNIT} || a.attname`,
     // Not '{}': an array without dimensions is no ACL.
     fallback: fallback('c'),
-    where: `${request.columns ? `o.relkind IN ('r', 'p', 'v', 'm', 'f')` : 'a.attacl IS NOT NULL'} AND a.attnum > 0 AND NOT a.attisdropped AND ${SYSTEM}`,
+    compared: `o.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped AND ${SYSTEM}`,
+    where: request.columns ? 'true' : 'a.attacl IS NOT NULL',
   },
   {
     kind: `'language'`,
@@ -106,7 +110,7 @@ const SOURCES = (request: Pick<ContentsRequest, 'columns' | 'largeObjects'>): re
     acl: 'o.lanacl',
     name: 'o.lanname',
     fallback: fallback('l'),
-    where: 'o.lanpltrusted',
+    compared: 'o.lanpltrusted',
   },
   {
     kind: `'foreign_data_wrapper'`,
@@ -117,7 +121,7 @@ const SOURCES = (request: Pick<ContentsRequest, 'columns' | 'largeObjects'>): re
     acl: 'o.fdwacl',
     name: 'o.fdwname',
     fallback: fallback('F'),
-    where: 'true',
+    compared: 'true',
   },
   {
     kind: `'foreign_server'`,
@@ -128,7 +132,7 @@ const SOURCES = (request: Pick<ContentsRequest, 'columns' | 'largeObjects'>): re
     acl: 'o.srvacl',
     name: 'o.srvname',
     fallback: fallback('S'),
-    where: 'true',
+    compared: 'true',
   },
   {
     kind: `'large_object'`,
@@ -139,6 +143,7 @@ const SOURCES = (request: Pick<ContentsRequest, 'columns' | 'largeObjects'>): re
     acl: 'o.lomacl',
     name: 'o.oid::text',
     fallback: fallback('L'),
+    compared: 'true',
     where: request.largeObjects ? 'true' : 'o.lomacl IS NOT NULL',
   },
 ];
@@ -153,7 +158,7 @@ function groupSql(source: Source, roles: (column: string) => string): string {
     LEFT JOIN pg_catalog.pg_depend e ON e.classid = 'pg_catalog.${source.catalog}'::pg_catalog.regclass AND e.objid = o.oid AND e.objsubid = 0
       AND e.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND e.deptype = 'e'
     LEFT JOIN pg_catalog.pg_init_privs p ON p.classoid = 'pg_catalog.${source.catalog}'::pg_catalog.regclass AND p.objoid = o.oid AND p.objsubid = ${source.kind === `'column'` ? 'a.attnum' : '0'}
-    WHERE ${source.where}
+    WHERE ${source.compared} AND ${source.where ?? 'true'}
     GROUP BY 1, 2, 3, 4, 5, 6) g`;
 }
 
@@ -166,30 +171,24 @@ const CREATORS = `SELECT DISTINCT n.nspname, pg_catalog.pg_get_userbyid(x.grante
 
 const EXTENSIONS = `SELECT e.extname, n.nspname FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace`;
 
-/** Catalogs whose objects are compared; what depends on a role's ACL entries anywhere else is only told. */
-const COMPARED = [
-  'pg_class',
-  'pg_proc',
-  'pg_namespace',
-  'pg_type',
-  'pg_language',
-  'pg_foreign_data_wrapper',
-  'pg_foreign_server',
-  'pg_largeobject',
-  'pg_default_acl',
-];
-
-/** Privileges in this database on kinds that are not compared, and on the server's own objects; the schema public (2200) is nobody's. */
-const STRAYS = (grantees: readonly number[]): string => {
-  const isCompared = COMPARED.map((catalog) => `'pg_catalog.${catalog}'::pg_catalog.regclass`).join(', ');
-  return `SELECT pg_catalog.pg_get_userbyid(s.refobjid), CASE WHEN s.classid IN (${isCompared}) THEN 'objects of the server' ELSE 'objects of ' || s.classid::pg_catalog.regclass::text END, count(*)::int
-   FROM pg_catalog.pg_shdepend s
-   WHERE s.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) AND s.deptype = 'a'
-     AND s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND ${inOids('s.refobjid', grantees)}
-     AND (s.classid NOT IN (${isCompared}) OR (s.objid < 16384 AND NOT (s.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND s.objid = 2200)
-       AND s.classid NOT IN ('pg_catalog.pg_language'::pg_catalog.regclass, 'pg_catalog.pg_largeobject'::pg_catalog.regclass)))
-   GROUP BY 1, 2`;
-};
+/**
+ * Privileges in this database on what is not compared: the server's own objects and ours, and kinds that nobody has heard of yet.
+ * The former are few enough to be looked through; the latter show in pg_shdepend.
+ */
+function straysSql(sources: readonly Source[], grantees: readonly number[]): string {
+  const catalogs = [...new Set(sources.map((source) => source.catalog)), 'pg_default_acl'];
+  const known = catalogs.map((catalog) => `'pg_catalog.${catalog}'::pg_catalog.regclass`).join(', ');
+  const others = sources.map(
+    (source) => `SELECT x.grantee, ${source.kind.startsWith("'") ? source.kind : `'relation'`} AS what
+      FROM ${source.from} CROSS JOIN LATERAL pg_catalog.aclexplode(${source.acl}) x
+      WHERE ${source.acl} IS NOT NULL AND (${source.compared}) IS NOT TRUE AND x.grantee <> ${source.owner} AND ${inOids('x.grantee', grantees)}`,
+  );
+  return `SELECT pg_catalog.pg_get_userbyid(t.grantee), t.what, count(*)::int FROM (
+    SELECT s.refobjid AS grantee, s.classid::pg_catalog.regclass::text AS what FROM pg_catalog.pg_shdepend s
+    WHERE s.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) AND s.deptype = 'a'
+      AND s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND ${inOids('s.refobjid', grantees)} AND s.classid NOT IN (${known})
+    UNION ALL ${others.join('\n    UNION ALL ')}) t GROUP BY 1, 2`;
+}
 
 const xmins = (catalog: string, more = '0', from = ''): string =>
   `(SELECT concat(count(*), ':', sum(hashint8extended((oid::bigint << 32) # xmin::text::bigint, ${more}))) FROM pg_catalog.${catalog} ${from})`;
@@ -232,7 +231,7 @@ export async function readDatabase(request: ContentsRequest): Promise<{ readonly
     DEFAULTS(roles),
     CREATORS,
     EXTENSIONS,
-    STRAYS(request.grantees),
+    straysSql(sources, request.grantees),
   ];
   try {
     const results = (await query(request.client, `${beginSql(request, 'REPEATABLE READ READ ONLY')};\n${statements.join(';\n')};\nCOMMIT`)).slice(

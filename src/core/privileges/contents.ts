@@ -36,7 +36,7 @@ export interface ObjectGroup {
   readonly extension: boolean;
   /** The ACL is NULL: nobody granted or revoked anything since the objects were made. */
   readonly untouched: boolean;
-  /** Of the grantees that were asked for and of PUBLIC; never the owner's own. */
+  /** Of the grantees that were asked for and of PUBLIC, and what those grantees passed on; never the owner's own. */
   readonly entries: readonly AclEntry[];
 }
 

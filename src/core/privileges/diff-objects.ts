@@ -33,6 +33,7 @@ type Revoke = Change & { kind: 'revoke_privilege' };
 /** The changes for the objects of one database, or of those that all databases share; without order. */
 export function diffObjects(input: ObjectDiffInput): Change[] {
   const explained = explanations(input.defaults);
+  const passedOn = columnsPassedOn(input.groups);
   const changes: Change[] = [];
   /** `role, schema, table` → privileges that are revoked on the whole table, which takes the columns' with them. */
   const wiped = new Map<string, Set<string>>();
@@ -48,7 +49,7 @@ export function diffObjects(input: ObjectDiffInput): Change[] {
         const isWiped = group.kind === 'column' ? wiped.get(wipeKey(subject.name, group.schema, splitName(names[0] ?? '')[0])) : undefined;
         const left = isWiped === undefined ? entries : entries.filter((entry) => !isWiped.has(entry.privilege));
         const isExplained = group.untouched || explained(group, subject.name, entries);
-        const found = compare(group, subject, wish, names, left, isExplained, input);
+        const found = compare(group, subject, wish, names, left, isExplained, passedOn, input);
         changes.push(...found);
         if (group.kind === 'table') noteWiped(wiped, found);
       }
@@ -57,11 +58,26 @@ export function diffObjects(input: ObjectDiffInput): Change[] {
   return changes;
 }
 
+/** `grantor, schema, table` → what it passed on of the table's columns. */
+function columnsPassedOn(groups: readonly ObjectGroup[]): ReadonlyMap<string, readonly AclEntry[]> {
+  const result = new Map<string, AclEntry[]>();
+  for (const group of groups) {
+    if (group.kind !== 'column') continue;
+    for (const entry of group.entries)
+      if (entry.grantor !== group.owner)
+        for (const table of new Set(group.names.map((name) => splitName(name)[0]))) {
+          const key = wipeKey(entry.grantor, group.schema, table);
+          result.set(key, [...(result.get(key) ?? []), entry]);
+        }
+  }
+  return result;
+}
+
 const wipeKey = (role: string, schema: string, table: string): string => `${role}\0${schema}\0${table}`;
 
 function noteWiped(wiped: Map<string, Set<string>>, changes: readonly Change[]): void {
   for (const change of changes) {
-    if (change.kind !== 'revoke_privilege' || change.optionOnly) continue;
+    if (change.kind !== 'revoke_privilege' || change.optionOnly || change.dependents.length > 0) continue;
     for (const name of change.on.names) {
       const key = wipeKey(change.role, change.on.schema, name);
       wiped.set(key, new Set([...(wiped.get(key) ?? []), ...change.privileges]));
@@ -112,6 +128,7 @@ function compare(
   names: readonly string[],
   entries: readonly AclEntry[],
   explained: boolean,
+  passedOn: ReadonlyMap<string, readonly AclEntry[]>,
   { database, acting, isOurs }: ObjectDiffInput,
 ): Change[] {
   if (wished === undefined && subject.mode !== 'exact') return [];
@@ -138,27 +155,41 @@ function compare(
     for (const part of pieces(group.kind, names)) changes.push({ ...grant, on: on(part) });
   }
   if (subject.mode === 'additive') return changes;
-  const extras = new Map<string, Pick<Revoke, 'grantor' | 'optionOnly' | 'cascade' | 'dependents'> & { privileges: string[] }>();
-  for (const { privilege, grantor, grantable } of entries) {
-    if (isElsewhere(privilege)) continue;
-    const wanted = wish.get(privilege);
-    if (wanted !== undefined && (wanted || !grantable)) continue;
-    const losing = grantable ? dependentsOf(subject.name, privilege, group.entries) : NOBODY;
-    const dependents = [...losing].filter((role) => !isOurs(role));
-    const key = [grantor, wanted !== undefined, losing.size > 0, ...dependents].join('\0');
-    const extra = extras.get(key);
-    if (extra === undefined) extras.set(key, { grantor, privileges: [privilege], optionOnly: wanted !== undefined, cascade: losing.size > 0, dependents });
-    else extra.privileges.push(privilege);
-  }
-  for (const extra of extras.values()) {
-    const revoke: Omit<Revoke, 'on'> = {
-      kind: 'revoke_privilege',
-      role: subject.name,
-      ...extra,
-      as: acting.asGrantor(extra.grantor, group.owner, home),
-      explained,
-    };
-    for (const part of pieces(group.kind, names)) changes.push({ ...revoke, on: on(part) });
+  // A REVOKE on a table reaches what the role passed on of its columns: such tables each by themselves.
+  const isApart = (name: string): boolean => group.kind === 'table' && passedOn.has(wipeKey(subject.name, group.schema, name));
+  const apart = passedOn.size === 0 ? [] : names.filter(isApart);
+  const together = apart.length === 0 ? names : names.filter((name) => !isApart(name));
+  for (const [part, columns] of [
+    [together, []] as const,
+    ...apart.map((name) => [[name], passedOn.get(wipeKey(subject.name, group.schema, name)) ?? []] as const),
+  ])
+    for (const extra of part.length === 0 ? [] : extrasOf(columns)) {
+      const revoke: Omit<Revoke, 'on'> = {
+        kind: 'revoke_privilege',
+        role: subject.name,
+        ...extra,
+        as: acting.asGrantor(extra.grantor, group.owner, home),
+        explained,
+      };
+      for (const piece of pieces(group.kind, part)) changes.push({ ...revoke, on: on(piece) });
+    }
+
+  /** What is held beyond the wish, by who granted it and who depends on it. */
+  function extrasOf(columns: readonly AclEntry[]): Iterable<Pick<Revoke, 'grantor' | 'privileges' | 'optionOnly' | 'cascade' | 'dependents'>> {
+    const extras = new Map<string, Pick<Revoke, 'grantor' | 'optionOnly' | 'cascade' | 'dependents'> & { privileges: string[] }>();
+    for (const { privilege, grantor, grantable } of entries) {
+      if (isElsewhere(privilege)) continue;
+      const wanted = wish.get(privilege);
+      if (wanted !== undefined && (wanted || !grantable)) continue;
+      const passes = grantable || columns.length > 0;
+      const losing = passes ? dependentsOf(subject.name, privilege, group.owner, [...group.entries, ...columns]) : NOBODY;
+      const dependents = [...losing].filter((role) => !isOurs(role) && role !== group.owner);
+      const key = [grantor, wanted !== undefined, losing.size > 0, ...dependents].join('\0');
+      const extra = extras.get(key);
+      if (extra === undefined) extras.set(key, { grantor, privileges: [privilege], optionOnly: wanted !== undefined, cascade: losing.size > 0, dependents });
+      else extra.privileges.push(privilege);
+    }
+    return extras.values();
   }
   return changes;
 }

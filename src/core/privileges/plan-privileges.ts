@@ -169,7 +169,7 @@ function planOne(
   const strays = contents.strays.map(({ role, what, count }): Notice => ({
     kind: 'unmanaged',
     subject: role,
-    message: `holds privileges on ${count} ${what} in database ${contents.name}, which pgsteward does not manage; they stay as they are`,
+    message: `holds ${count} privilege(s) on what pgsteward does not manage in database ${contents.name} (${what.replaceAll('_', ' ')}: the server's own, its own memory, or of a kind that it does not know); they stay as they are`,
   }));
   return {
     changes: [...made.changes, ...objects, ...defaults],
