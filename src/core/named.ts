@@ -27,3 +27,7 @@ export const declaringNames = (document: Document): ReadonlySet<string> =>
     ...document.users.flatMap((user) => (user.rules === undefined ? [] : [user.username])),
     ...document.roles.flatMap((role) => (role.rules === undefined ? [] : [role.name])),
   ]);
+
+/** Those whose entries of ACLs a plan looks at: beside the declaring, the owners of databases. */
+export const comparedNames = (document: Document): ReadonlySet<string> =>
+  new Set([...declaringNames(document), ...document.databases.flatMap((entry) => entry.owner ?? [])]);

@@ -2,7 +2,7 @@
 import type { Config } from '../config.ts';
 import type { Catalog } from '../core/catalog.ts';
 import type { Document } from '../core/document/types.ts';
-import { declaringNames } from '../core/named.ts';
+import { comparedNames } from '../core/named.ts';
 import type { Notice } from '../core/notice.ts';
 import type { DatabaseContents } from '../core/privileges/contents.ts';
 import { databasesToRead, type DatabaseReading, subjectsOf } from '../core/privileges/plan-privileges.ts';
@@ -73,7 +73,7 @@ export function createDatabases(connections: Connections, config: Config, timeou
       const subjects = subjectsOf({ document, catalog, defaultDatabase: config.DB_NAME, isManaged: () => true });
       const names = databasesToRead(subjects, { document, catalog, defaultDatabase: config.DB_NAME });
       const rules = subjects.flatMap((subject) => subject.rules.rules);
-      const grantees = [...declaringNames(document)].flatMap((name) => catalog.oids.get(name) ?? []);
+      const grantees = [...comparedNames(document)].flatMap((name) => catalog.oids.get(name) ?? []);
       const request = {
         ...timeouts,
         grantees,

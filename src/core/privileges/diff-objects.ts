@@ -20,7 +20,6 @@ export interface ObjectDiffInput {
   readonly refused: (group: ObjectGroup, name: string, subject: Subject, wish: Wish) => ReadonlySet<string>;
 }
 
-const USAGE: Wish = wishOf([['USAGE', false]]);
 const NOTHING: Wish = wishOf([]);
 const NOBODY: ReadonlySet<string> = new Set();
 
@@ -103,12 +102,12 @@ function partition(
   { database, refused }: ObjectDiffInput,
 ): ReadonlyMap<Wish | undefined, readonly string[]> {
   const scope = subject.rules.scope(group.kind, group.kind === 'database' ? '' : database, group.kind === 'schema' ? '' : group.schema);
-  const usage = (name: string): Wish | undefined => (group.kind === 'schema' && subject.rules.impliesUsage(database, name) ? USAGE : undefined);
+  const implied = (name: string): Wish | undefined => (group.kind === 'schema' ? subject.rules.impliedOn(database, name) : undefined);
   const mayBeRefused = group.extension || group.kind === 'parameter';
   if (scope.uniform && !mayBeRefused && group.kind !== 'schema') return new Map([[scope.everything, group.names]]);
   const parts = new Map<Wish | undefined, string[]>();
   for (const name of group.names) {
-    const found = union(group.extension ? scope.findExact(name) : scope.find(name), usage(name));
+    const found = union(group.extension ? scope.findExact(name) : scope.find(name), implied(name));
     const wish = found === undefined || !mayBeRefused ? found : withoutRefused(found, refused(group, name, subject, found), entries);
     const names = parts.get(wish);
     if (names === undefined) parts.set(wish, [name]);

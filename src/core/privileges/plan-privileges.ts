@@ -47,15 +47,29 @@ export function subjectsOf({ document, catalog, defaultDatabase, isManaged }: Om
     rules: compileRules(rules, facts),
     ...more,
   });
+  const ownership = catalog.server.major < 15 ? ownersOfPublic(document) : NO_RULES;
+  const owned = (name: string): readonly GrantRule[] => ownership.get(name) ?? [];
   const roles = document.roles.flatMap((role) =>
     role.rules === undefined || !isManaged(role.name)
       ? []
-      : [subject(role.name, role.rules, { mode: role.additive ? 'additive' : 'exact', connectsElsewhere: false, position: role.position })],
+      : [
+          subject(role.name, [...role.rules, ...owned(role.name)], {
+            mode: role.additive ? 'additive' : 'exact',
+            connectsElsewhere: false,
+            position: role.position,
+          }),
+        ],
   );
   const users = document.users.flatMap((user) =>
     user.rules === undefined || !isManaged(user.username)
       ? []
-      : [subject(user.username, user.rules, { mode: user.additive === true ? 'additive' : 'exact', connectsElsewhere: true, position: user.position })],
+      : [
+          subject(user.username, [...user.rules, ...owned(user.username)], {
+            mode: user.additive === true ? 'additive' : 'exact',
+            connectsElsewhere: true,
+            position: user.position,
+          }),
+        ],
   );
   const told = document.databases.filter((entry) => entry.public.length > 0);
   const [first] = told;
@@ -69,7 +83,26 @@ export function subjectsOf({ document, catalog, defaultDatabase, isManaged }: Om
             { mode: 'named', connectsElsewhere: false, position: first.position },
           ),
         ];
-  return [...roles, ...users, ...everybody];
+  const declaring = new Set([...roles, ...users].map((one) => one.name));
+  const owners = [...ownership].flatMap(([name, rules]) => {
+    const [rule] = rules;
+    return rule === undefined || declaring.has(name) ? [] : [subject(name, rules, { mode: 'additive', connectsElsewhere: false, position: rule.position })];
+  });
+  return [...roles, ...users, ...owners, ...everybody];
+}
+
+const NO_RULES: ReadonlyMap<string, readonly GrantRule[]> = new Map();
+
+/** From 15 on the schema public belongs to whoever owns the database; before, its owner has to be given what that means. */
+function ownersOfPublic(document: Document): ReadonlyMap<string, readonly GrantRule[]> {
+  const rules = new Map<string, GrantRule[]>();
+  for (const { name: database, owner, position } of document.databases) {
+    if (owner === undefined) continue;
+    const privileges = ['USAGE', 'CREATE'].map((privilege) => ({ privilege, grantable: false }));
+    const rule: GrantRule = { kind: 'schema', database, schema: 'public', name: '*', column: '', privileges, implied: true, permission: undefined, position };
+    rules.set(owner, [...(rules.get(owner) ?? []), rule]);
+  }
+  return rules;
 }
 
 /** The databases whose contents matter, of those that there are and that can be connected to. */

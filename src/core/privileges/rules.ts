@@ -22,8 +22,8 @@ export interface RoleRules {
   /** Whether any rule of this kind can hold in this database. */
   readonly concerns: (kind: ObjectKind, database: string) => boolean;
   readonly scope: (kind: ObjectKind, database: string, schema: string) => Scope;
-  /** USAGE that follows from grants on something in the schema. */
-  readonly impliesUsage: (database: string, schema: string) => boolean;
+  /** What follows for a schema from other rules, USAGE for a grant on something in it: it adds to whatever else holds there. */
+  readonly impliedOn: (database: string, schema: string) => Wish | undefined;
   readonly rules: readonly GrantRule[];
 }
 
@@ -137,7 +137,11 @@ export function compileRules(rules: readonly GrantRule[], facts: RuleFacts): Rol
     concerns: (kind, database) =>
       (byKind.get(kind) ?? []).some((compiled) => compiled.database === '' || matches(compiled.database, database)) ||
       (kind === 'schema' && implied.some((compiled) => matches(compiled.database, database))),
-    impliesUsage: (database, schema) => implied.some((compiled) => matches(compiled.database, database) && matches(compiled.name, schema)),
+    impliedOn: (database, schema) => {
+      let wish: Wish | undefined;
+      for (const compiled of implied) if (matches(compiled.database, database) && matches(compiled.name, schema)) wish = union(wish, compiled.wish);
+      return wish;
+    },
     scope: (kind, database, schema) => {
       const key = joinName(joinName(kind, database), schema);
       const known = scopes.get(key);
