@@ -24,14 +24,29 @@ const AFTER = [
   { username: 'stayer', roles: ['team'] },
   { username: 'joiner', database: 'app', roles: ['fresh'] },
 ];
+/** In two databases, so that changes are made beside the ledger's own transactions. */
+const goods = (tables: object) => ({ databases: ['app', 'postgres'], schemas: ['goods'], tables });
+const ROLES_BEFORE = [
+  { name: 'reader', grants: [goods({ '*': ['SELECT', 'INSERT'], hidden: [] })] },
+  { name: 'goner', grants: [goods({ a: ['SELECT'] })] },
+];
+const ROLES_AFTER = [
+  { name: 'reader', grants: [goods({ '*': ['SELECT', 'UPDATE'], hidden: [] })] },
+  { name: 'newcomer', grants: [goods({ a: ['SELECT'], b: ['DELETE'] })] },
+];
 const PASSWORDS = new Map(['leaver', 'changer', 'stayer', 'joiner'].map((name) => [name, `password of ${name}`]));
 
 /** A server and a folder in the state before, with things that the leaver owns in two databases. */
 async function prepare(): Promise<Manifests> {
   await resetServer(server);
   await server.query('CREATE DATABASE app');
+  for (const database of ['app', 'postgres'])
+    await server.query(
+      `DROP SCHEMA IF EXISTS goods CASCADE; CREATE SCHEMA goods; CREATE TABLE goods.a (); CREATE TABLE goods.b (); CREATE TABLE goods.hidden ()`,
+      database,
+    );
   const steward = await createSteward(server);
-  steward.manifests.users(BEFORE);
+  steward.manifests.users(JSON.stringify({ roles: ROLES_BEFORE, users: BEFORE }));
   steward.manifests.secrets(PASSWORDS);
   expect((await steward.cycle()).result).toBe('changed');
   for (const database of ['app', 'postgres'])
@@ -40,7 +55,7 @@ async function prepare(): Promise<Manifests> {
       database,
     );
   const folder = new Manifests();
-  folder.users(AFTER);
+  folder.users(JSON.stringify({ roles: ROLES_AFTER, users: AFTER }));
   folder.secrets(new Map([...PASSWORDS, ['changer', 'a new password']]));
   await steward.close();
   return folder;
@@ -57,10 +72,24 @@ async function expectConverged(folder: Manifests, where: string): Promise<void> 
     { rolname: 'changer', rolconnlimit: 4 },
     { rolname: 'fresh', rolconnlimit: -1 },
     { rolname: 'joiner', rolconnlimit: -1 },
+    { rolname: 'newcomer', rolconnlimit: -1 },
+    { rolname: 'reader', rolconnlimit: -1 },
     { rolname: 'stayer', rolconnlimit: -1 },
     { rolname: 'team', rolconnlimit: -1 },
   ]);
   for (const database of ['app', 'postgres']) expect(await server.query('SELECT id FROM kept.t', database), where).toEqual([{ id: 1 }]);
+  for (const database of ['app', 'postgres'])
+    expect(
+      await server.query(
+        `SELECT relname, string_agg(split_part(acl::text, '/', 1), ' ' ORDER BY acl::text) AS acl FROM pg_class, unnest(relacl) acl
+         WHERE relnamespace = 'goods'::regnamespace AND acl::text !~ '^postgres' GROUP BY 1 ORDER BY 1`,
+        database,
+      ),
+      where,
+    ).toEqual([
+      { relname: 'a', acl: 'newcomer=r reader=rw' },
+      { relname: 'b', acl: 'newcomer=d reader=rw' },
+    ]);
   for (const [user, password] of [
     ['changer', 'a new password'],
     ['joiner', 'password of joiner'],
@@ -70,7 +99,8 @@ async function expectConverged(folder: Manifests, where: string): Promise<void> 
   // Each change once: what happened twice would be there twice.
   expect(
     await server.query(
-      `SELECT change, object FROM pgsteward.audit_log WHERE outcome = 'applied' AND change <> 'end_sessions' GROUP BY 1, 2 HAVING count(*) > 1 AND change NOT IN ('set_password')`,
+      `SELECT a.change, a.object FROM pgsteward.audit_log a LEFT JOIN pgsteward.audit_log i ON i.id = a.intent
+       WHERE a.outcome = 'applied' AND a.change <> 'end_sessions' GROUP BY 1, 2, coalesce(i.sql, a.sql) HAVING count(*) > 1 AND a.change NOT IN ('set_password')`,
     ),
     where,
   ).toEqual([]);
