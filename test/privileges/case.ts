@@ -18,7 +18,7 @@ interface User {
 export const read = (folder: string, file: string): string => readFileSync(join(ROOT, 'test/corpus/cases', folder, file), 'utf8');
 
 /** Runs a file as psql does: one database after the other, CREATE DATABASE outside of any transaction. */
-export async function runFile(server: Postgres, sql: string): Promise<void> {
+async function runFile(server: Postgres, sql: string): Promise<void> {
   let database = 'postgres';
   for (const part of sql.split(/^(?=\\connect )/m)) {
     const [, connect] = /^\\connect (\S+)/.exec(part) ?? [];

@@ -4,7 +4,7 @@ export type Wish = string | { readonly privilege: string; readonly grantable?: b
 export type Targets = readonly string[] | Readonly<Record<string, readonly Wish[]>>;
 
 /** The keys that name objects by pattern, with the kind that they name. */
-export const KEYS = {
+const KEYS = {
   tables: 'table',
   sequences: 'sequence',
   functions: 'function',
@@ -16,7 +16,7 @@ export const KEYS = {
   tablespaces: 'tablespace',
   parameters: 'parameter',
 } as const;
-export type Key = keyof typeof KEYS;
+type Key = keyof typeof KEYS;
 export type Kind = (typeof KEYS)[Key] | 'database' | 'schema' | 'column';
 
 export type Block = { readonly [key in Key]?: Targets } & {
@@ -181,7 +181,7 @@ export function modeOf(document: PlainDocument, role: string, home: string): Mod
 }
 
 /** Only `*` is special, and it also stands for nothing at all. */
-export function patternMatches(pattern: string, text: string): boolean {
+function patternMatches(pattern: string, text: string): boolean {
   if (pattern === '') return text === '';
   if (pattern.startsWith('*'))
     return Array.from({ length: text.length + 1 }, (_, skipped) => skipped).some((skipped) => patternMatches(pattern.slice(1), text.slice(skipped)));
@@ -192,7 +192,7 @@ const isGlob = (pattern: string): boolean => pattern.includes('*');
 /** 0 for `*`, the literal characters of a glob, and more than any of them for an exact name; one function of a name is above the name. */
 const rankOfPattern = (pattern: string): number => (isGlob(pattern) ? pattern.replaceAll('*', '').length : pattern.endsWith(')') ? 10_000 : 1_000);
 /** Object first (a column's table, then the column), then schema, then database. */
-export const rankOfRule = (rule: Rule): readonly number[] => [rule.name, rule.column, rule.schema, rule.database].map(rankOfPattern);
+const rankOfRule = (rule: Rule): readonly number[] => [rule.name, rule.column, rule.schema, rule.database].map(rankOfPattern);
 
 const compareRanks = (left: readonly number[], right: readonly number[]): number => {
   const different = left.findIndex((rank, index) => rank !== right[index]);
