@@ -132,4 +132,8 @@ export const clearSql = (database: string): string =>
     ...[...OWNERS, ...OUTSIDERS, ...MANAGED, USER].map((role) => `DROP OWNED BY ${ident(role)}`),
     `GRANT CONNECT, TEMPORARY ON DATABASE ${ident(database)} TO PUBLIC`,
     'GRANT USAGE ON SCHEMA public TO PUBLIC',
+    // Where the schema public is the superuser's, it is a creator too; the functions of range types are then made with its default privileges.
+    'ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON ROUTINES TO PUBLIC; ALTER DEFAULT PRIVILEGES GRANT USAGE ON TYPES TO PUBLIC',
+    ...Object.keys(KINDS_OF_DEFAULTS).map((kind) => `ALTER DEFAULT PRIVILEGES IN SCHEMA public REVOKE ALL ON ${kind} FROM PUBLIC`),
+    ...['TABLES', 'SEQUENCES'].map((kind) => `ALTER DEFAULT PRIVILEGES REVOKE ALL ON ${kind} FROM PUBLIC`),
   ].join(';\n');

@@ -224,6 +224,20 @@ describe('others', () => {
     expect(await writesDuring(server, () => steward.cycle())).toEqual([]);
   });
 
+  it('may have granted something to a role of ours before they became members of the owner, as whom the server then takes them', async () => {
+    declare([{ name: 'reader', grants: [] }]);
+    await settled();
+    await shop.query(
+      'GRANT USAGE ON SCHEMA sales TO outsider; GRANT SELECT ON sales.orders TO outsider WITH GRANT OPTION; SET ROLE outsider; GRANT SELECT ON sales.orders TO reader; RESET ROLE; GRANT shop_owner TO outsider',
+    );
+    const before = await rawEntries(shop, ['outsider'], server.major);
+    const reports = [await steward.cycle(), await steward.cycle(), await steward.cycle()];
+    const said = reports.flatMap((report) => report.notices.map((notice) => notice.message)).join('\n');
+    if ((await held('reader')).length > 0) expect(said).toContain('outsider');
+    expect(await rawEntries(shop, ['outsider'], server.major)).toEqual(before);
+    expect(await writesDuring(server, () => steward.cycle())).toEqual([]);
+  });
+
   it('that a document does not name keep default privileges, also those that they gave to roles of ours where these are additive', async () => {
     await shop.query(
       'CREATE ROLE reader; ALTER DEFAULT PRIVILEGES FOR ROLE outsider GRANT SELECT ON TABLES TO reader, other_outsider; ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner IN SCHEMA sales GRANT INSERT ON TABLES TO reader',
@@ -323,6 +337,15 @@ it('the old key `privileges` of a user names tables of its database, with or wit
   await shop.query('GRANT UPDATE ON sales.orders TO old_style');
   await settled();
   expect(await held('old_style')).toEqual(expected);
+});
+
+it('a block that leaves DB_NAME unsaid and one that says it contradict each other like any two', async () => {
+  const tables = (privileges: readonly string[]) => ({ schemas: ['public'], tables: { daily: privileges } });
+  await server.query('CREATE TABLE daily (id integer)');
+  declare([{ name: 'reader', grants: [tables(['SELECT']), { database: 'postgres', ...tables([]) }] }]);
+  const report = await steward.cycle();
+  await server.query('DROP TABLE daily');
+  expect([...report.problems.map((problem) => problem.message), ...report.notices.map((notice) => notice.message)].join()).toContain('daily');
 });
 
 it('REVOKES=report shows and counts what is too much, and takes nothing away until it is lifted', async () => {
