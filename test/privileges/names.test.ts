@@ -29,7 +29,6 @@ const NAMES = [
   '$$',
   'per%cent',
   'line\nbreak',
-  '(integer)',
   'x'.repeat(63),
 ] as const;
 
