@@ -52,7 +52,7 @@ interface Settled {
 export function createReconciler({ config, source, connections, log, onProgress }: ReconcilerOptions): Reconcile {
   const sourceId = `${config.NAMESPACE}/${config.CONFIGMAP_NAME}`;
   const timeouts = { statementTimeout: config.DB_STATEMENT_TIMEOUT, lockTimeout: config.DB_LOCK_TIMEOUT };
-  const readInputs = createInputs(source, { retries: config.MAX_RETRIES, base: config.RETRY_BACKOFF_BASE });
+  const readInputs = createInputs(source, { retries: config.MAX_RETRIES, base: config.RETRY_BACKOFF_BASE }, config.DB_NAME);
   const backoff = createBackoff(config.RETRY_BACKOFF_BASE, () => performance.now());
   const memory = createMemory({ config, source: sourceId, connections, timeouts, warn: (message) => log.warn(message) });
   const databases = createDatabases(connections, config, timeouts);

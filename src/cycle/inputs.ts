@@ -28,7 +28,7 @@ export interface Inputs {
 const NO_SECRETS: ReadonlyMap<string, SecretReading> = new Map();
 
 /** A reader that remembers the last good document; one for the life of the process. */
-export function createInputs(source: Source, retry: RetryOptions): (signal: AbortSignal) => Promise<Inputs> {
+export function createInputs(source: Source, retry: RetryOptions, defaultDatabase: string): (signal: AbortSignal) => Promise<Inputs> {
   let inForce: Document | undefined;
   let inForceVersion = '';
   let read: { readonly version: string; readonly document: Document } | undefined;
@@ -41,7 +41,7 @@ export function createInputs(source: Source, retry: RetryOptions): (signal: Abor
     const failure = reading instanceof SourceError ? reading : undefined;
     if (!(reading instanceof SourceError)) {
       if (read?.version !== reading.version) {
-        read = { version: reading.version, document: parseDocument(reading.content, reading.file) };
+        read = { version: reading.version, document: parseDocument(reading.content, reading.file, defaultDatabase) };
         inForce = merge(read.document, inForce);
         refs = wantedSecrets(inForce);
         inForceVersion = reading.version;

@@ -4,6 +4,7 @@ import { membershipCycles } from './cycles.ts';
 import type { Draft } from './entry.ts';
 import type { Report } from './report.ts';
 import type { RoleDraft } from './roles.ts';
+import type { GrantRule } from './types.ts';
 import { show } from './show.ts';
 
 /** How many others a message names. */
@@ -12,13 +13,13 @@ const NAMED = 5;
 type AnyDraft = Draft | RoleDraft;
 
 /** Reports what only shows when entries are seen together. @returns the drafts that are invalid because of it. */
-export function checkAcross(users: readonly Draft[], roles: readonly RoleDraft[], report: Report): ReadonlySet<AnyDraft> {
+export function checkAcross(users: readonly Draft[], roles: readonly RoleDraft[], report: Report, defaultDatabase: string | undefined): ReadonlySet<AnyDraft> {
   const all = [...users, ...roles];
   return new Set([
     ...checkNames(all, report),
     ...checkSecrets(users, report),
     ...checkCycles(all, report),
-    ...checkRules(all, report),
+    ...checkRules(all, report, defaultDatabase),
     ...checkAssumedRoles(users, roles, report),
   ]);
 }
@@ -37,11 +38,15 @@ function checkNames(drafts: readonly AnyDraft[], report: Report): readonly AnyDr
 
 const pathOf = (draft: AnyDraft): string => `\`${draft.path[0] ?? ''}[${draft.path[1] ?? ''}]\``;
 
+/** The rules with the database that they are about. */
+const placed = (rules: readonly GrantRule[], defaultDatabase: string | undefined): readonly GrantRule[] =>
+  defaultDatabase === undefined ? rules : rules.map((rule) => (rule.database === undefined ? { ...rule, database: defaultDatabase } : rule));
+
 /** Contradictions among what an entry grants, with the permissions that it is composed of. */
-const checkRules = (drafts: readonly AnyDraft[], report: Report): readonly AnyDraft[] =>
+const checkRules = (drafts: readonly AnyDraft[], report: Report, defaultDatabase: string | undefined): readonly AnyDraft[] =>
   drafts.filter((draft) => {
     const rules = 'entry' in draft ? draft.entry?.rules : draft.declaration?.rules;
-    return rules !== undefined && reportContradictions(rules, draft.names[0] ?? '', draft.path, report);
+    return rules !== undefined && reportContradictions(placed(rules, defaultDatabase), draft.names[0] ?? '', draft.path, report);
   });
 
 /** A session can start in a role only where declared memberships lead there, each with SET. */

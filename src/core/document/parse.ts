@@ -17,8 +17,9 @@ import type { Document } from './types.ts';
  * Reads a users document. Pure, and never throws: what is wrong with the document is in `problems`, and what can be used of it in `users`.
  * @param content the bytes of the document; over 1 MiB they are not looked at.
  * @param file the name under which problems are reported.
+ * @param defaultDatabase what blocks without a database are about; undefined where nobody knows yet.
  */
-export function parseDocument(content: Uint8Array, file: string): Document {
+export function parseDocument(content: Uint8Array, file: string, defaultDatabase?: string): Document {
   const decoded = decode(content);
   const report = new Report(file, linesOf(decoded.text));
   if (decoded.message !== undefined) return unusable(report, decoded.text.length, [], decoded.message);
@@ -28,7 +29,7 @@ export function parseDocument(content: Uint8Array, file: string): Document {
     return unusable(report);
   }
   const users = findUsers(loaded.root, report);
-  return users === undefined || loaded.root.kind !== 'mapping' ? unusable(report) : readSections(loaded.root, users, report);
+  return users === undefined || loaded.root.kind !== 'mapping' ? unusable(report) : readSections(loaded.root, users, report, defaultDatabase);
 }
 
 function unusable(report: Report, offset?: number, path: Path = [], message = ''): Document {
@@ -90,12 +91,12 @@ function usersProblem(users: Node | undefined, allowsEmpty: boolean): string | u
   return 'the list is empty, so nothing is changed; write `allowEmpty: true` beside it if every user is to be removed';
 }
 
-function readSections(root: MappingNode, list: ListNode, report: Report): Document {
+function readSections(root: MappingNode, list: ListNode, report: Report, defaultDatabase: string | undefined): Document {
   const permissions = readPermissions(valueOf(root, 'permissions'), report);
   const databases = readDatabases(valueOf(root, 'databases'), report);
   const roles = readRoles(valueOf(root, 'roles'), permissions, report);
   const users = list.items.map((item, index) => readEntry(item, index, permissions, report));
-  const refused = checkAcross(users, roles, report);
+  const refused = checkAcross(users, roles, report, defaultDatabase);
   return {
     users: users.flatMap((draft) => (refused.has(draft) ? [] : (draft.entry ?? []))),
     roles: roles.flatMap((draft) => (refused.has(draft) ? [] : (draft.declaration ?? []))),
