@@ -1,5 +1,6 @@
 // Plan → sentences: what a dry run prints and a log says, with the memberships of one user in one line.
-import { type Change, sentenceOf } from './change.ts';
+import type { Change } from './change.ts';
+import { sentenceOf } from './sentence.ts';
 
 /**
  * One sentence for each change, in order; the memberships granted to (or revoked from) one user are joined into the first of them,

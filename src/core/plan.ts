@@ -12,9 +12,9 @@ import {
   type PasswordReason,
   REVOKES,
   rolesOf,
-  sentenceOf,
   subjectOf,
 } from './change.ts';
+import { sentenceOf } from './sentence.ts';
 import { desiredOf, membershipKey } from './desired.ts';
 import { diff } from './diff.ts';
 import type { Document } from './document/types.ts';

@@ -1,6 +1,7 @@
 // Findings: what a plan and its outcomes mean for the report: drift, failures, and which entries hold by now.
 import type { Catalog } from '../core/catalog.ts';
-import { type Change, type ChangeKind, databaseOf, keyOf, objectOf, sentenceOf, subjectOf } from '../core/change.ts';
+import { type Change, type ChangeKind, databaseOf, keyOf, subjectOf } from '../core/change.ts';
+import { objectOf, sentenceOf } from '../core/sentence.ts';
 import type { Document, Problem } from '../core/document/types.ts';
 import type { Notice } from '../core/notice.ts';
 import type { Plan } from '../core/plan.ts';

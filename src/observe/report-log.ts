@@ -1,6 +1,6 @@
 // Report → log lines: one for each change, one for each thing that holds (when it is new), and one summary for each cycle.
 import { formatProblem } from '../core/document/format.ts';
-import { sentenceOf } from '../core/change.ts';
+import { sentenceOf } from '../core/sentence.ts';
 import { planLines } from '../core/plan-lines.ts';
 import { type CycleReport, summarize } from '../cycle/report.ts';
 import type { Log } from './log.ts';

@@ -1,6 +1,7 @@
 // Writing the ledger: the SQL that goes into a change's own transaction, so that what is changed and what is remembered commit together.
 import type { ManagedRole, Witness } from '../core/catalog.ts';
-import { type Change, namesOf, objectOf, subjectOf } from '../core/change.ts';
+import { type Change, namesOf, subjectOf } from '../core/change.ts';
+import { objectOf } from '../core/sentence.ts';
 import { renderBatch, type RenderOptions, statementKey } from '../core/sql.ts';
 import { literal } from '../core/sql-text.ts';
 

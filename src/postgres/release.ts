@@ -1,6 +1,7 @@
 // Releasing what a role owns in another database than the ledger's: an intent is recorded first and closed afterwards, because no
 // transaction spans two databases.
-import { type Change, objectOf } from '../core/change.ts';
+import type { Change } from '../core/change.ts';
+import { objectOf } from '../core/sentence.ts';
 import { renderChange } from '../core/sql.ts';
 import { literal } from '../core/sql-text.ts';
 import type { ApplyContext } from './apply.ts';

@@ -1,6 +1,6 @@
 // Privileges on a real server: granted, kept, taken back, and right for objects that come later.
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { sentenceOf } from '../../src/core/change.ts';
+import { sentenceOf } from '../../src/core/sentence.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
 import { createSteward, ddlOf, resetServer, type Steward } from '../support/steward.ts';
 

@@ -1,6 +1,6 @@
 // Users, roles and memberships on a real server: created, repaired when somebody changes them, and left alone when nothing differs.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { sentenceOf } from '../../src/core/change.ts';
+import { sentenceOf } from '../../src/core/sentence.ts';
 import { planLines } from '../../src/core/plan-lines.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
 import { createSteward, ddlOf, resetServer, type Steward } from '../support/steward.ts';
