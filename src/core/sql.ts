@@ -52,7 +52,9 @@ export function renderChange(change: Change, options: RenderOptions): readonly s
     case 'alter_schema_owner':
       return actedAs(change.as, `ALTER SCHEMA ${identifier(change.schema)} OWNER TO ${identifier(change.owner)}`);
     case 'create_extension':
-      return [`CREATE EXTENSION ${identifier(change.extension)}${change.schema === undefined ? '' : ` SCHEMA ${identifier(change.schema)}`}`];
+      if (change.schema !== undefined) return [`CREATE EXTENSION ${identifier(change.extension)} SCHEMA ${identifier(change.schema)}`];
+      // It goes into the first schema of the search_path, and ours begins with pg_catalog. One that has a schema of its own takes that.
+      return ['SET LOCAL search_path = public, pg_temp', `CREATE EXTENSION ${identifier(change.extension)}`, 'SET LOCAL search_path = pg_catalog, pg_temp'];
     case 'set_password':
       return [`ALTER ROLE ${identifier(change.role)} PASSWORD ${literal(options.verifierOf?.(change.role) ?? '********')}`];
     case 'clear_password':

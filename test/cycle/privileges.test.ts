@@ -67,3 +67,68 @@ users:
   await web.query('INSERT INTO later DEFAULT VALUES');
   await Promise.all([web.end(), migrator.end(), owner.end()]);
 });
+
+it('a database is created with its owner, schemas and extensions, handed over when it has another owner, and never dropped', async () => {
+  await server.query('CREATE DATABASE old');
+  await start(`
+databases:
+  - name: fresh
+    owner: fresh_owner
+    create: true
+    schemas: [{name: reporting, owner: reporting_owner}, plain]
+    extensions: [pg_trgm, {name: hstore, schema: plain}]
+  - {name: old, owner: fresh_owner, schemas: [{name: public, owner: reporting_owner}]}
+  - {name: postgres, owner: fresh_owner}
+  - {name: elsewhere}
+users: [{username: web}]
+`);
+  const report = await steward.cycle();
+  expect(report.notices.map(({ kind, message }) => `${kind}: ${message}`)).toEqual([
+    'refused: fresh_owner is refused as the owner of database postgres: the database holds the memory of pgsteward (DB_NAME)',
+    'pending: what is said of database elsewhere waits until it exists; `create: true` creates it',
+  ]);
+  expect(report.result).toBe('changed');
+  const owners = `SELECT datname, datdba::regrole::text AS owner FROM pg_database WHERE datname IN ('fresh', 'old', 'postgres') ORDER BY 1`;
+  expect(await server.query(owners)).toEqual([
+    { datname: 'fresh', owner: 'fresh_owner' },
+    { datname: 'old', owner: 'fresh_owner' },
+    { datname: 'postgres', owner: 'postgres' },
+  ]);
+  const schemas = `SELECT nspname, nspowner::regrole::text AS owner FROM pg_namespace WHERE nspname IN ('reporting', 'plain') ORDER BY 1`;
+  expect(await server.query(schemas, 'fresh')).toEqual([
+    { nspname: 'plain', owner: 'postgres' },
+    { nspname: 'reporting', owner: 'reporting_owner' },
+  ]);
+  expect(
+    await server.query(`SELECT extname, extnamespace::regnamespace::text AS schema FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY 1`, 'fresh'),
+  ).toEqual([
+    { extname: 'hstore', schema: 'plain' },
+    { extname: 'pg_trgm', schema: 'public' },
+  ]);
+  expect(await server.query(`SELECT nspowner::regrole::text AS owner FROM pg_namespace WHERE nspname = 'public'`, 'old')).toEqual([
+    { owner: 'reporting_owner' },
+  ]);
+  expect((await steward.cycle()).result).toBe('converged');
+  steward.manifests.users('users: [{username: web}]');
+  await steward.cycle();
+  expect(await server.query('SELECT count(*)::int AS databases FROM pg_database WHERE NOT datistemplate')).toEqual([{ databases: 3 }]);
+  expect(await server.query(`SELECT count(*)::int AS schemas FROM pg_namespace WHERE nspname IN ('reporting', 'plain')`, 'fresh')).toEqual([{ schemas: 2 }]);
+});
+
+it('a database that cannot be reached is its own failure, and the others go on', async () => {
+  await server.query('CREATE DATABASE shut');
+  await server.query('CREATE DATABASE open_one');
+  await server.query('CREATE TABLE t (id int)', 'open_one');
+  await server.query('ALTER DATABASE shut CONNECTION LIMIT 0');
+  await server.query(
+    "CREATE ROLE steward LOGIN CREATEROLE PASSWORD 's'; GRANT CREATE ON DATABASE postgres TO steward; ALTER DATABASE open_one OWNER TO steward",
+  );
+  await server.query('ALTER TABLE t OWNER TO steward', 'open_one');
+  await start(
+    `roles: [{name: reader, grants: [{databases: [shut, open_one], schemas: [public], tables: {t: [SELECT]}}]}]\nusers: [{username: web, database: open_one}]`,
+    { DB_USER: 'steward', DB_PASS: 's' },
+  );
+  const report = await steward.cycle();
+  expect(report.notices.map(({ message }) => message).join('\n')).toContain('database shut cannot be read, and its privileges stay as they are');
+  expect(await server.query(`SELECT has_table_privilege('reader', 't', 'SELECT') AS may`, 'open_one')).toEqual([{ may: true }]);
+});
