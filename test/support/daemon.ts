@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { freePort, type Postgres } from './postgres.ts';
+import { expectNoSecrets, rememberPassword } from './secrets.ts';
 
 export interface LogLine {
   readonly level: string;
@@ -43,7 +44,10 @@ export class Manifests {
   }
 
   secrets(passwords: ReadonlyMap<string, string>): void {
-    for (const [user, password] of passwords) this.#secrets.set(user, password);
+    for (const [user, password] of passwords) {
+      rememberPassword(password);
+      this.#secrets.set(user, password);
+    }
     if (this.#secrets.size > 500) return this.#writeList();
     const one = (user: string, password: string): string =>
       `apiVersion: v1\nkind: Secret\nmetadata: {name: ${JSON.stringify(secretName(user))}, namespace: postgres}\ndata: {password: "${Buffer.from(password).toString('base64')}"}\n`;
@@ -124,7 +128,9 @@ export async function startDaemon(env: Readonly<Record<string, string>>, command
 
   const get = async (path: string): Promise<{ code: number; body: string }> => {
     const response = await fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(5000) });
-    return { code: response.status, body: await response.text() };
+    const body = await response.text();
+    expectNoSecrets(body, path);
+    return { code: response.status, body };
   };
   const status = async (): Promise<Status> => JSON.parse((await get('/status')).body) as Status;
   const waitFor = async (accept: (status: Status) => boolean): Promise<Status> => {
@@ -160,11 +166,14 @@ export async function startDaemon(env: Readonly<Record<string, string>>, command
     },
     stop: async () => {
       child.kill('SIGTERM');
-      return exited;
+      const code = await exited;
+      expectNoSecrets(output, "the daemon's output");
+      return code;
     },
     kill9: async () => {
       child.kill('SIGKILL');
       await exited;
+      expectNoSecrets(output, "the daemon's output");
     },
   };
 }

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { expectNoSecretsInServerLog } from './secrets.ts';
 import { DEFAULT_MAJOR, type Major, nativeFolder, unprivileged } from './binaries.ts';
 
 export interface PostgresOptions {
@@ -147,9 +148,11 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     pause: () => killTree('SIGSTOP'),
     resume: () => killTree('SIGCONT'),
     stop: async () => {
+      const log = text();
       running.delete(end);
       end();
       await sleep(0);
+      expectNoSecretsInServerLog(log);
     },
   };
 }

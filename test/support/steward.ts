@@ -1,14 +1,16 @@
 // The reconciler in the test's own process, on a real server and a folder of manifests: one call is one cycle.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Config, readConfig } from '../../src/config.ts';
+import { sentenceOf } from '../../src/core/sentence.ts';
 import type { CycleReport } from '../../src/cycle/report.ts';
 import { createConnections } from '../../src/postgres/connection.ts';
 import { createReconciler } from '../../src/reconcile.ts';
 import { createDirectorySource } from '../../src/sources/directory.ts';
 import { Manifests } from './daemon.ts';
 import type { Postgres } from './postgres.ts';
+import { expectNoSecrets } from './secrets.ts';
 
 export interface Steward {
   readonly manifests: Manifests;
@@ -55,18 +57,29 @@ export async function createSteward(
     manifests,
     config,
     warnings,
-    cycle: () => reconcile(config.DRY_RUN ? undefined : 'SELECT 1', stop.signal),
+    cycle: async () => {
+      const report = await reconcile(config.DRY_RUN ? undefined : 'SELECT 1', stop.signal);
+      const { notices, problems, planned, outcomes, error, sourceFailure } = report;
+      expectNoSecrets(JSON.stringify([notices, problems, planned.map(sentenceOf), outcomes, error, sourceFailure]), 'a report');
+      return report;
+    },
     restart: async (more = {}) => {
       await connections.close();
       return createSteward(server, { ...env, ...more }, manifests, stateDir);
     },
     close: async () => {
       await connections.close();
+      if (existsSync(config.STATE_FILE)) expectNoSecrets(readFileSync(config.STATE_FILE, 'utf8'), 'the state file');
+      const rows = await server.query<{ text: string }>(LEDGER).catch(() => []);
+      expectNoSecrets(rows.map((row) => row.text).join('\n'), 'the ledger');
+      expectNoSecrets(warnings.join('\n'), 'a warning');
       manifests.remove();
       rmSync(stateDir, { recursive: true, force: true });
     },
   };
 }
+
+const LEDGER = 'SELECT a::text AS text FROM pgsteward.audit_log a UNION ALL SELECT m::text FROM pgsteward.managed_role m';
 
 /** Drops every role and database that a test left behind, and the ledger. */
 export async function resetServer(server: Postgres): Promise<void> {

@@ -1,0 +1,34 @@
+// No secret anywhere: every password that a test writes into a Secret is looked for in all that pgsteward and the server say, over all suites.
+
+const passwords = new Set<string>();
+
+/** Shorter ones would be found in words that have nothing to do with them. */
+const SHORTEST = 6;
+
+/** Takes note of a password that stands in a Secret. */
+export function rememberPassword(password: string): void {
+  const value = password.replace(/\n$/, '');
+  if (value.length >= SHORTEST && !value.startsWith('SCRAM-SHA-256$')) passwords.add(value);
+}
+
+const VERIFIER = /SCRAM-SHA-256\$\d+:/;
+
+/**
+ * Looks through a text of ours: no password, and no verifier.
+ * @throws naming the place, never the password.
+ */
+export function expectNoSecrets(text: string, where: string): void {
+  for (const password of passwords) if (text.includes(password)) throw new Error(`a password stands in ${where}: …${around(text, text.indexOf(password))}…`);
+  const at = text.search(VERIFIER);
+  if (at !== -1) throw new Error(`a verifier stands in ${where}: …${around(text, at)}…`);
+}
+
+/** The same for the server's log, where verifiers may stand in the DDL that sets them, and only there. */
+export function expectNoSecretsInServerLog(log: string): void {
+  for (const line of log.split('\n'))
+    if (VERIFIER.test(line) && /ERROR|FATAL|PANIC/.test(line)) throw new Error(`a verifier stands in an error of the server's log`);
+  expectNoSecrets(log.replaceAll(/PASSWORD '[^']*'/g, ''), "the server's log");
+}
+
+/** What stands before it: enough to find the place. */
+const around = (text: string, at: number): string => text.slice(Math.max(0, at - 120), at).replaceAll('\n', ' ');
