@@ -91,12 +91,12 @@ export function lawOf(catalog: Catalog, options: LawOptions): Law {
       const power = powerReason(name);
       return power === undefined ? undefined : `${power}; ALLOWED_ROLES=${name} allows it`;
     },
-    refuseMembership: (role) => {
+    refuseMembership: remembered((role) => {
       if (isAdmin(role)) return protectedReason(role);
       if (options.allowedRoles.has(role)) return foreignReason(role);
       const reason = protectedReason(role) ?? (role.startsWith('pg_') ? 'it is a predefined role' : undefined) ?? foreignReason(role) ?? powerReason(role);
       return reason === undefined ? undefined : `${reason}; ALLOWED_ROLES=${role} allows it`;
-    },
+    }),
   };
 }
 
@@ -115,3 +115,12 @@ const powerfulParameter = (name: string): string | undefined =>
   ) && name !== 'search_path'
     ? 'it leads to code, files or rights beyond the database'
     : undefined);
+
+/** The answers of a pure function, each found once: the same role is asked for by every member of it. */
+function remembered(answer: (name: string) => string | undefined): (name: string) => string | undefined {
+  const answers = new Map<string, string | undefined>();
+  return (name) => {
+    if (!answers.has(name)) answers.set(name, answer(name));
+    return answers.get(name);
+  };
+}

@@ -1,7 +1,6 @@
 // Apply: a plan's changes in batches of one transaction each, with what is remembered of them, and a failing batch taken apart until the
 // culprit stands alone.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type pg from 'pg';
 import type { Witness } from '../core/catalog.ts';
 import { type Change, type ChangeKind, databaseOf, forNames, keyOf, namesOf, rolesOf } from '../core/change.ts';
 import { type Credential, verifierFor, witnessOf } from '../core/passwords.ts';
@@ -61,7 +60,7 @@ export async function applyPlan(changes: readonly Change[], context: ApplyContex
   const run: Run = { context, outcomes: [], failed: new Set() };
   const batched = changes.filter((change) => !APART.has(change.kind));
   const admin = inAdminDatabase(context);
-  for (const batch of batches(batched.filter((change) => databaseOf(change) === ''))) await runBatch(run, batch, admin);
+  await runBatches(run, batches(batched.filter((change) => databaseOf(change) === '')));
   for (const change of changes) if (change.kind === 'create_database') await createDatabase(run, change);
   const passwords = changes.filter((change) => change.kind === 'set_password');
   const queue = chunks(passwords, Math.min(PASSWORD_BATCH, Math.max(1, Math.ceil(passwords.length / context.workers))));
@@ -88,7 +87,7 @@ interface Run {
 type Secrets = ReadonlyMap<string, { readonly verifier: string; readonly witness: Witness }>;
 
 /** Where a batch is sent: one transaction that changes everything in it or nothing. */
-type Send = (batch: readonly Change[]) => Promise<void>;
+type Send = (batch: readonly Change[]) => Promise<unknown>;
 
 const chunks = <T>(items: readonly T[], size: number): T[][] =>
   Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size));
@@ -141,13 +140,13 @@ async function setPasswords(run: Run, batch: readonly Change[]): Promise<void> {
 const inAdminDatabase =
   (context: ApplyContext, secrets: Secrets = new Map()): Send =>
   (batch) =>
-    context.connections.withAdmin((client) => sendBatch(client, batch, secrets, context));
+    context.connections.withAdmin((client) => client.query(batchSql(batch, secrets, context)));
 
 /** Everything for one database, on one session. A database that cannot be reached is its own failure. */
 async function runSegment(run: Run, database: string, segment: readonly Change[]): Promise<void> {
   const { context } = run;
   if (database === context.adminDatabase) {
-    for (const batch of batches(segment)) await runBatch(run, batch, inAdminDatabase(context));
+    await runBatches(run, batches(segment));
     return;
   }
   const session = createElsewhere(database, context);
@@ -163,12 +162,29 @@ async function runSegment(run: Run, database: string, segment: readonly Change[]
   }
 }
 
+/** Batches for the admin database; the text of each is written while the server works on the one before. */
+async function runBatches(run: Run, list: readonly (readonly Change[])[]): Promise<void> {
+  const { context } = run;
+  const texts = new Map<readonly Change[], string>();
+  const send: Send = (batch) => context.connections.withAdmin((client) => client.query(texts.get(batch) ?? batchSql(batch, new Map(), context)));
+  for (const [index, batch] of list.entries()) {
+    const running = runBatch(run, batch, send);
+    // Its failure is heard of below.
+    running.catch(() => undefined);
+    texts.delete(batch);
+    const next = list[index + 1];
+    if (next !== undefined) texts.set(next, batchSql(next, new Map(), context));
+    await running;
+  }
+}
+
 async function runBatch(run: Run, batch: readonly Change[], send: Send, secrets: Secrets = new Map(), attempt = 1): Promise<void> {
   const { context } = run;
   context.signal.throwIfAborted();
   context.onProgress();
-  const ready = batch.filter((change) => !skips(run, change));
-  if (ready.length === 0) return;
+  const left = batch.filter((change) => !skips(run, change));
+  if (left.length === 0) return;
+  const ready = left.length === batch.length ? batch : left;
   try {
     await send(ready);
     for (const change of ready)
@@ -266,9 +282,9 @@ const ledgerFacts = (context: Pick<ApplyContext, 'source' | 'why' | 'render'>, s
 });
 
 /** One message, one transaction: the changes, what is remembered of them, and their audit. */
-async function sendBatch(client: pg.ClientBase, changes: readonly Change[], secrets: Secrets, context: ApplyContext): Promise<void> {
+function batchSql(changes: readonly Change[], secrets: Secrets, context: ApplyContext): string {
   const facts = ledgerFacts(context, secrets);
-  const text = [
+  return [
     beginSql(context),
     context.fence,
     `SELECT pg_advisory_xact_lock_shared(${LOCK_CLASS}, ${WRITES})`,
@@ -284,5 +300,4 @@ async function sendBatch(client: pg.ClientBase, changes: readonly Change[], secr
       : []),
     'COMMIT',
   ].join(';\n');
-  await client.query(text);
 }

@@ -17,8 +17,16 @@ export interface Acting {
   readonly inability: (role: string) => Inability | undefined;
 }
 
+const known = new WeakMap<Catalog, Acting>();
+
 /** Decided from memberships: INHERIT gives the rights of a role, SET allows to become it (16+; before, the member's own INHERIT counts). */
 export function actingOf(catalog: Catalog): Acting {
+  const acting = known.get(catalog) ?? newActing(catalog);
+  known.set(catalog, acting);
+  return acting;
+}
+
+function newActing(catalog: Catalog): Acting {
   const { server, cluster, databases } = catalog;
   const inherited = closure(catalog, (row) => (server.major >= 16 ? row.inherit : cluster.roles.get(row.member)?.inherit === true));
   const settable = closure(catalog, (row) => row.set);
@@ -51,7 +59,12 @@ export function actingOf(catalog: Catalog): Acting {
 
 function closure({ server, cluster }: Catalog, counts: (row: Catalog['cluster']['memberships'][number]) => boolean): ReadonlySet<string> {
   const granted = new Map<string, string[]>();
-  for (const row of cluster.memberships) if (counts(row)) granted.set(row.member, [...(granted.get(row.member) ?? []), row.role]);
+  for (const row of cluster.memberships) {
+    if (!counts(row)) continue;
+    const roles = granted.get(row.member);
+    if (roles === undefined) granted.set(row.member, [row.role]);
+    else roles.push(row.role);
+  }
   const reached = new Set([server.admin]);
   // A Set's iteration also visits what is added while it runs.
   for (const role of reached) for (const next of granted.get(role) ?? []) reached.add(next);
