@@ -253,6 +253,30 @@ describe('others', () => {
   });
 });
 
+it('a role of ours that granted something loses it together with its way into the schema, in one cycle and without a complaint', async () => {
+  declare(['first', 'second'].map((name) => ({ name, grants: [] })));
+  await settled();
+  await shop.query(
+    `GRANT USAGE ON SCHEMA sales TO first; GRANT SELECT, UPDATE (id) ON sales.orders TO first WITH GRANT OPTION;
+     SET ROLE first; GRANT SELECT, UPDATE (id) ON sales.orders TO second WITH GRANT OPTION; RESET ROLE`,
+  );
+  const report = await steward.cycle();
+  expect(report.notices).toEqual([]);
+  expect(report.result).toBe('changed');
+  expect([await held('first'), await held('second')]).toEqual([[], []]);
+  expect(await writesDuring(server, () => steward.cycle())).toEqual([]);
+  // Where the first keeps what it has without the option, only what it passed on goes.
+  declare([
+    { name: 'first', grants: [ORDERS] },
+    { name: 'second', grants: [] },
+  ]);
+  await settled();
+  await shop.query('GRANT SELECT ON sales.orders TO first WITH GRANT OPTION; SET ROLE first; GRANT SELECT ON sales.orders TO second; RESET ROLE');
+  expect((await steward.cycle()).notices).toEqual([]);
+  expect([await held('first'), await held('second')]).toEqual([ORDERS_HELD, []]);
+  expect(await writesDuring(server, () => steward.cycle())).toEqual([]);
+});
+
 describe('a declaration that goes', () => {
   it('leaves what the role holds and says so, and the role takes it with it when it goes itself', async () => {
     declare([{ name: 'reader', grants: [ORDERS] }]);
