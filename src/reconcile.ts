@@ -236,7 +236,7 @@ export function createReconciler({ config, source, connections, log, onProgress 
       }
 
       settle(current);
-      const notices = [...current.notices, ...failureNotices(outcomes, current.deferred, context.render), ...stuck];
+      const notices = [...current.notices, ...failureNotices(outcomes, current, context.render), ...stuck];
       await memory.save(withRows(catalog.managed, rows), document, appliedDigests(document, current, outcomes, memory.digests));
       const report = { ...found, outcomes, notices, result: resultOf(inputs, notices, outcomes) };
       const isQuiet = current.changes.length === 0 && current.deferred.length === 0 && notices.every((notice) => QUIET.has(notice.kind));

@@ -75,6 +75,8 @@ export type Change =
       readonly on: GrantTarget;
       readonly privileges: readonly string[];
       readonly grantor: string;
+      /** How many passed the right on before it came from `grantor`; 0 where the owner granted it. The most distant goes first. */
+      readonly depth: number;
       readonly optionOnly: boolean;
       readonly cascade: boolean;
       /** Roles that are not ours and hold the privilege from this one: they would lose it. */

@@ -3,7 +3,7 @@ import type { Attributes, Change, Entity } from './change.ts';
 import type { Cluster, Grant, Membership, Role } from './model.ts';
 import type { Acting } from './privileges/acting.ts';
 import type { AclEntry } from './privileges/contents.ts';
-import { dependentsOf } from './privileges/dependents.ts';
+import { dependentsOf, depthOf } from './privileges/dependents.ts';
 import { sameSetting } from './setting-list.ts';
 
 /** What the comparison needs to know beside the two states. */
@@ -15,6 +15,8 @@ export interface DiffFacts {
   readonly oneRowPerMembership: boolean;
   readonly acting: Acting;
   readonly ownerOf: (database: string) => string;
+  /** Users of whom nothing is revoked. */
+  readonly additive: ReadonlySet<string>;
   /** CONNECT of everybody, also of those that are not compared. */
   readonly allConnects: readonly Grant[];
 }
@@ -114,7 +116,7 @@ function diffMemberships(desired: readonly Membership[], actual: readonly Member
   return changes;
 }
 
-function diffConnects(desired: readonly Grant[], actual: readonly Grant[], { acting, ownerOf, entities, allConnects }: DiffFacts): Change[] {
+function diffConnects(desired: readonly Grant[], actual: readonly Grant[], { acting, ownerOf, entities, allConnects, additive }: DiffFacts): Change[] {
   const key = (grant: Grant): string => [grant.object.name, grant.grantee, grant.privilege].join('\0');
   const rowsByKey = groupBy(actual, key);
   const wanted = new Set(desired.map(key));
@@ -133,6 +135,7 @@ function diffConnects(desired: readonly Grant[], actual: readonly Grant[], { act
     kind: 'revoke_privilege',
     ...base(row),
     grantor: row.grantor,
+    depth: depthOf(row.grantor, row.privilege, ownerOf(row.object.name), row.grantor === ownerOf(row.object.name) ? [] : entriesOf(row.object.name)),
     optionOnly,
     ...losses(
       row.grantable ? dependentsOf(row.grantee, row.privilege, ownerOf(row.object.name), entriesOf(row.object.name)) : new Set(),
@@ -140,12 +143,12 @@ function diffConnects(desired: readonly Grant[], actual: readonly Grant[], { act
     ),
     as: acting.asGrantor(row.grantor, ownerOf(row.object.name), row.object.name),
   });
-  const changes = actual.filter((row) => !wanted.has(key(row))).map((row) => revoke(row, false));
+  const changes = actual.filter((row) => !wanted.has(key(row)) && !additive.has(row.grantee)).map((row) => revoke(row, false));
   for (const want of desired) {
     const rows = rowsByKey.get(key(want)) ?? [];
     if (rows.length === 0 || (want.grantable && rows.every((row) => !row.grantable)))
       changes.push({ kind: 'grant_privilege', ...base(want), grantable: want.grantable, as: acting.onDatabase(want.object.name) });
-    for (const row of rows) if (row.grantable && !want.grantable) changes.push(revoke(row, true));
+    for (const row of rows) if (row.grantable && !want.grantable && !additive.has(row.grantee)) changes.push(revoke(row, true));
   }
   return changes;
 }

@@ -74,6 +74,7 @@ export function planOf(input: PlanInput): Plan {
     oneRowPerMembership: catalog.server.major < 16,
     acting: actingOf(catalog),
     allConnects: catalog.cluster.grants,
+    additive: new Set(document.users.flatMap((user) => (user.additive === true ? [user.username] : []))),
     ownerOf: (database) => catalog.databases.get(database)?.owner ?? '',
   });
   const privileges = planPrivileges({
@@ -151,14 +152,17 @@ function forgottenPrivileges({ catalog, document, removal }: PlanInput, entities
 const rank = new Map(CHANGE_KINDS.map((kind, index) => [kind, index]));
 
 /**
- * Columns around tables: who granted on a column by an option on the whole table can take it back only while it has that option, and a
- * REVOKE on a table takes the privileges on its columns with it.
+ * The order of what depends on each other. Who passed a right on can take it back only while it has the right and the way to the object:
+ * the most distant hand goes first, columns before their tables, schemas last. A REVOKE on a table takes the privileges on its columns
+ * with it, so those are granted after it.
  */
 function rankOf(change: Change): number {
   const kind = rank.get(change.kind) ?? 0;
-  const isColumn = (change.kind === 'grant_privilege' || change.kind === 'revoke_privilege') && change.on.object === 'column';
-  if (!isColumn) return kind;
-  return (rank.get('revoke_privilege') ?? 0) + (change.kind === 'grant_privilege' ? 0.5 : -0.5);
+  if (change.kind === 'grant_privilege') return change.on.object === 'column' ? (rank.get('revoke_privilege') ?? 0) + 0.2 : kind;
+  if (change.kind !== 'revoke_privilege') return kind;
+  const distance = Math.min(change.depth, 10) / 100;
+  if (change.on.object === 'column') return kind - 0.3 - distance;
+  return kind - distance + (change.on.object === 'schema' || change.on.object === 'database' ? 0.4 : 0);
 }
 
 /** By kind, and within a kind those together that can share a statement. */

@@ -1,6 +1,6 @@
 // Findings: what a plan and its outcomes mean for the report: drift, failures, and which entries hold by now.
 import type { Catalog } from '../core/catalog.ts';
-import { type Change, type ChangeKind, databaseOf, keyOf, subjectOf } from '../core/change.ts';
+import { type Change, type ChangeKind, databaseOf, groupKeyOf, keyOf, subjectOf } from '../core/change.ts';
 import { objectOf, sentenceOf } from '../core/sentence.ts';
 import type { Document, Problem } from '../core/document/types.ts';
 import type { Notice } from '../core/notice.ts';
@@ -72,9 +72,11 @@ export function appliedDigests(document: Document, plan: Plan, outcomes: readonl
   );
 }
 
-/** What failed in this cycle, and what still waits after failing in an earlier one. */
-export function failureNotices(outcomes: readonly Outcome[], deferred: readonly Change[], render: RenderOptions): Notice[] {
-  const failed = outcomes.flatMap((outcome) => (outcome.result === 'failed' ? [outcome] : []));
+/** What failed in this cycle and is still wanted, and what still waits after failing in an earlier one. */
+export function failureNotices(outcomes: readonly Outcome[], { changes, deferred, blocked }: Plan, render: RenderOptions): Notice[] {
+  // What is no longer wanted was mended by something else, as by the CASCADE of another change.
+  const wanted = new Set([...changes, ...deferred, ...blocked.map((item) => item.change)].map(groupKeyOf));
+  const failed = outcomes.flatMap((outcome) => (outcome.result === 'failed' && wanted.has(groupKeyOf(outcome.change)) ? [outcome] : []));
   const now = failed.map(({ change, message, class: failure }): Notice => {
     const cannot = failure === 'cannot';
     const sql = cannot && change.kind !== 'set_password' ? renderChange(change, render).join('; ') : undefined;

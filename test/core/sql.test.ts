@@ -46,7 +46,7 @@ const change = fc.tuple(name, name, name, value).map(([role, other, database, te
     const base = { role, on, explained: false };
     return [
       { kind: 'grant_privilege', ...base, privileges, grantable: true, as: undefined },
-      { kind: 'revoke_privilege', ...base, privileges, grantor: other, optionOnly: true, cascade: true, dependents: [], as: other },
+      { kind: 'revoke_privilege', ...base, privileges, grantor: other, depth: 1, optionOnly: true, cascade: true, dependents: [], as: other },
       ...(KINDS[object].defaults === undefined
         ? []
         : [

@@ -2,7 +2,7 @@
 import type { Change } from '../change.ts';
 import type { Acting } from './acting.ts';
 import { type AclEntry, type DefaultAcl, type ObjectGroup, splitName } from './contents.ts';
-import { dependentsOf } from './dependents.ts';
+import { dependentsOf, depthOf } from './dependents.ts';
 import type { ObjectKind } from './kinds.ts';
 import { union, type Wish, wishOf } from './rules.ts';
 import type { Subject } from './subject.ts';
@@ -107,7 +107,10 @@ function partition(
   if (scope.uniform && !mayBeRefused && group.kind !== 'schema') return new Map([[scope.everything, group.names]]);
   const parts = new Map<Wish | undefined, string[]>();
   for (const name of group.names) {
-    const found = union(group.extension ? scope.findExact(name) : scope.find(name), implied(name));
+    const named = group.extension ? scope.findExact(name) : scope.find(name);
+    const follows = implied(name);
+    // What only follows from other rules adds to what PUBLIC holds, and names nothing that it could lose.
+    const found = named === undefined && follows !== undefined && subject.mode === 'named' ? union(follows, holdings(entries)) : union(named, follows);
     const wish = found === undefined || !mayBeRefused ? found : withoutRefused(found, refused(group, name, subject, found), entries);
     const names = parts.get(wish);
     if (names === undefined) parts.set(wish, [name]);
@@ -115,6 +118,8 @@ function partition(
   }
   return parts;
 }
+
+const holdings = (entries: readonly AclEntry[]): Wish => wishOf(new Map(entries.map((entry) => [entry.privilege, entry.grantable])));
 
 /** What is refused and already held stays as it is. */
 const withoutRefused = (wish: Wish, refused: ReadonlySet<string>, entries: readonly AclEntry[]): Wish =>
@@ -174,8 +179,8 @@ function compare(
     }
 
   /** What is held beyond the wish, by who granted it and who depends on it. */
-  function extrasOf(columns: readonly AclEntry[]): Iterable<Pick<Revoke, 'grantor' | 'privileges' | 'optionOnly' | 'cascade' | 'dependents'>> {
-    const extras = new Map<string, Pick<Revoke, 'grantor' | 'optionOnly' | 'cascade' | 'dependents'> & { privileges: string[] }>();
+  function extrasOf(columns: readonly AclEntry[]): Iterable<Pick<Revoke, 'grantor' | 'depth' | 'privileges' | 'optionOnly' | 'cascade' | 'dependents'>> {
+    const extras = new Map<string, Pick<Revoke, 'grantor' | 'depth' | 'optionOnly' | 'cascade' | 'dependents'> & { privileges: string[] }>();
     for (const { privilege, grantor, grantable } of entries) {
       if (isElsewhere(privilege)) continue;
       const wanted = wish.get(privilege);
@@ -183,9 +188,11 @@ function compare(
       const passes = grantable || columns.length > 0;
       const losing = passes ? dependentsOf(subject.name, privilege, group.owner, [...group.entries, ...columns]) : NOBODY;
       const dependents = [...losing].filter((role) => !isOurs(role) && role !== group.owner);
-      const key = [grantor, wanted !== undefined, losing.size > 0, ...dependents].join('\0');
+      const depth = depthOf(grantor, privilege, group.owner, group.entries);
+      const key = [grantor, depth, wanted !== undefined, losing.size > 0, ...dependents].join('\0');
       const extra = extras.get(key);
-      if (extra === undefined) extras.set(key, { grantor, privileges: [privilege], optionOnly: wanted !== undefined, cascade: losing.size > 0, dependents });
+      if (extra === undefined)
+        extras.set(key, { grantor, depth, privileges: [privilege], optionOnly: wanted !== undefined, cascade: losing.size > 0, dependents });
       else extra.privileges.push(privilege);
     }
     return extras.values();
