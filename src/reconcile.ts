@@ -16,7 +16,8 @@ import { createInputs, type Inputs } from './cycle/inputs.ts';
 import { createMemory, withRows } from './cycle/memory.ts';
 import { correctedRows } from './cycle/remember.ts';
 import type { CycleReport } from './cycle/report.ts';
-import { type ApplyContext, applyPlan, type Outcome } from './postgres/apply.ts';
+import { applyPlan } from './postgres/apply.ts';
+import type { ApplyContext, Outcome } from './postgres/run-batch.ts';
 import type { Connections } from './postgres/connection.ts';
 import { classify, describeFailure, mayPass } from './postgres/failures.ts';
 import { fingerprint, type FingerprintFacts } from './postgres/fingerprint.ts';
@@ -193,16 +194,17 @@ export function createReconciler({ config, source, connections, log, onProgress 
       const snapshot = await retried(() => read(document), signal);
       const imported = memory.firstContact(snapshot);
       const catalog = { ...snapshot, managed: withRows(snapshot.managed, imported) };
+      if (memory.hasLedger && !catalog.hasLedger) memory.forgetLedger();
+      onProgress();
+      const { stale, unwitnessed } = await checkPasswords(credentials, catalog);
+      const readings = await databases.read(document, catalog, inputs.version);
       facts = {
         readsVerifiers: catalog.server.readsVerifiers,
         ledger: catalog.hasLedger,
         major: catalog.server.major,
         declaring: [...declaringNames(document)],
+        read: [...readings.keys()],
       };
-      if (memory.hasLedger && !catalog.hasLedger) memory.forgetLedger();
-      onProgress();
-      const { stale, unwitnessed } = await checkPasswords(credentials, catalog);
-      const readings = await databases.read(document, catalog, inputs.version);
       onProgress();
       const current = plan(document, catalog, readings, credentials, stale);
       first ??= { plan: current, drift: driftOf(current, document, memory.digests, catalog) };

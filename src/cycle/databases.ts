@@ -40,7 +40,8 @@ export function createDatabases(connections: Connections, config: Config, timeou
     try {
       return await work(client);
     } finally {
-      await client.end().catch(() => undefined);
+      // Nobody waits for the goodbye.
+      client.end().catch(() => undefined);
     }
   };
 

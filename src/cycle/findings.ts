@@ -7,7 +7,7 @@ import type { Notice } from '../core/notice.ts';
 import type { Plan } from '../core/plan.ts';
 import { PUBLIC } from '../core/privileges/contents.ts';
 import { type RenderOptions, renderChange } from '../core/sql.ts';
-import type { Outcome } from '../postgres/apply.ts';
+import type { Outcome } from '../postgres/run-batch.ts';
 import type { Credentials } from './credentials.ts';
 import { entryDigest } from './remember.ts';
 

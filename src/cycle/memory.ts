@@ -2,7 +2,7 @@
 import type { Config } from '../config.ts';
 import type { Catalog, ManagedRole } from '../core/catalog.ts';
 import type { Document } from '../core/document/types.ts';
-import type { Outcome } from '../postgres/apply.ts';
+import type { Outcome } from '../postgres/run-batch.ts';
 import type { Connections } from '../postgres/connection.ts';
 import { ensureLedger, type LedgerState } from '../postgres/ledger-schema.ts';
 import { rememberSql } from '../postgres/ledger-write.ts';

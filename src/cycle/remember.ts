@@ -4,7 +4,7 @@ import type { Catalog, ManagedRole, Witness } from '../core/catalog.ts';
 import type { Entity } from '../core/change.ts';
 import type { DatabaseEntry, Document, RoleDeclaration, UserEntry } from '../core/document/types.ts';
 import { declaringNames } from '../core/named.ts';
-import type { Outcome } from '../postgres/apply.ts';
+import type { Outcome } from '../postgres/run-batch.ts';
 import type { RememberedRole } from '../state/state-file.ts';
 
 /** What is remembered after these outcomes, for when there is no ledger to read it from. OIDs are filled in by the next read. */

@@ -2,7 +2,7 @@
 import { type Change, type ChangeKind, type Entity, subjectOf } from '../core/change.ts';
 import type { Problem } from '../core/document/types.ts';
 import type { Notice } from '../core/notice.ts';
-import type { Outcome } from '../postgres/apply.ts';
+import type { Outcome } from '../postgres/run-batch.ts';
 
 /** How a cycle ended; also a metric label. `waiting`: there is no document to follow yet. */
 export const CYCLE_RESULTS = ['converged', 'changed', 'incomplete', 'dry_run', 'waiting', 'failed'] as const;

@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import type { Change } from '../core/change.ts';
 import { renderBatch } from '../core/sql.ts';
-import type { ApplyContext } from './apply.ts';
+import type { ApplyContext } from './run-batch.ts';
 import { auditSql } from './ledger-write.ts';
 import { query } from './query.ts';
 import { beginSql } from './transaction.ts';

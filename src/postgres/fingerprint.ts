@@ -13,6 +13,8 @@ export interface FingerprintFacts {
   readonly major: number;
   /** Those whose privileges are compared, in whichever database they hold some. */
   readonly declaring: readonly string[];
+  /** Databases that have fingerprints of their own. */
+  readonly read: readonly string[];
 }
 
 /**
@@ -33,7 +35,9 @@ export async function fingerprint(client: pg.ClientBase, facts: FingerprintFacts
     sum(`(oid::bigint << 32) # ${xmin}`, 'pg_catalog.pg_tablespace'),
     ...(facts.major < 15 ? [] : [sum(`(oid::bigint << 32) # ${xmin}`, 'pg_catalog.pg_parameter_acl')]),
     sum(`(objoid::bigint << 32) # ${xmin}`, "pg_catalog.pg_shdescription WHERE classoid = 'pg_catalog.pg_authid'::pg_catalog.regclass"),
-    ...(facts.declaring.length === 0 ? [] : [`(SELECT pg_catalog.string_agg(g.datname, '/' ORDER BY g.datname) FROM (${grantedQuery(facts.declaring)}) g)`]),
+    ...(facts.declaring.length === 0
+      ? []
+      : [`(SELECT pg_catalog.string_agg(g.datname, '/' ORDER BY g.datname) FROM (${grantedQuery(facts.declaring, facts.read)}) g)`]),
     ...(facts.ledger ? [sum(`(oid::bigint << 32) # ${xmin}`, 'pgsteward.managed_role')] : []),
   ];
   const rows = await query(client, `SELECT pg_catalog.concat_ws('|', ${parts.join(', ')})`);

@@ -58,12 +58,14 @@ function sharedQuery(names: readonly string[], major: number): string {
   ].join(' UNION ALL ');
 }
 
-/** Databases in which somebody whose privileges are compared is named in an ACL. */
-export const grantedQuery = (names: readonly string[]): string =>
+/** Databases in which somebody whose privileges are compared is named in an ACL; those that are read anyway are not asked for. */
+export const grantedQuery = (names: readonly string[], read: readonly string[] = []): string =>
   names.length === 0
-    ? 'SELECT 1 WHERE false'
-    : `SELECT d.datname FROM pg_catalog.pg_database d WHERE EXISTS (SELECT FROM pg_catalog.pg_shdepend s WHERE s.dbid = d.oid AND s.deptype = 'a'
-  AND s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND ${inNames('s.refobjid', names)})`;
+    ? 'SELECT NULL::text AS datname WHERE false'
+    : // A subquery for each database finds one row by its index; a join would go through the rows of all databases.
+      `SELECT g.datname FROM (SELECT d.datname, (SELECT true FROM pg_catalog.pg_shdepend s WHERE s.dbid = d.oid AND s.deptype = 'a'
+    AND s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND ${inNames('s.refobjid', names)} LIMIT 1) AS holds
+  FROM pg_catalog.pg_database d${read.length === 0 ? '' : ` WHERE d.datname <> ALL (ARRAY[${read.map(literal).join(', ')}])`}) g WHERE g.holds`;
 
 const PARAMETERS = 'SELECT lower(name), context FROM pg_catalog.pg_settings';
 

@@ -4,7 +4,7 @@ import type { Change } from '../core/change.ts';
 import { objectOf } from '../core/sentence.ts';
 import { renderChange } from '../core/sql.ts';
 import { literal } from '../core/sql-text.ts';
-import type { ApplyContext } from './apply.ts';
+import type { ApplyContext } from './run-batch.ts';
 import { auditSql, closingSql } from './ledger-write.ts';
 import { query } from './query.ts';
 import { beginSql } from './transaction.ts';

@@ -48,10 +48,9 @@ const document = (databases: readonly string[], roles: readonly string[]): strin
 /** A database as the application left it, without any role of ours. */
 async function fresh(server: Postgres): Promise<void> {
   await server.query('DROP SCHEMA IF EXISTS pgsteward CASCADE');
-  await server.query('DROP DATABASE IF EXISTS bench');
-  const roles = await server.query<{ name: string }>(`SELECT rolname AS name FROM pg_roles WHERE rolname ~ '^(role_|operator)'`);
-  for (const { name } of roles) await server.query(`DROP OWNED BY ${name}`);
-  for (const { name } of roles) await server.query(`DROP ROLE ${name}`);
+  await server.query('DROP DATABASE IF EXISTS bench WITH (FORCE)');
+  const roles = await server.query<{ name: string }>(`SELECT quote_ident(rolname) AS name FROM pg_roles WHERE rolname ~ '^(role_|operator)'`);
+  for (const { name } of roles) await server.query(`DROP OWNED BY ${name}; DROP ROLE ${name}`);
   await server.query('CREATE DATABASE bench TEMPLATE bench_template OWNER app_owner');
 }
 
@@ -119,6 +118,9 @@ async function unchanged(server: Postgres, daemon: Awaited<ReturnType<typeof sta
 }
 
 async function manyDatabases(server: Postgres): Promise<void> {
+  // Roles of the part before would be removed in the first cycle.
+  await fresh(server);
+  await server.query('DROP DATABASE bench');
   for (const index of numbers(DATABASES)) await server.query(`CREATE DATABASE small_${index}`);
   const setup = 'CREATE SCHEMA s1; CREATE TABLE s1.a (id int); CREATE TABLE s1.b (id int); CREATE FUNCTION s1.f(int) RETURNS int LANGUAGE sql AS $$SELECT 1$$;';
   const grants = (roles: readonly string[]): string =>

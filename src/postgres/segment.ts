@@ -1,0 +1,116 @@
+// Segments: everything for one database, on a session of its own, or on several side by side where much is granted.
+import { type Change, databaseOf, namesOf } from '../core/change.ts';
+import type { ObjectKind } from '../core/privileges/kinds.ts';
+import { statementKey } from '../core/sql.ts';
+import { createElsewhere } from './elsewhere.ts';
+import { classify, describeFailure } from './failures.ts';
+import { type ApplyContext, batches, batchSql, type Run, runBatch, type Send } from './run-batch.ts';
+
+/** Where a lane's batches are sent. */
+interface Session {
+  readonly send: Send;
+  /** Called with the next batch while the server works on one. */
+  readonly prepare?: (batch: readonly Change[]) => void;
+  readonly close: () => Promise<void>;
+}
+
+/** Sessions for one database at most. */
+const LANES = 4;
+/** So many objects are worth a further session. */
+const WORTH = 1000;
+/** Kinds of which there can be thousands; a GRANT on one of them concerns no other object. */
+const WIDE: ReadonlySet<ObjectKind> = new Set(['table', 'sequence', 'function', 'type']);
+
+/** Takes items from a queue, so many at a time. */
+export async function sideBySide<T>(workers: number, items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const queue = [...items];
+  const worker = async (): Promise<void> => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: Math.min(workers, items.length) }, worker));
+}
+
+/**
+ * Runs the changes of each database, several databases side by side. A database that cannot be reached is its own failure.
+ * @throws when the session of the admin database breaks, the server is read-only or the writer's lock is lost.
+ */
+export async function runSegments(run: Run, changes: readonly Change[], adminDatabase: string): Promise<void> {
+  const segments = Map.groupBy(changes, databaseOf);
+  const lanes = Math.min(LANES, Math.max(1, Math.floor(run.context.sessions / Math.max(1, segments.size))));
+  await sideBySide(run.context.sessions, [...segments], ([database, segment]) => runSegment(run, database === '' ? adminDatabase : database, segment, lanes));
+}
+
+async function runSegment(run: Run, database: string, segment: readonly Change[], lanes: number): Promise<void> {
+  const { context } = run;
+  const isAdmin = database === context.adminDatabase;
+  const open = (): Session => (isAdmin ? inAdminDatabase(context) : createElsewhere(database, context));
+  const first = segment.findIndex(isWide);
+  const wide = segment.filter(isWide);
+  try {
+    await runLane(run, open, first === -1 ? segment : segment.slice(0, first));
+    // All of them end before a failure is heard of: what one began is not left running.
+    const ends = await Promise.allSettled(lanesOf(wide, lanes).map((lane) => runLane(run, open, lane)));
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
+    if (first !== -1)
+      await runLane(
+        run,
+        open,
+        segment.slice(first).filter((change) => !isWide(change)),
+      );
+  } catch (error) {
+    if (isAdmin || context.signal.aborted || classify(error) !== 'connection') throw error;
+    const message = describeFailure(error);
+    const told = new Set(run.outcomes.map((outcome) => outcome.change));
+    for (const change of segment) if (!told.has(change)) run.outcomes.push({ change, result: 'failed', class: 'connection', message });
+  }
+}
+
+const isWide = (change: Change): boolean => change.kind === 'grant_privilege' && WIDE.has(change.on.object);
+
+/** The changes on so many sessions as they are worth; those that share an object share a lane. */
+function lanesOf(changes: readonly Change[], most: number): readonly (readonly Change[])[] {
+  const groups = [...Map.groupBy(changes, (change) => ('on' in change ? `${change.on.object} ${change.on.schema}` : '')).values()].map((group) => {
+    const statements = new Map(group.map((change) => [statementKey(change), namesOf(change).length]));
+    return { group, weight: [...statements.values()].reduce((sum, names) => sum + names, 0) };
+  });
+  const total = groups.reduce((sum, { weight }) => sum + weight, 0);
+  const lanes = Array.from({ length: Math.min(most, Math.ceil(total / WORTH)) }, () => ({ changes: [] as Change[], weight: 0 }));
+  for (const { group, weight } of groups.toSorted((a, b) => b.weight - a.weight)) {
+    const lightest = lanes.reduce((a, b) => (b.weight < a.weight ? b : a));
+    lightest.changes.push(...group);
+    lightest.weight += weight;
+  }
+  return lanes.map((lane) => lane.changes);
+}
+
+async function runLane(run: Run, open: () => Session, lane: readonly Change[]): Promise<void> {
+  if (lane.length === 0) return;
+  const session = open();
+  try {
+    const list = batches(lane);
+    for (const [index, batch] of list.entries()) {
+      const running = runBatch(run, batch, session.send);
+      // Its failure is heard of below.
+      running.catch(() => undefined);
+      const next = list[index + 1];
+      if (next !== undefined) session.prepare?.(next);
+      await running;
+    }
+  } finally {
+    await session.close();
+  }
+}
+
+/** Batches for the admin database go through the pool, with their memory in the same transaction. */
+function inAdminDatabase(context: ApplyContext): Session {
+  const texts = new Map<readonly Change[], string>();
+  return {
+    send: (batch) => {
+      const text = texts.get(batch) ?? batchSql(batch, new Map(), context);
+      texts.delete(batch);
+      return context.connections.withAdmin((client) => client.query(text));
+    },
+    prepare: (batch) => texts.set(batch, batchSql(batch, new Map(), context)),
+    close: async () => undefined,
+  };
+}
