@@ -9,7 +9,12 @@ export const LEDGER_IS_OURS = `EXISTS (SELECT FROM pg_catalog.pg_namespace n JOI
     JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = 'managed_role' AND c.relowner = n.nspowner
     WHERE n.nspname = 'pgsteward' AND (o.rolsuper OR (NOT r.rolsuper AND pg_catalog.pg_has_role(o.oid, 'USAGE'))))`;
 
-export const LEDGER_SELECT = `SELECT name, entity, origin, source, oid, status, deletion_policy, witness_version, witness_salt, witness_iterations, witness_proof, privileges
+/** Whether the ledger knows of privileges: one that an older version made does not, until it is migrated (which a dry run does not do). */
+export const LEDGER_KNOWS_PRIVILEGES = `EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = pg_catalog.to_regclass('pgsteward.managed_role') AND attname = 'privileges')`;
+
+export const ledgerSelect = (
+  knowsPrivileges: boolean,
+): string => `SELECT name, entity, origin, source, oid, status, deletion_policy, witness_version, witness_salt, witness_iterations, witness_proof, ${knowsPrivileges ? 'privileges' : 'false'}
   FROM pgsteward.managed_role`;
 
 export function readLedgerRows(rows: readonly (readonly unknown[])[]): Map<string, ManagedRole> {

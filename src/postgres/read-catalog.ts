@@ -7,7 +7,7 @@ import { literal } from '../core/sql-text.ts';
 import { entriesSql, groupOf, inNames } from './acl-sql.ts';
 import { query, type Row } from './query.ts';
 import { beginSql } from './transaction.ts';
-import { LEDGER_IS_OURS, LEDGER_SELECT, readLedgerRows } from './ledger-read.ts';
+import { LEDGER_IS_OURS, LEDGER_KNOWS_PRIVILEGES, ledgerSelect, readLedgerRows } from './ledger-read.ts';
 
 export interface CatalogRequest {
   readonly client: pg.ClientBase;
@@ -27,7 +27,7 @@ export interface CatalogRequest {
 const FACTS = `SELECT current_setting('server_version_num')::int / 10000, current_user, r.rolsuper, r.rolcreaterole,
   (SELECT rolname FROM pg_catalog.pg_roles WHERE oid = 10),
   coalesce(current_setting('scram_iterations', true), '4096')::int,
-  pg_catalog.has_table_privilege('pg_catalog.pg_authid', 'SELECT'), ${LEDGER_IS_OURS}
+  pg_catalog.has_table_privilege('pg_catalog.pg_authid', 'SELECT'), ${LEDGER_IS_OURS}, ${LEDGER_KNOWS_PRIVILEGES}
   FROM pg_catalog.pg_roles r WHERE rolname = current_user`;
 
 const roleColumns = (
@@ -89,13 +89,14 @@ async function readInTransaction(request: CatalogRequest): Promise<Catalog & { r
   const { client } = request;
   const facts = (await query(client, `${beginSql(request, 'REPEATABLE READ READ ONLY')}; ${FACTS}`)).at(-1)?.[0];
   if (facts === undefined) throw new Error('the server did not say who we are');
-  const [major, admin, superuser, createrole, bootstrap, scramIterations, readsVerifiers, hasLedger] = facts as [
+  const [major, admin, superuser, createrole, bootstrap, scramIterations, readsVerifiers, hasLedger, knowsPrivileges] = facts as [
     number,
     string,
     boolean,
     boolean,
     string,
     number,
+    boolean,
     boolean,
     boolean,
   ];
@@ -107,9 +108,16 @@ async function readInTransaction(request: CatalogRequest): Promise<Catalog & { r
   const privilegeQueries = [sharedQuery(declaring, major), grantedQuery(declaring)];
   const results = await query(
     client,
-    [roleQuery, MEMBERSHIPS(major), SETTINGS, DATABASES, CONNECTS, PARAMETERS, hasLedger ? LEDGER_SELECT : 'SELECT 1 WHERE false', ...privilegeQueries].join(
-      ';\n',
-    ),
+    [
+      roleQuery,
+      MEMBERSHIPS(major),
+      SETTINGS,
+      DATABASES,
+      CONNECTS,
+      PARAMETERS,
+      hasLedger ? ledgerSelect(knowsPrivileges) : 'SELECT 1 WHERE false',
+      ...privilegeQueries,
+    ].join(';\n'),
   );
   const [roles = [], memberships = [], settings = [], databases = [], connects = [], parameters = [], ledger = [], shared = [], granted = []] = results;
   const managed = hasLedger ? readLedgerRows(ledger) : (request.remembered ?? new Map<string, ManagedRole>());

@@ -132,3 +132,16 @@ it('a database that cannot be reached is its own failure, and the others go on',
   expect(report.notices.map(({ message }) => message).join('\n')).toContain('database shut cannot be read, and its privileges stay as they are');
   expect(await server.query(`SELECT has_table_privilege('reader', 't', 'SELECT') AS may`, 'open_one')).toEqual([{ may: true }]);
 });
+
+it('a ledger that an older version made is read by a dry run as it is, and migrated by the first cycle that writes', async () => {
+  await server.query('CREATE TABLE IF NOT EXISTS public.goods (id int)');
+  await start(`roles: [{name: reader, grants: [{schemas: [public], tables: {goods: [SELECT]}}]}]\nusers: [{username: web}]`);
+  expect((await steward.cycle()).result).toBe('changed');
+  await server.query('ALTER TABLE pgsteward.managed_role DROP COLUMN privileges; DELETE FROM pgsteward.migration WHERE version = 2');
+  const preview = await steward.restart({ DRY_RUN: 'true' });
+  expect((await preview.cycle()).planned).toEqual([]);
+  steward = await preview.restart({ DRY_RUN: 'false' });
+  expect((await steward.cycle()).result).toBe('converged');
+  expect(await server.query(`SELECT name FROM pgsteward.managed_role WHERE privileges`)).toEqual([{ name: 'reader' }]);
+  await server.query('DROP TABLE public.goods');
+});
