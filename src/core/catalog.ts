@@ -26,6 +26,8 @@ export interface DatabaseFacts {
   readonly publicConnect: boolean;
   /** A GRANT by our admin takes effect; otherwise the server only warns and changes nothing. */
   readonly mayGrant: boolean;
+  /** It is not there yet: the plan creates it. */
+  readonly planned?: boolean;
 }
 
 /** Proof that a role's verifier was made from a Secret's value, without holding either (see core/passwords.ts). */

@@ -125,11 +125,11 @@ export const CHANGE_KINDS: readonly ChangeKind[] = [
   'create_role',
   'alter_role',
   'set_comment',
+  'create_database',
   'set_setting',
   'reset_setting',
   'grant_membership',
   'revoke_membership',
-  'create_database',
   'alter_database_owner',
   'create_schema',
   'alter_schema_owner',
@@ -183,6 +183,13 @@ export function databaseOf(change: Change): string {
     default:
       return '';
   }
+}
+
+/** The database that must exist for the change to work; empty where none has to. */
+export function neededDatabase(change: Change): string {
+  if (change.kind === 'set_setting' || change.kind === 'alter_database_owner') return change.database;
+  if ((change.kind === 'grant_privilege' || change.kind === 'revoke_privilege') && change.on.object === 'database') return change.on.names[0] ?? '';
+  return databaseOf(change);
 }
 
 /** Every role that must exist for the change to work. */

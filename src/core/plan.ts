@@ -9,6 +9,7 @@ import {
   forNames,
   keyOf,
   namesOf,
+  neededDatabase,
   type PasswordReason,
   REVOKES,
   rolesOf,
@@ -23,6 +24,7 @@ import type { Cluster } from './model.ts';
 import { declaringNames } from './named.ts';
 import type { Notice } from './notice.ts';
 import { actingOf } from './privileges/acting.ts';
+import { withPlannedDatabases } from './privileges/foresee.ts';
 import { type DatabaseReading, planPrivileges } from './privileges/plan-privileges.ts';
 import { planRemoval, type RemovalOptions } from './removal.ts';
 import { statementKey } from './sql.ts';
@@ -65,8 +67,9 @@ export interface Plan {
 
 /** The plan for one cycle. */
 export function planOf(input: PlanInput): Plan {
-  const { catalog, document } = input;
-  const law = lawOf(catalog, input.law);
+  const { document } = input;
+  const law = lawOf(input.catalog, input.law);
+  const catalog = withPlannedDatabases(input.catalog, document, law, input.defaultDatabase);
   const desired = desiredOf({ document, catalog, law, defaultDatabase: input.defaultDatabase, withoutSecret: input.withoutSecret });
   const compared = diff(desired.cluster, managedPart(catalog.cluster, document, desired.entities, desired.tolerated), {
     entities: desired.entities,
@@ -181,11 +184,16 @@ function sift(changes: readonly Change[], input: PlanInput): Pick<Plan, 'changes
   const ability = abilityOf(input.catalog, changes);
   const stuck = new Set<string>();
   const exists = new Set<string>(input.catalog.cluster.roles.keys());
+  /** Databases that the plan has to make first, and does not make now. */
+  const missing = new Set(changes.flatMap((change) => (change.kind === 'create_database' ? [change.database] : [])));
   const result = { changes: [] as Change[], blocked: [] as { change: Change; inability: Inability }[], deferred: [] as Change[] };
   for (const change of changes) {
     const inability = ability(change);
     const removes = REMOVAL_STEPS.has(change.kind);
-    const unmet = change.kind === 'create_role' || change.kind === 'forget_role' ? false : rolesOf(change).some((role) => !exists.has(role));
+    const unmet =
+      change.kind === 'create_role' || change.kind === 'forget_role'
+        ? false
+        : rolesOf(change).some((role) => !exists.has(role)) || missing.has(neededDatabase(change));
     const waiting = inability === undefined && input.anyDeferred ? namesOf(change).filter((name) => input.isDeferred(keyOf(forNames(change, [name])))) : [];
     if (waiting.length > 0 && waiting.length < namesOf(change).length) {
       const deferred = new Set(waiting);
@@ -201,6 +209,7 @@ function sift(changes: readonly Change[], input: PlanInput): Pick<Plan, 'changes
     const waits = waiting.length > 0 || input.isDeferred(keyOf(change)) || unmet || (removes && stuck.has(rolesOf(change)[0] ?? ''));
     const held = inability !== undefined || waits;
     if (change.kind === 'create_role' && !held) exists.add(change.role);
+    if (change.kind === 'create_database' && !held) missing.delete(change.database);
     if (removes && held) for (const role of rolesOf(change)) stuck.add(role);
     if (inability !== undefined) result.blocked.push({ change, inability });
     else if (waits) result.deferred.push(change);

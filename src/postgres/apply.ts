@@ -1,6 +1,6 @@
 // Apply: a plan's changes in their order: what all databases share, new databases, passwords, each database, and removals.
 import type { Witness } from '../core/catalog.ts';
-import { type Change, type ChangeKind, databaseOf } from '../core/change.ts';
+import { type Change, CHANGE_KINDS, type ChangeKind, databaseOf } from '../core/change.ts';
 import { verifierFor, witnessOf } from '../core/passwords.ts';
 import { renderChange } from '../core/sql.ts';
 import { classify } from './failures.ts';
@@ -17,6 +17,9 @@ const ALONE: ReadonlySet<ChangeKind> = new Set(['end_sessions', 'release_owned',
 /** Changes outside of any batch. */
 const APART: ReadonlySet<ChangeKind> = new Set([...ALONE, 'set_password', 'create_database']);
 
+/** What a new database may need: its owner. */
+const BEFORE_DATABASES: ReadonlySet<ChangeKind> = new Set(CHANGE_KINDS.slice(0, CHANGE_KINDS.indexOf('create_database')));
+
 /**
  * Makes the changes, in their order.
  * @returns an outcome for each change.
@@ -27,12 +30,15 @@ export async function applyPlan(changes: readonly Change[], context: ApplyContex
   const run: Run = { context, outcomes: [], failed: new Set() };
   const batched = changes.filter((change) => !APART.has(change.kind));
   const admin = inAdminDatabase(context);
+  const shared = batched.filter((change) => databaseOf(change) === '');
+  const early = shared.filter((change) => BEFORE_DATABASES.has(change.kind));
+  await runSegments(run, early, context.adminDatabase);
+  for (const change of changes) if (change.kind === 'create_database') await createDatabase(run, change);
   await runSegments(
     run,
-    batched.filter((change) => databaseOf(change) === ''),
+    shared.filter((change) => !BEFORE_DATABASES.has(change.kind)),
     context.adminDatabase,
   );
-  for (const change of changes) if (change.kind === 'create_database') await createDatabase(run, change);
   const passwords = changes.filter((change) => change.kind === 'set_password');
   const queue = chunks(passwords, Math.min(PASSWORD_BATCH, Math.max(1, Math.ceil(passwords.length / context.workers))));
   await sideBySide(context.workers, queue, (batch) => setPasswords(run, batch));

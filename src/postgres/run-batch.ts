@@ -1,7 +1,7 @@
 // Running a batch: one transaction, and where it fails, taken apart until the culprit stands alone.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Witness } from '../core/catalog.ts';
-import { type Change, forNames, keyOf, namesOf, rolesOf } from '../core/change.ts';
+import { type Change, forNames, keyOf, namesOf, neededDatabase, rolesOf } from '../core/change.ts';
 import type { Credential } from '../core/passwords.ts';
 import { REMOVAL_STEPS } from '../core/plan.ts';
 import { renderBatch, type RenderOptions, statementKey } from '../core/sql.ts';
@@ -44,7 +44,7 @@ const BATCH = 1000;
 export interface Run {
   readonly context: ApplyContext;
   readonly outcomes: Outcome[];
-  /** Roles that could not be created or released: what needs them is not tried. */
+  /** Roles and databases that could not be created or released: what needs them is not tried. */
   readonly failed: Set<string>;
 }
 
@@ -122,9 +122,14 @@ function halved(batch: readonly Change[]): readonly (readonly Change[])[] | unde
   return [[forNames(only, namesOf(only).slice(0, middle))], [forNames(only, namesOf(only).slice(middle))]];
 }
 
+/** No role can be called so. */
+const databaseKey = (name: string): string => `\0${name}`;
+
 /** Records a change that cannot work because something before it did not. */
 export function skips(run: Run, change: Change): boolean {
-  const missing = rolesOf(change).find((role) => run.failed.has(role));
+  const missing =
+    rolesOf(change).find((role) => run.failed.has(role)) ??
+    (run.failed.has(databaseKey(neededDatabase(change))) ? `database ${neededDatabase(change)}` : undefined);
   if (missing === undefined) return false;
   run.outcomes.push({ change, result: 'skipped', message: `waits for ${missing}, whose earlier step failed` });
   return true;
@@ -135,6 +140,7 @@ export async function fail(run: Run, change: Change, failure: FailureClass, erro
   const message = describeFailure(error);
   run.outcomes.push({ change, result: 'failed', class: failure, message });
   if (change.kind === 'create_role' || REMOVAL_STEPS.has(change.kind)) for (const role of rolesOf(change)) run.failed.add(role);
+  if (change.kind === 'create_database') run.failed.add(databaseKey(change.database));
   const { context } = run;
   if (!context.ledger || !context.isNewFailure(keyOf(change))) return;
   const text = [

@@ -145,3 +145,31 @@ it('a ledger that an older version made is read by a dry run as it is, and migra
   expect(await server.query(`SELECT name FROM pgsteward.managed_role WHERE privileges`)).toEqual([{ name: 'reader' }]);
   await server.query('DROP TABLE public.goods');
 });
+
+it('a dry run shows everything that is then done, also in databases, schemas and for creators that are still to come', async () => {
+  await server.query('CREATE DATABASE old');
+  await server.query('CREATE SCHEMA app; CREATE TABLE app.t (id int)', 'old');
+  const document = `
+databases:
+  - {name: fresh, owner: fresh_owner, create: true, public: revoked, schemas: [{name: reporting, owner: reporting_owner}], createdBy: [helper]}
+  - {name: old, owner: old_owner, public: revoked, schemas: [later, {name: app, owner: app_owner}]}
+roles:
+  - {name: helper, grants: [{databases: [fresh, old], schemas: {'*': [USAGE, CREATE]}}]}
+  - {name: reader, memberOf: [helper], grants: [{databases: ['*'], databasePrivileges: [CONNECT]}, {databases: [fresh, old], schemas: ['*'], preset: read_only}]}
+users:
+  - {username: web, database: fresh, roles: [reader]}
+  - {username: migrator, database: fresh, databases: [old], roles: [fresh_owner], assumeRole: fresh_owner}
+`;
+  await start(document, { DRY_RUN: 'true' });
+  const preview = await steward.cycle();
+  const shown = new Set(preview.planned.map(sentenceOf));
+  steward = await steward.restart({ DRY_RUN: 'false' });
+  const report = await steward.cycle();
+  expect(report.notices).toEqual(preview.notices);
+  expect(report.result).toBe('changed');
+  expect(report.outcomes.map(({ change }) => sentenceOf(change)).filter((sentence) => !shown.has(sentence))).toEqual([]);
+  expect(report.outcomes).toHaveLength(shown.size);
+  server.mark();
+  expect((await steward.cycle()).result).toBe('converged');
+  expect(ddlOf(server.log())).toEqual([]);
+});

@@ -18,11 +18,11 @@ const TEMPLATES: ReadonlySet<string> = new Set(['template0', 'template1']);
 export function planDatabase(entry: DatabaseEntry, catalog: Catalog, law: Law, defaultDatabase: string): Found {
   const { name, owner, position } = entry;
   const facts = catalog.databases.get(name);
-  const refusal = owner === undefined || facts?.owner === owner ? undefined : refuseOwner(owner, name, law, defaultDatabase);
+  const refusal = owner === undefined || (facts?.owner === owner && facts.planned !== true) ? undefined : refuseOwner(owner, name, law, defaultDatabase);
   const subject = owner ?? '';
   if (refusal !== undefined)
     return { changes: [], notices: [{ kind: 'refused', subject, position, message: `${owner} is refused as the owner of database ${name}: ${refusal}` }] };
-  if (facts === undefined) {
+  if (facts === undefined || facts.planned === true) {
     if (entry.create) return { changes: [{ kind: 'create_database', database: name, owner }], notices: [] };
     return {
       changes: [],
@@ -33,7 +33,8 @@ export function planDatabase(entry: DatabaseEntry, catalog: Catalog, law: Law, d
   return { changes: [{ kind: 'alter_database_owner', database: name, owner, from: facts.owner }], notices: [] };
 }
 
-function refuseOwner(owner: string, database: string, law: Law, defaultDatabase: string): string | undefined {
+/** Why a role may not become the owner of a database; undefined where it may. */
+export function refuseOwner(owner: string, database: string, law: Law, defaultDatabase: string): string | undefined {
   if (TEMPLATES.has(database)) return 'the server needs its templates as they are';
   if (database === defaultDatabase) return 'the database holds the memory of pgsteward (DB_NAME)';
   return law.refuseOwnership(owner);

@@ -75,15 +75,20 @@ function builtIn(subject: Subject, kind: ObjectKind, schema: string): readonly A
 
 /** Schema → who makes objects there: its owner, the database's, those that hold CREATE on it, and whom the document names. */
 function creatorsOf(
-  { contents, owner, createdBy, exists }: DefaultsInput,
+  { contents, owner, createdBy, exists, subjects }: DefaultsInput,
   schemas: readonly { name: string; owner: string }[],
 ): ReadonlyMap<string, ReadonlySet<string>> {
   const real = (role: string): string => (role === 'pg_database_owner' ? owner : role);
+  // For those whose privileges are compared, what they will hold counts and not what they hold: the same plan grants and revokes it.
+  const exact = new Map(subjects.filter((subject) => subject.mode === 'exact').map((subject) => [subject.name, subject]));
+  const willCreate = ({ rules }: Subject, schema: string): boolean =>
+    rules.scope('schema', contents.name, '').find(schema)?.has('CREATE') === true || rules.impliedOn(contents.name, schema)?.has('CREATE') === true;
+  const holders = (schema: string): readonly string[] => [
+    ...(contents.creators.get(schema) ?? []).filter((role) => !exact.has(role)),
+    ...subjects.filter((subject) => subject.name !== PUBLIC && willCreate(subject, schema)).map((subject) => subject.name),
+  ];
   return new Map(
-    schemas.map((schema) => [
-      schema.name,
-      new Set([owner, schema.owner, ...createdBy, ...(contents.creators.get(schema.name) ?? [])].map(real).filter((role) => exists(role))),
-    ]),
+    schemas.map((schema) => [schema.name, new Set([owner, schema.owner, ...createdBy, ...holders(schema.name)].map(real).filter((role) => exists(role)))]),
   );
 }
 

@@ -9,6 +9,7 @@ import { type DatabaseContents, isSystemSchema, type ObjectGroup, PUBLIC } from 
 import { planContents, planDatabase } from './databases.ts';
 import { diffDefaults } from './diff-defaults.ts';
 import { diffObjects, type ObjectDiffInput } from './diff-objects.ts';
+import { foresee, newContents } from './foresee.ts';
 import { KINDS } from './kinds.ts';
 import { isGlob, matches } from './pattern.ts';
 import { existingIn, pendingIn } from './pending.ts';
@@ -150,7 +151,10 @@ export function planPrivileges(input: PrivilegesInput): PrivilegesPlan {
     for (const change of found.changes) if (change.kind === 'alter_database_owner') newOwners.set(change.database, change.owner);
   }
   const noticesOf = new Map<string, readonly Notice[]>();
-  for (const [name, reading] of input.readings) {
+  const planned = [...catalog.databases.values()].flatMap(({ name, planned: isPlanned }): [string, DatabaseReading][] =>
+    isPlanned === true ? [[name, { kind: 'read', contents: newContents(name, catalog) }]] : [],
+  );
+  for (const [name, reading] of [...input.readings, ...planned]) {
     if (reading.kind === 'settled') notices.push(...reading.notices);
     else if (reading.kind === 'unreadable')
       notices.push({ kind: 'failed', subject: '', message: `database ${name} cannot be read, and its privileges stay as they are: ${reading.reason}` });
@@ -169,17 +173,11 @@ export function planPrivileges(input: PrivilegesInput): PrivilegesPlan {
   return { changes: changes.filter(isTold), notices, noticesOf };
 }
 
-function planOne(
-  contents: DatabaseContents,
-  entry: DatabaseEntry | undefined,
-  owner: string,
-  subjects: readonly Subject[],
-  acting: Acting,
-  input: PrivilegesInput,
-) {
+function planOne(now: DatabaseContents, entry: DatabaseEntry | undefined, owner: string, subjects: readonly Subject[], acting: Acting, input: PrivilegesInput) {
   const { catalog, law, defaultDatabase } = input;
+  const made = entry === undefined ? { changes: [], notices: [] } : planContents(entry, now, law, acting);
+  const contents = foresee(now, made.changes, catalog.server.admin);
   const exists = existingIn(contents.groups);
-  const made = entry === undefined ? { changes: [], notices: [] } : planContents(entry, contents, law, acting);
   const { refused, notices } = refusals(law, catalog, contents.name);
   const objects = diffObjects({
     database: contents.name,

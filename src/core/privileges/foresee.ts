@@ -1,0 +1,93 @@
+// Foresight: databases, schemas and owners that the plan itself will make, so that one plan, and a dry run of it, shows what follows from them.
+import type { Catalog, DatabaseFacts } from '../catalog.ts';
+import type { Change } from '../change.ts';
+import type { DatabaseEntry, Document } from '../document/types.ts';
+import type { Law } from '../law.ts';
+import { type AclEntry, type DatabaseContents, type ObjectGroup, PUBLIC } from './contents.ts';
+import { refuseOwner } from './databases.ts';
+
+const entry = (grantee: string, grantor: string, privilege: string): AclEntry => ({ grantee, grantor, privilege, grantable: false });
+
+/** Whether the plan creates this database: it is missing, meant to be created, and our admin may. */
+function isPlanned({ name, owner, create }: DatabaseEntry, catalog: Catalog, law: Law, defaultDatabase: string): boolean {
+  const { server, cluster, databases } = catalog;
+  const mayCreate = server.superuser || cluster.roles.get(server.admin)?.createdb === true;
+  return create && mayCreate && !databases.has(name) && (owner === undefined || refuseOwner(owner, name, law, defaultDatabase) === undefined);
+}
+
+/** The catalog as it will be once the planned databases are there. */
+export function withPlannedDatabases(catalog: Catalog, document: Document, law: Law, defaultDatabase: string): Catalog {
+  const planned = document.databases.filter((one) => isPlanned(one, catalog, law, defaultDatabase));
+  if (planned.length === 0) return catalog;
+  const facts = planned.map(({ name, owner }): DatabaseFacts => ({
+    name,
+    owner: owner ?? catalog.server.admin,
+    allowsConnections: true,
+    isTemplate: false,
+    publicConnect: true,
+    mayGrant: true,
+    planned: true,
+  }));
+  const shared = facts.map(({ name, owner }): ObjectGroup => ({
+    kind: 'database',
+    schema: '',
+    owner,
+    names: [name],
+    extension: false,
+    untouched: true,
+    entries: ['CONNECT', 'TEMPORARY'].map((privilege) => entry(PUBLIC, owner, privilege)),
+  }));
+  return { ...catalog, databases: new Map([...catalog.databases, ...facts.map((one) => [one.name, one] as const)]), shared: [...catalog.shared, ...shared] };
+}
+
+/** What a database holds that was just made; what its template had beside this shows in the next pass. */
+export function newContents(name: string, catalog: Catalog): DatabaseContents {
+  const { bootstrap, server } = catalog;
+  const owner = server.major >= 15 ? 'pg_database_owner' : bootstrap;
+  const group = (part: Pick<ObjectGroup, 'kind' | 'names' | 'owner' | 'entries'>, extension = false): ObjectGroup => ({
+    schema: '',
+    extension,
+    untouched: true,
+    ...part,
+  });
+  const rights = server.major >= 15 ? ['USAGE'] : ['USAGE', 'CREATE'];
+  return {
+    name,
+    groups: [
+      group({ kind: 'schema', names: ['public'], owner, entries: rights.map((privilege) => entry(PUBLIC, owner, privilege)) }),
+      group({ kind: 'language', names: ['sql'], owner: bootstrap, entries: [entry(PUBLIC, bootstrap, 'USAGE')] }),
+      group({ kind: 'language', names: ['plpgsql'], owner: bootstrap, entries: [entry(PUBLIC, bootstrap, 'USAGE')] }, true),
+    ],
+    defaults: [],
+    creators: new Map(),
+    extensions: new Map([['plpgsql', 'pg_catalog']]),
+    strays: [],
+  };
+}
+
+/** The contents after the plan's own schemas are made and handed over. */
+export function foresee(contents: DatabaseContents, changes: readonly Change[], admin: string): DatabaseContents {
+  const owners = new Map<string, string>();
+  const made: ObjectGroup[] = [];
+  for (const change of changes) {
+    if (change.kind === 'alter_schema_owner') owners.set(change.schema, change.owner);
+    else if (change.kind === 'create_schema')
+      made.push({ kind: 'schema', schema: '', owner: change.owner ?? admin, names: [change.schema], extension: false, untouched: true, entries: [] });
+  }
+  if (owners.size === 0 && made.length === 0) return contents;
+  const groups = contents.groups.flatMap((group) => (group.kind === 'schema' ? handedOver(group, owners) : [group]));
+  return { ...contents, groups: [...groups, ...made] };
+}
+
+/** The server rewrites the old owner's entries and grants to the new one. */
+function handedOver(group: ObjectGroup, owners: ReadonlyMap<string, string>): readonly ObjectGroup[] {
+  const moved = group.names.filter((name) => owners.has(name));
+  if (moved.length === 0) return [group];
+  const rest = { ...group, names: group.names.filter((name) => !owners.has(name)) };
+  const now = moved.map((name): ObjectGroup => {
+    const owner = owners.get(name) ?? group.owner;
+    const entries = group.entries.filter((one) => one.grantee !== owner).map((one) => (one.grantor === group.owner ? { ...one, grantor: owner } : one));
+    return { ...group, owner, names: [name], entries };
+  });
+  return rest.names.length === 0 ? now : [rest, ...now];
+}
