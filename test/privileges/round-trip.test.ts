@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import type pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { sentenceOf } from '../../src/core/sentence.ts';
 import type { CycleReport } from '../../src/cycle/report.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
 import { createSteward, type Steward } from '../support/steward.ts';
@@ -14,12 +15,13 @@ import { QUIET, writesDuring } from './quiet.ts';
 import { randomDocument } from './random-document.ts';
 import { clearSql, contentsSql, DATABASES, grantSql, MANAGED, OUTSIDERS, OWNERS, type RandomServer, randomServer, SCHEMAS, USER } from './random-server.ts';
 
-const CASES = 300;
+const CASES = Number(process.env['CASES'] ?? 300);
 const HOME = 'postgres';
 const ROLES = [...MANAGED, USER];
 
 let server: Postgres;
 let steward: Steward;
+let preview: Steward;
 const clients = new Map<string, pg.Client>();
 const inDatabase = (database: string): pg.Client => {
   const client = clients.get(database);
@@ -40,9 +42,11 @@ beforeAll(async () => {
     clients.set(database, client);
   }
   steward = await createSteward(server, { RETRY_BACKOFF_BASE: '1' });
+  preview = await createSteward(server, { DRY_RUN: 'true' }, steward.manifests);
 });
 afterAll(async () => {
   for (const client of clients.values()) await client.end();
+  await preview.close();
   await steward.close();
   await server.stop();
 });
@@ -142,7 +146,11 @@ const explain = (report: CycleReport): string =>
 
 /** Cycles until nothing is left to do, at most twice. */
 async function settle(): Promise<void> {
+  const { planned } = await preview.cycle();
   let report = await steward.cycle();
+  // Nothing is done that a dry run would not have shown.
+  const shown = new Set(planned.map(sentenceOf));
+  expect(report.outcomes.map(({ change }) => sentenceOf(change)).filter((sentence) => !shown.has(sentence))).toEqual([]);
   if (!['converged', 'changed'].includes(report.result)) report = await steward.cycle();
   if (!['converged', 'changed'].includes(report.result)) throw new Error(explain(report));
 }

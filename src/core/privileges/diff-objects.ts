@@ -4,6 +4,7 @@ import type { Acting } from './acting.ts';
 import { type AclEntry, type DefaultAcl, type ObjectGroup, splitName } from './contents.ts';
 import { dependentsOf, depthOf } from './dependents.ts';
 import type { ObjectKind } from './kinds.ts';
+import { lostByCascade, type Wanted } from './regrant.ts';
 import { union, type Wish, wishOf } from './rules.ts';
 import type { Subject } from './subject.ts';
 
@@ -40,21 +41,41 @@ export function diffObjects(input: ObjectDiffInput): Change[] {
   const groups = input.groups.toSorted((a, b) => Number(a.kind === 'column') - Number(b.kind === 'column'));
   for (const group of groups) {
     const held = groupByGrantee(group.entries);
+    const wanted: Wanted[] = [];
+    const first = changes.length;
     for (const subject of input.subjects) {
       if (subject.name === group.owner) continue;
       const entries = held.get(subject.name) ?? [];
       if (entries.length === 0 && !subject.rules.concerns(group.kind, input.database)) continue;
+      const isExplained = group.untouched || explained(group, subject.name, entries);
       for (const [wish, names] of partition(group, subject, entries, input)) {
-        const isWiped = group.kind === 'column' ? wiped.get(wipeKey(subject.name, group.schema, splitName(names[0] ?? '')[0])) : undefined;
-        const left = isWiped === undefined ? entries : entries.filter((entry) => !isWiped.has(entry.privilege));
-        const isExplained = group.untouched || explained(group, subject.name, entries);
-        const found = compare(group, subject, wish, names, left, isExplained, passedOn, input);
-        changes.push(...found);
-        if (group.kind === 'table') noteWiped(wiped, found);
+        if (wish !== undefined) wanted.push({ subject, wish, names });
+        // The columns of a table by themselves, where a revoke on some table takes columns with it.
+        for (const part of group.kind === 'column' && wiped.size > 0 ? pieces('column', names) : [names]) {
+          const isWiped = group.kind === 'column' ? wiped.get(wipeKey(subject.name, group.schema, splitName(part[0] ?? '')[0])) : undefined;
+          const left = isWiped === undefined ? entries : entries.filter((entry) => !isWiped.has(entry.privilege));
+          const found = compare(group, subject, wish, part, left, isExplained, passedOn, input);
+          changes.push(...found);
+          if (group.kind === 'table') noteWiped(wiped, found);
+        }
       }
     }
+    changes.push(...regrants(group, changes.slice(first), wanted, input));
   }
   return changes;
+}
+
+/** What others of ours would lose by a CASCADE, granted by the owner; the same grant may be planned already. */
+function regrants(group: ObjectGroup, changes: readonly Change[], wanted: readonly Wanted[], { database, acting }: ObjectDiffInput): Change[] {
+  return lostByCascade(group, changes, wanted).flatMap(({ role, privilege, grantable, names }): Change[] => {
+    const planned = changes.some(
+      (change) => change.kind === 'grant_privilege' && change.role === role && change.privileges.includes(privilege) && change.grantable === grantable,
+    );
+    if (planned) return [];
+    const as = group.kind === 'database' ? acting.onDatabase(names[0] ?? '') : acting.as(group.owner, database);
+    const grant = { kind: 'grant_privilege' as const, role, privileges: [privilege], grantable, as, explained: false };
+    return pieces(group.kind, names).map((part) => ({ ...grant, on: { database, object: group.kind, schema: group.schema, names: part, owner: group.owner } }));
+  });
 }
 
 /** `grantor, schema, table` → what it passed on of the table's columns. */
