@@ -35,7 +35,7 @@ export function diffObjects(input: ObjectDiffInput): Change[] {
   const explained = explanations(input.defaults);
   const passedOn = columnsPassedOn(input.groups);
   const changes: Change[] = [];
-  /** `role, schema, table` → privileges that are revoked on the whole table, which takes the columns' with them. */
+  /** `role, schema, table` → grantors and privileges that are revoked on the whole table, which takes the columns' with them. */
   const wiped = new Map<string, Set<string>>();
   // Tables before columns.
   const groups = input.groups.toSorted((a, b) => Number(a.kind === 'column') - Number(b.kind === 'column'));
@@ -53,17 +53,26 @@ export function diffObjects(input: ObjectDiffInput): Change[] {
         // The columns of a table by themselves, where a revoke on some table takes columns with it.
         for (const part of group.kind === 'column' && wiped.size > 0 ? pieces('column', names) : [names]) {
           const isWiped = group.kind === 'column' ? wiped.get(wipeKey(subject.name, group.schema, splitName(part[0] ?? '')[0])) : undefined;
-          const left = isWiped === undefined ? entries : entries.filter((entry) => !isWiped.has(entry.privilege));
+          const left = isWiped === undefined ? entries : entries.filter((entry) => !isWiped.has(wipeEntry(entry.grantor, entry.privilege)));
           const found = compare(group, subject, wish, part, left, isExplained, passedOn, input);
           changes.push(...found);
           if (group.kind === 'table') noteWiped(wiped, found);
         }
       }
     }
-    changes.push(...regrants(group, changes.slice(first), wanted, input));
+    const own = changes.slice(first);
+    changes.push(...regrants(group, [...own, ...(group.kind === 'column' ? onColumns(changes, group) : [])], wanted, input));
   }
   return changes;
 }
+
+/** Revokes on whole tables, as they reach the columns of a group. */
+const onColumns = (changes: readonly Change[], group: ObjectGroup): readonly Change[] =>
+  changes.flatMap((change): Change[] => {
+    if (change.kind !== 'revoke_privilege' || !change.cascade || change.on.object !== 'table' || change.on.schema !== group.schema) return [];
+    const names = group.names.filter((name) => change.on.names.includes(splitName(name)[0]));
+    return names.length === 0 ? [] : [{ ...change, on: { ...change.on, object: 'column', names } }];
+  });
 
 /** What others of ours would lose by a CASCADE, granted by the owner; the same grant may be planned already. */
 function regrants(group: ObjectGroup, changes: readonly Change[], wanted: readonly Wanted[], { database, acting }: ObjectDiffInput): Change[] {
@@ -93,6 +102,9 @@ function columnsPassedOn(groups: readonly ObjectGroup[]): ReadonlyMap<string, re
   return result;
 }
 
+/** A REVOKE reaches what its own grantor gave. */
+const wipeEntry = (grantor: string, privilege: string): string => `${grantor}\0${privilege}`;
+
 const wipeKey = (role: string, schema: string, table: string): string => `${role}\0${schema}\0${table}`;
 
 function noteWiped(wiped: Map<string, Set<string>>, changes: readonly Change[]): void {
@@ -100,7 +112,7 @@ function noteWiped(wiped: Map<string, Set<string>>, changes: readonly Change[]):
     if (change.kind !== 'revoke_privilege' || change.optionOnly || change.dependents.length > 0) continue;
     for (const name of change.on.names) {
       const key = wipeKey(change.role, change.on.schema, name);
-      wiped.set(key, new Set([...(wiped.get(key) ?? []), ...change.privileges]));
+      wiped.set(key, new Set([...(wiped.get(key) ?? []), ...change.privileges.map((privilege) => wipeEntry(change.grantor, privilege))]));
     }
   }
 }
