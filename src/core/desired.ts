@@ -201,12 +201,18 @@ function withAssumedRole(
   catalog: Catalog,
   defaultDatabase: string,
 ): ReadonlyMap<string, SettingMap> {
-  if (user.assumeRole === undefined) return settings;
-  const result = new Map(settings);
+  const { assumeRole } = user;
+  const left = [...settings].some(([database, values]) => database !== ALL_DATABASES && values.has('role'));
+  if (assumeRole === undefined && !left) return settings;
+  // No setting of a document can be called so: what there is comes from an earlier assumeRole.
+  const result = new Map([...settings].map(([database, values]) => [database, database === ALL_DATABASES ? values : withoutRole(values)]));
+  if (assumeRole === undefined) return result;
   for (const database of homes(user, defaultDatabase))
-    if (catalog.databases.has(database)) result.set(database, new Map([...(result.get(database) ?? []), ['role', user.assumeRole]]));
+    if (catalog.databases.has(database)) result.set(database, new Map([...(result.get(database) ?? []), ['role', assumeRole]]));
   return result;
 }
+
+const withoutRole = (values: SettingMap): SettingMap => new Map([...values].filter(([name]) => name !== 'role'));
 
 const homes = (user: UserEntry, defaultDatabase: string): ReadonlySet<string> => new Set([user.database ?? defaultDatabase, ...user.databases]);
 
@@ -218,8 +224,8 @@ function wantedConnects(user: UserEntry, catalog: Catalog, defaultDatabase: stri
     user.rules.filter((rule) => rule.kind === 'database'),
     { major: catalog.server.major, defaultDatabase },
   ).scope('database', '', '');
-  for (const name of catalog.databases.keys()) {
-    const grantable = scope.find(name)?.get('CONNECT');
+  for (const { name, isTemplate } of catalog.databases.values()) {
+    const grantable = (isTemplate ? scope.findExact(name) : scope.find(name))?.get('CONNECT');
     if (grantable !== undefined) wanted.set(name, grantable);
   }
   return wanted;

@@ -15,6 +15,8 @@ export interface DiffFacts {
   readonly oneRowPerMembership: boolean;
   readonly acting: Acting;
   readonly ownerOf: (database: string) => string;
+  /** `database\0user` that the plan makes an owner: its rights are then its own. */
+  readonly willOwn: ReadonlySet<string>;
   /** Users of whom nothing is revoked. */
   readonly additive: ReadonlySet<string>;
   /** CONNECT of everybody, also of those that are not compared. */
@@ -116,7 +118,7 @@ function diffMemberships(desired: readonly Membership[], actual: readonly Member
   return changes;
 }
 
-function diffConnects(desired: readonly Grant[], actual: readonly Grant[], { acting, ownerOf, entities, allConnects, additive }: DiffFacts): Change[] {
+function diffConnects(desired: readonly Grant[], actual: readonly Grant[], { acting, ownerOf, entities, allConnects, additive, willOwn }: DiffFacts): Change[] {
   const key = (grant: Grant): string => [grant.object.name, grant.grantee, grant.privilege].join('\0');
   const rowsByKey = groupBy(actual, key);
   const wanted = new Set(desired.map(key));
@@ -143,7 +145,9 @@ function diffConnects(desired: readonly Grant[], actual: readonly Grant[], { act
     ),
     as: acting.asGrantor(row.grantor, ownerOf(row.object.name), row.object.name),
   });
-  const changes = actual.filter((row) => !wanted.has(key(row)) && !additive.has(row.grantee)).map((row) => revoke(row, false));
+  const changes = actual
+    .filter((row) => !wanted.has(key(row)) && !additive.has(row.grantee) && !willOwn.has(`${row.object.name}\0${row.grantee}`))
+    .map((row) => revoke(row, false));
   for (const want of desired) {
     const rows = rowsByKey.get(key(want)) ?? [];
     if (rows.length === 0 || (want.grantable && rows.every((row) => !row.grantable)))

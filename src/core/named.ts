@@ -14,6 +14,7 @@ export function namesIn(document: Document): ReadonlySet<string> {
     for (const entry of role.memberOf ?? []) names.add(entry.name);
   }
   for (const owner of ownersIn(document)) names.add(owner);
+  for (const entry of document.databases) for (const role of entry.createdBy) names.add(role);
   return names;
 }
 

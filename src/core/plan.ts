@@ -79,6 +79,7 @@ export function planOf(input: PlanInput): Plan {
     allConnects: catalog.cluster.grants,
     additive: new Set(document.users.flatMap((user) => (user.additive === true ? [user.username] : []))),
     ownerOf: (database) => catalog.databases.get(database)?.owner ?? '',
+    willOwn: new Set(document.databases.flatMap((entry) => (entry.owner === undefined ? [] : [`${entry.name}\0${entry.owner}`]))),
   });
   const privileges = planPrivileges({
     document,
@@ -87,6 +88,7 @@ export function planOf(input: PlanInput): Plan {
     defaultDatabase: input.defaultDatabase,
     isManaged: (role) => desired.entities.has(role),
     readings: input.readings,
+    revokes: input.revokes === 'apply',
   });
   const passwords = [...input.passwords].flatMap(([role, reason]): Change[] =>
     desired.entities.get(role) === 'user' ? [{ kind: 'set_password', role, reason }] : [],
@@ -146,7 +148,7 @@ function managedPart(actual: Cluster, document: Document, entities: ReadonlyMap<
 function forgottenPrivileges({ catalog, document, removal }: PlanInput, entities: ReadonlyMap<string, Entity>): Change[] {
   const declares = declaringNames(document);
   return [...catalog.managed.values()].flatMap((role): Change[] =>
-    role.privileges && role.source === removal.source && entities.has(role.name) && !declares.has(role.name)
+    role.privileges && !document.invalid.has(role.name) && role.source === removal.source && entities.has(role.name) && !declares.has(role.name)
       ? [{ kind: 'forget_privileges', role: role.name }]
       : [],
   );

@@ -162,10 +162,14 @@ const mayActFor = (role: string, catalog: Catalog): boolean =>
 function removeBareRole(role: ManagedRole, leaving: ReadonlySet<string>, input: RemovalInput): OneRemoval {
   const early = notOurs(role, input);
   if (early !== undefined) return early;
-  if (role.origin === 'adopted') return forget(role, 'no user names it any longer');
   const { catalog, changes, options } = input;
-  if (options.policy !== 'drop')
-    return nothing({ kind: 'kept', subject: role.name, message: `no user names the role any longer; kept, as DELETION_POLICY is ${options.policy}` });
+  if (role.origin === 'adopted' && role.deletionPolicy !== 'drop') return forget(role, 'no user names it any longer');
+  const policy = role.deletionPolicy ?? options.policy;
+  if (policy === 'retain' && role.deletionPolicy === 'retain') return forget(role, 'its deletion policy is retain');
+  if (policy !== 'drop') {
+    const why = role.deletionPolicy === null ? `DELETION_POLICY is ${policy}` : `its deletion policy is ${policy}`;
+    return nothing({ kind: 'kept', subject: role.name, message: `no user names the role any longer; kept, as ${why}` });
+  }
   const revoked = new Set(changes.flatMap((change) => (change.kind === 'revoke_membership' && !change.adminOnly ? [`${change.role}\0${change.member}`] : [])));
   const members = catalog.cluster.memberships.filter(
     (row) => row.role === role.name && row.member !== catalog.server.admin && !leaving.has(row.member) && !revoked.has(`${row.role}\0${row.member}`),

@@ -2,7 +2,7 @@
 import type { Config } from '../config.ts';
 import type { Catalog } from '../core/catalog.ts';
 import type { Document } from '../core/document/types.ts';
-import { comparedNames } from '../core/named.ts';
+import { comparedNames, namesIn } from '../core/named.ts';
 import type { Notice } from '../core/notice.ts';
 import type { DatabaseContents } from '../core/privileges/contents.ts';
 import { databasesToRead, type DatabaseReading, subjectsOf } from '../core/privileges/plan-privileges.ts';
@@ -82,8 +82,14 @@ export function createDatabases(connections: Connections, config: Config, timeou
         largeObjects: rules.some((rule) => rule.kind === 'large_object'),
       };
       // Memberships decide as whom we may act, and so what is blocked.
-      const mine = catalog.cluster.memberships.filter((row) => row.member === catalog.server.admin).map((row) => `${row.role} ${row.inherit} ${row.set}`);
-      const base = [version, grantees.join(), mine.join()].join('\n');
+      const mine = catalog.server.superuser ? [] : catalog.cluster.memberships.map((row) => `${row.member} ${row.role} ${row.inherit} ${row.set}`);
+      const concerned = names.length === 0 ? [] : [...new Set([...namesIn(document), ...comparedNames(document)])];
+      const facts = concerned.map((name) => {
+        const role = catalog.cluster.roles.get(name);
+        const managed = catalog.managed.get(name);
+        return [name, catalog.oids.get(name), role?.superuser, role?.replication, role?.createrole, role?.bypassrls, managed?.source, managed?.oid].join(' ');
+      });
+      const base = [version, catalog.server.superuser, grantees.join(), mine.join(), ...facts].join('\n');
       const next = new Map<string, Known>();
       const readings = new Map<string, DatabaseReading>();
       const queue = [...names];

@@ -19,11 +19,11 @@ export const inNames = (column: string, names: readonly string[]): string =>
  * @param acl an expression, with acldefault() filled in.
  * @param roles the entries that are wanted: a condition on a column. What those roles granted on is among them, PUBLIC's entries always, the owner's own never.
  */
-export const entriesSql = (acl: string, owner: string, roles: (column: string) => string, more = 'true'): string =>
+export const entriesSql = (acl: string, owner: string, roles: (column: string) => string): string =>
   // aclexplode unpacks a stored ACL anew for each entry, which is quadratic; the concatenation unpacks it once.
   `(SELECT pg_catalog.json_agg(pg_catalog.json_build_array(CASE WHEN x.grantee <> 0 THEN pg_catalog.pg_get_userbyid(x.grantee) END,
       pg_catalog.pg_get_userbyid(x.grantor), x.privilege_type, x.is_grantable))
-    FROM pg_catalog.aclexplode(${acl} || '{}'::pg_catalog.aclitem[]) x WHERE (x.grantee <> ${owner} AND (x.grantee = 0 OR (${roles('x.grantee')} AND ${more}))) OR (x.grantor <> ${owner} AND ${roles('x.grantor')}))`;
+    FROM pg_catalog.aclexplode(${acl} || '{}'::pg_catalog.aclitem[]) x WHERE (x.grantee <> ${owner} AND (x.grantee = 0 OR ${roles('x.grantee')})) OR (x.grantor <> ${owner} AND ${roles('x.grantor')}))`;
 
 export function entriesOf(json: unknown): readonly AclEntry[] {
   return ((json ?? []) as readonly (readonly [string | null, string, string, boolean])[]).map(([grantee, grantor, privilege, grantable]) => ({

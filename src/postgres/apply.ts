@@ -80,7 +80,7 @@ async function createDatabase(run: Run, change: Change & { kind: 'create_databas
   context.onProgress();
   try {
     await context.connections.withAdmin(async (client) => {
-      await client.query(context.fence);
+      await client.query([beginSql(context), context.fence, 'COMMIT'].join(';\n'));
       for (const statement of renderChange(change, context.render)) await client.query(statement);
       if (context.ledger)
         await client.query(

@@ -1,9 +1,10 @@
 // The fingerprint: one small query whose answer changes whenever a row that a plan depends on does.
 import type pg from 'pg';
-import { query } from './query.ts';
+import { pinnedValue } from './query.ts';
 import { grantedQuery } from './read-catalog.ts';
 
-const sum = (expression: string, from: string): string => `(SELECT concat(count(*), ':', sum(hashint8extended(${expression}, 0))) FROM ${from})`;
+const sum = (expression: string, from: string): string =>
+  `(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashint8extended(${expression}, 0::bigint))) FROM ${from})`;
 const xmin = 'xmin::text::bigint';
 
 /** What can be read for a fingerprint; two fingerprints compare only under the same facts. */
@@ -24,7 +25,7 @@ export interface FingerprintFacts {
 export async function fingerprint(client: pg.ClientBase, facts: FingerprintFacts): Promise<string> {
   const roles = facts.readsVerifiers
     ? sum(`(oid::bigint << 32) # ${xmin}`, 'pg_catalog.pg_authid')
-    : `(SELECT concat(count(*), ':', sum(hashtextextended(r::text, 0))) FROM pg_catalog.pg_roles r)`;
+    : `(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashtextextended(r::text, 0::bigint))) FROM pg_catalog.pg_roles r)`;
   const parts = [
     'pg_catalog.pg_postmaster_start_time()',
     'pg_catalog.pg_is_in_recovery()',
@@ -40,6 +41,5 @@ export async function fingerprint(client: pg.ClientBase, facts: FingerprintFacts
       : [`(SELECT pg_catalog.string_agg(g.datname, '/' ORDER BY g.datname) FROM (${grantedQuery(facts.declaring, facts.read)}) g)`]),
     ...(facts.ledger ? [sum(`(oid::bigint << 32) # ${xmin}`, 'pgsteward.managed_role')] : []),
   ];
-  const rows = await query(client, `SELECT pg_catalog.concat_ws('|', ${parts.join(', ')})`);
-  return String(rows[0]?.[0]?.[0]);
+  return pinnedValue(client, `SELECT pg_catalog.concat_ws('|', ${parts.join(', ')})`);
 }

@@ -1,7 +1,7 @@
 // The ledger's schema: created and migrated by pgsteward itself, closed to everybody else.
 import type pg from 'pg';
 import { LEDGER_IS_OURS } from './ledger-read.ts';
-import { query } from './query.ts';
+import { query, type Row } from './query.ts';
 import { beginSql, type Timeouts } from './transaction.ts';
 
 /** Each migration once, in order; the number of those applied is the version. */
@@ -42,6 +42,22 @@ const MIGRATIONS: readonly string[] = [
    COMMENT ON COLUMN pgsteward.managed_role.privileges IS 'Whether its entry declares privileges: what it holds goes with it'`,
 ];
 
+/** Default privileges of our own role may have given others something on what was just made: whoever may put a trigger there runs as us. */
+const CLOSE = `DO LANGUAGE plpgsql $close$
+DECLARE item record;
+BEGIN
+  FOR item IN
+    SELECT DISTINCT o.kind, o.name, CASE WHEN x.grantee = 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(x.grantee)) END AS grantee
+    FROM (SELECT 'SCHEMA', 'pgsteward', nspowner, nspacl FROM pg_catalog.pg_namespace WHERE nspname = 'pgsteward'
+      UNION ALL SELECT 'TABLE', pg_catalog.format('pgsteward.%I', relname), relowner, relacl FROM pg_catalog.pg_class
+        WHERE relnamespace = 'pgsteward'::pg_catalog.regnamespace AND relkind = 'r'
+      UNION ALL SELECT 'FUNCTION', 'pgsteward.refuse_change()', proowner, proacl FROM pg_catalog.pg_proc WHERE pronamespace = 'pgsteward'::pg_catalog.regnamespace
+    ) o(kind, name, owner, acl) CROSS JOIN LATERAL pg_catalog.aclexplode(o.acl) x WHERE x.grantee <> o.owner
+  LOOP
+    EXECUTE pg_catalog.format('REVOKE ALL ON %s %s FROM %s CASCADE', item.kind, item.name, item.grantee);
+  END LOOP;
+END $close$`;
+
 /** How the ledger is: usable, or why not (what to run is in the reason). */
 export type LedgerState = { readonly usable: true; readonly created: boolean } | { readonly usable: false; readonly reason: string };
 
@@ -51,13 +67,13 @@ export type LedgerState = { readonly usable: true; readonly created: boolean } |
  */
 export async function ensureLedger(client: pg.ClientBase, timeouts: Timeouts): Promise<LedgerState> {
   const facts = (
-    await query(
+    await pinned(
       client,
       `SELECT n.oid IS NOT NULL, ${LEDGER_IS_OURS}, pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE'), pg_catalog.current_database(), current_user,
          pg_catalog.to_regclass('pgsteward.migration') IS NOT NULL, pg_catalog.pg_is_in_recovery(), n.nspowner = r.oid
        FROM pg_catalog.pg_roles r LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = 'pgsteward' WHERE r.rolname = current_user`,
     )
-  )[0]?.[0];
+  )?.[0];
   const [exists, ours, mayCreate, database, admin, migrated, standby, ownSchema] = facts as [
     boolean,
     boolean,
@@ -73,7 +89,7 @@ export async function ensureLedger(client: pg.ClientBase, timeouts: Timeouts): P
     return { usable: false, reason: `the schema pgsteward in ${database} belongs to somebody else; drop it, or ALTER SCHEMA pgsteward OWNER TO "${admin}"` };
   if (!exists && !mayCreate)
     return { usable: false, reason: `${admin} may not create a schema in ${database}; run there: CREATE SCHEMA pgsteward AUTHORIZATION "${admin}"` };
-  const version = migrated ? Number((await query(client, 'SELECT count(*) FROM pgsteward.migration'))[0]?.[0]?.[0] ?? 0) : 0;
+  const version = migrated ? Number((await pinned(client, 'SELECT count(*) FROM pgsteward.migration'))?.[0]?.[0] ?? 0) : 0;
   if (version > MIGRATIONS.length)
     return { usable: false, reason: `the ledger has version ${version}, and this pgsteward knows ${MIGRATIONS.length}; run the newer one` };
   if (version === MIGRATIONS.length) return { usable: true, created: false };
@@ -84,10 +100,14 @@ export async function ensureLedger(client: pg.ClientBase, timeouts: Timeouts): P
     ...(migrated ? [] : ['CREATE TABLE pgsteward.migration (version int PRIMARY KEY, at timestamptz NOT NULL DEFAULT pg_catalog.now())']),
   ];
   try {
-    await client.query([beginSql(timeouts), ...create, ...steps, 'COMMIT'].join(';\n'));
+    await client.query([beginSql(timeouts), ...create, ...steps, CLOSE, 'COMMIT'].join(';\n'));
   } catch (error) {
     await client.query('ROLLBACK').catch(() => undefined);
     throw error;
   }
   return { usable: true, created: version === 0 };
 }
+
+/** The rows of one SELECT, with the search_path pinned. */
+const pinned = async (client: pg.ClientBase, select: string): Promise<Row[] | undefined> =>
+  (await query(client, `BEGIN READ ONLY; SET LOCAL search_path = pg_catalog, pg_temp; ${select}; COMMIT`)).at(-2);

@@ -121,6 +121,7 @@ async function readInTransaction(request: CatalogRequest): Promise<Catalog & { r
   );
   const [roles = [], memberships = [], settings = [], databases = [], connects = [], parameters = [], ledger = [], shared = [], granted = []] = results;
   const managed = hasLedger ? readLedgerRows(ledger) : (request.remembered ?? new Map<string, ManagedRole>());
+  const templates = new Set(databases.flatMap((row) => (row[5] === true ? [row[1] as string] : [])));
   const nameOf = new Map(roles.map((row) => [row[0] as number, row[1] as string]));
   const databaseOf = new Map(databases.map((row) => [row[0] as number, row[1] as string]));
   const oids = new Map(roles.map((row) => [row[1] as string, row[0] as number]));
@@ -135,7 +136,7 @@ async function readInTransaction(request: CatalogRequest): Promise<Catalog & { r
       grants: connects.flatMap((row) => grantOf(row, nameOf, databaseOf)),
     },
     bootstrap,
-    shared: shared.map(groupOf),
+    shared: shared.map(groupOf).map((group) => (group.kind === 'database' && templates.has(group.names[0] ?? '') ? { ...group, exactOnly: true } : group)),
     granted: new Set(granted.map((row) => row[0] as string)),
     oids,
     databases: new Map(databases.map((row) => [row[1] as string, databaseFacts(row, nameOf, publicConnect)])),

@@ -4,7 +4,7 @@ import type { DatabaseContents, DefaultAcl } from '../core/privileges/contents.t
 import { joinName } from '../core/privileges/contents.ts';
 import { KINDS, type ObjectKind } from '../core/privileges/kinds.ts';
 import { entriesOf, entriesSql, groupOf, inOids } from './acl-sql.ts';
-import { query, type Row } from './query.ts';
+import { pinnedValue, query, type Row } from './query.ts';
 import { beginSql, type Timeouts } from './transaction.ts';
 
 export interface ContentsRequest extends Timeouts {
@@ -151,15 +151,14 @@ const SOURCES = (request: Pick<ContentsRequest, 'columns' | 'largeObjects'>): re
 function groupSql(source: Source, roles: (column: string) => string): string {
   const name = `(${source.name})::text`;
   return `SELECT g.kind, g.schema, pg_catalog.pg_get_userbyid(g.owner), g.extension, g.acl IS NULL, g.names,
-    ${entriesSql(`coalesce(g.acl, ${source.fallback})`, 'g.owner', roles, `NOT EXISTS (SELECT FROM pg_catalog.aclexplode(g.initial) i WHERE i.grantee = x.grantee AND i.privilege_type = x.privilege_type AND i.grantor = x.grantor)`)}
+    ${entriesSql(`coalesce(g.acl, ${source.fallback})`, 'g.owner', roles)}
   FROM (SELECT ${source.kind} AS kind, ${source.schema} AS schema, ${source.owner} AS owner, e.objid IS NOT NULL AS extension, ${source.acl} AS acl,
-      p.initprivs AS initial, pg_catalog.json_agg(${name}) AS names
+      pg_catalog.json_agg(${name}) AS names
     FROM ${source.from}
     LEFT JOIN pg_catalog.pg_depend e ON e.classid = 'pg_catalog.${source.catalog}'::pg_catalog.regclass AND e.objid = o.oid AND e.objsubid = 0
       AND e.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND e.deptype = 'e'
-    LEFT JOIN pg_catalog.pg_init_privs p ON p.classoid = 'pg_catalog.${source.catalog}'::pg_catalog.regclass AND p.objoid = o.oid AND p.objsubid = ${source.kind === `'column'` ? 'a.attnum' : '0'}
     WHERE ${source.compared} AND ${source.where ?? 'true'}
-    GROUP BY 1, 2, 3, 4, 5, 6) g`;
+    GROUP BY 1, 2, 3, 4, 5) g`;
 }
 
 const DEFAULTS = (roles: (column: string) => string): string =>
@@ -191,7 +190,7 @@ function straysSql(sources: readonly Source[], grantees: readonly number[]): str
 }
 
 const xmins = (catalog: string, more = '0', from = ''): string =>
-  `(SELECT concat(count(*), ':', sum(hashint8extended((oid::bigint << 32) # xmin::text::bigint, ${more}))) FROM pg_catalog.${catalog} ${from})`;
+  `(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashint8extended((oid::bigint << 32) # xmin::text::bigint, ${more}::bigint))) FROM pg_catalog.${catalog} ${from})`;
 
 /**
  * One small query whose answer changes whenever something does that a plan for this database depends on. Every UPDATE gives a row a new
@@ -203,7 +202,7 @@ const FINGERPRINT = (columns: boolean): string =>
     xmins('pg_class', '0', `WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S')`),
     xmins('pg_proc', '0', 'WHERE oid >= 16384'),
     xmins('pg_type', '0', 'WHERE oid >= 16384'),
-    `(SELECT concat(count(*), ':', sum(hashint8extended((attrelid::bigint << 32) # (attnum::bigint << 24) # xmin::text::bigint, 0))) FROM pg_catalog.pg_attribute WHERE ${columns ? 'attrelid >= 16384 AND attnum > 0' : 'attacl IS NOT NULL'})`,
+    `(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashint8extended((attrelid::bigint << 32) # (attnum::bigint << 24) # xmin::text::bigint, 0::bigint))) FROM pg_catalog.pg_attribute WHERE ${columns ? 'attrelid >= 16384 AND attnum > 0' : 'attacl IS NOT NULL'})`,
     xmins('pg_default_acl'),
     xmins('pg_language'),
     xmins('pg_foreign_data_wrapper'),
@@ -215,7 +214,7 @@ const FINGERPRINT = (columns: boolean): string =>
 
 /** The fingerprint of the session's database. */
 export async function databaseFingerprint(client: pg.ClientBase, columns: boolean): Promise<string> {
-  return String((await query(client, FINGERPRINT(columns)))[0]?.[0]?.[0]);
+  return pinnedValue(client, FINGERPRINT(columns));
 }
 
 /**

@@ -30,10 +30,10 @@ export async function releaseElsewhere(change: Release, context: ReleaseContext)
 async function openIntent(change: Release, context: ReleaseContext): Promise<number | undefined> {
   return context.connections.withAdmin(async (client) => {
     const find = `SELECT a.id FROM pgsteward.audit_log a WHERE change = 'release_owned' AND object = ${literal(`${change.role} in ${change.database}`)} AND ${OPEN}`;
-    const open = (await query(client, find))[0]?.[0]?.[0];
+    const open = (await query(client, `BEGIN; SET LOCAL search_path = pg_catalog, pg_temp; ${find}; COMMIT`)).at(-2)?.[0]?.[0];
     if (open !== undefined) return Number(open);
     await client.query([beginSql(context), context.fence, ...auditSql([{ change, outcome: 'intent' }], facts(context)), 'COMMIT'].join(';\n'));
-    return Number((await query(client, find))[0]?.[0]?.[0]);
+    return Number((await query(client, `BEGIN; SET LOCAL search_path = pg_catalog, pg_temp; ${find}; COMMIT`)).at(-2)?.[0]?.[0]);
   });
 }
 
@@ -51,23 +51,28 @@ export const intentKey = (change: Change): string => `${change.kind} ${objectOf(
  */
 export async function closeFinishedIntents(stillPlanned: ReadonlySet<string>, context: ReleaseContext): Promise<void> {
   const rows = await context.connections.withAdmin((client) =>
-    query(client, `SELECT a.id, a.change, a.role, a.object, a.sql FROM pgsteward.audit_log a WHERE ${OPEN} ORDER BY a.id`),
+    query(
+      client,
+      `BEGIN; SET LOCAL search_path = pg_catalog, pg_temp; SELECT a.id, a.change, a.role, a.object, a.sql FROM pgsteward.audit_log a WHERE ${OPEN} ORDER BY a.id; COMMIT`,
+    ),
   );
-  const closing = ((rows[0] ?? []) as unknown as readonly (readonly [unknown, string, string, string, string])[]).flatMap(([id, change, role, object, sql]) => {
-    const planned = stillPlanned.has(`${change} ${object}`);
-    if (planned && change === 'release_owned') return [];
-    return [
-      {
-        id: Number(id),
-        change,
-        role,
-        object,
-        sql,
-        outcome: planned ? 'failed' : 'applied',
-        detail: planned ? 'not done before a restart' : 'found done after a restart',
-      },
-    ];
-  });
+  const closing = ((rows.at(-2) ?? []) as unknown as readonly (readonly [unknown, string, string, string, string])[]).flatMap(
+    ([id, change, role, object, sql]) => {
+      const planned = stillPlanned.has(`${change} ${object}`);
+      if (planned && change === 'release_owned') return [];
+      return [
+        {
+          id: Number(id),
+          change,
+          role,
+          object,
+          sql,
+          outcome: planned ? 'failed' : 'applied',
+          detail: planned ? 'not done before a restart' : 'found done after a restart',
+        },
+      ];
+    },
+  );
   if (closing.length === 0) return;
   await context.connections.withAdmin((client) => client.query([beginSql(context), context.fence, ...closingSql(closing, context.why), 'COMMIT'].join(';\n')));
 }

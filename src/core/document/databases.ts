@@ -2,6 +2,8 @@
 import { z } from 'zod';
 import { BLOCK_KEYS, readBlock } from './block.ts';
 import { name } from './entry-schema.ts';
+import { isGlob } from '../privileges/pattern.ts';
+import { reportContradictions } from './contradictions.ts';
 import { mismatch } from './issues.ts';
 import { repeatedKeys, unknownKeys } from './keys.ts';
 import { isStorable } from './names.ts';
@@ -9,7 +11,7 @@ import type { ComplainAt } from './privilege-list.ts';
 import type { Report } from './report.ts';
 import { show } from './show.ts';
 import { follow, type MappingNode, type Node, type Path, stringOf, valueOf } from './tree.ts';
-import type { DatabaseEntry, GrantRule } from './types.ts';
+import { type DatabaseEntry, type GrantRule, UNKNOWN_DATABASE } from './types.ts';
 import { readValues } from './values.ts';
 
 const KEYS: readonly string[] = ['name', 'owner', 'create', 'public', 'schemas', 'extensions', 'createdBy'];
@@ -39,11 +41,15 @@ export function readDatabases(node: Node | undefined, report: Report): Databases
     const path = ['databases', index];
     if (item.kind !== 'mapping') {
       report.add({ offset: item.offset, path, message: mismatch('a mapping with the key `name`', item) });
+      invalid.add(UNKNOWN_DATABASE);
       continue;
     }
     const written = stringOf(valueOf(item, 'name'));
     const entry = readDatabase(item, path, report);
-    if (written === undefined || !isStorable(written)) continue;
+    if (written === undefined || !isStorable(written)) {
+      invalid.add(UNKNOWN_DATABASE);
+      continue;
+    }
     const before = places.get(written);
     places.set(written, { offset: item.offset, path });
     if (before !== undefined) {
@@ -65,6 +71,8 @@ function readDatabase(node: MappingNode, path: Path, report: Report): DatabaseEn
   };
   for (const problem of keyProblems(node, path)) complain(problem.offset, problem.path, problem.message);
   const values = readValues(node, path, schema, READ_APART, complain);
+  if (values !== undefined && isGlob(values.name))
+    complain(valueOf(node, 'name')?.offset ?? node.offset, [...path, 'name'], 'an entry is about one database, and its name cannot be a pattern');
   const rules = values === undefined ? [] : readPublic(node, values.name, path, report, complain);
   if (values === undefined) return undefined;
   const placed = <T extends { readonly name: string }>(items: readonly T[] | undefined, key: string) => {
@@ -78,6 +86,7 @@ function readDatabase(node: MappingNode, path: Path, report: Report): DatabaseEn
   };
   const schemas = placed(values.schemas, 'schemas');
   const extensions = placed(values.extensions, 'extensions');
+  if (isValid && reportContradictions(rules, 'PUBLIC', [...path, 'public'], report)) isValid = false;
   if (!isValid) return undefined;
   return {
     name: values.name,

@@ -132,6 +132,9 @@ export interface Problem {
   readonly username?: string | undefined;
 }
 
+/** Stands among invalid databases for an entry of which nobody knows which database it is about. */
+export const UNKNOWN_DATABASE = '';
+
 /** A document after reading: what is valid of it, and everything that is wrong with it. */
 export interface Document {
   readonly users: readonly UserEntry[];

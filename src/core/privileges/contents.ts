@@ -34,6 +34,8 @@ export interface ObjectGroup {
   readonly names: readonly string[];
   /** Members of an extension. */
   readonly extension: boolean;
+  /** Patterns leave it out, as the server's templates. */
+  readonly exactOnly?: boolean;
   /** The ACL is NULL: nobody granted or revoked anything since the objects were made. */
   readonly untouched: boolean;
   /** Of the grantees that were asked for and of PUBLIC, and what those grantees passed on; never the owner's own. */

@@ -15,6 +15,8 @@ export interface ObjectDiffInput {
   readonly defaults: readonly DefaultAcl[];
   readonly subjects: readonly Subject[];
   readonly acting: Acting;
+  /** Whether what is revoked in this plan is revoked at all (REVOKES). */
+  readonly revokes: boolean;
   /** Whether a role's privileges are ours to revoke. */
   readonly isOurs: (role: string) => boolean;
   /** Privileges that a document may not hand out; they are neither granted nor revoked. Asked for members of extensions and parameters. */
@@ -56,7 +58,8 @@ export function diffObjects(input: ObjectDiffInput): Change[] {
           const left = isWiped === undefined ? entries : entries.filter((entry) => !isWiped.has(wipeEntry(entry.grantor, entry.privilege)));
           const found = compare(group, subject, wish, part, left, isExplained, passedOn, input);
           changes.push(...found);
-          if (group.kind === 'table') noteWiped(wiped, found);
+          if (group.kind === 'table')
+            noteWiped(wiped, found, (change) => input.revokes && (change.as === undefined || input.acting.inability(change.as) === undefined));
         }
       }
     }
@@ -107,9 +110,9 @@ const wipeEntry = (grantor: string, privilege: string): string => `${grantor}\0$
 
 const wipeKey = (role: string, schema: string, table: string): string => `${role}\0${schema}\0${table}`;
 
-function noteWiped(wiped: Map<string, Set<string>>, changes: readonly Change[]): void {
+function noteWiped(wiped: Map<string, Set<string>>, changes: readonly Change[], willRun: (change: Revoke) => boolean): void {
   for (const change of changes) {
-    if (change.kind !== 'revoke_privilege' || change.optionOnly || change.dependents.length > 0) continue;
+    if (change.kind !== 'revoke_privilege' || change.optionOnly || change.dependents.length > 0 || !willRun(change)) continue;
     for (const name of change.on.names) {
       const key = wipeKey(change.role, change.on.schema, name);
       wiped.set(key, new Set([...(wiped.get(key) ?? []), ...change.privileges.map((privilege) => wipeEntry(change.grantor, privilege))]));
@@ -137,10 +140,11 @@ function partition(
   const scope = subject.rules.scope(group.kind, group.kind === 'database' ? '' : database, group.kind === 'schema' ? '' : group.schema);
   const implied = (name: string): Wish | undefined => (group.kind === 'schema' ? subject.rules.impliedOn(database, name) : undefined);
   const mayBeRefused = group.extension || group.kind === 'parameter';
-  if (scope.uniform && !mayBeRefused && group.kind !== 'schema') return new Map([[scope.everything, group.names]]);
+  const byNameOnly = group.extension || group.exactOnly === true;
+  if (scope.uniform && !mayBeRefused && !byNameOnly && group.kind !== 'schema') return new Map([[scope.everything, group.names]]);
   const parts = new Map<Wish | undefined, string[]>();
   for (const name of group.names) {
-    const named = group.extension ? scope.findExact(name) : scope.find(name);
+    const named = byNameOnly ? scope.findExact(name) : scope.find(name);
     const follows = implied(name);
     // What only follows from other rules adds to what PUBLIC holds, and names nothing that it could lose.
     const found = named === undefined && follows !== undefined && subject.mode === 'named' ? union(follows, holdings(entries)) : union(named, follows);

@@ -1,7 +1,7 @@
 // The plan of privileges: subjects and snapshots in, changes and notices out, each database by itself.
 import type { Catalog } from '../catalog.ts';
 import type { Change } from '../change.ts';
-import type { DatabaseEntry, Document, GrantRule } from '../document/types.ts';
+import { type DatabaseEntry, type Document, type GrantRule, UNKNOWN_DATABASE } from '../document/types.ts';
 import type { Law } from '../law.ts';
 import type { Notice } from '../notice.ts';
 import { type Acting, actingOf } from './acting.ts';
@@ -31,6 +31,8 @@ export interface PrivilegesInput {
   /** Whether the role is managed in this cycle: declared, not refused, and with a usable Secret. */
   readonly isManaged: (role: string) => boolean;
   readonly readings: ReadonlyMap<string, DatabaseReading>;
+  /** Whether revokes are applied, or only reported. */
+  readonly revokes: boolean;
 }
 
 export interface PrivilegesPlan {
@@ -41,14 +43,14 @@ export interface PrivilegesPlan {
 }
 
 /** Roles and users that declare privileges, and PUBLIC where a database says something of it. */
-export function subjectsOf({ document, catalog, defaultDatabase, isManaged }: Omit<PrivilegesInput, 'readings' | 'law'>): readonly Subject[] {
+export function subjectsOf({ document, catalog, defaultDatabase, isManaged }: Omit<PrivilegesInput, 'readings' | 'law' | 'revokes'>): readonly Subject[] {
   const facts: RuleFacts = { major: catalog.server.major, defaultDatabase };
   const subject = (name: string, rules: readonly GrantRule[], more: Omit<Subject, 'name' | 'rules'>): Subject => ({
     name,
     rules: compileRules(rules, facts),
     ...more,
   });
-  const ownership = catalog.server.major < 15 ? ownersOfPublic(document) : NO_RULES;
+  const ownership = catalog.server.major < 15 ? ownersOfPublic(document, defaultDatabase) : NO_RULES;
   const owned = (name: string): readonly GrantRule[] => ownership.get(name) ?? [];
   const roles = document.roles.flatMap((role) =>
     role.rules === undefined || !isManaged(role.name)
@@ -95,10 +97,10 @@ export function subjectsOf({ document, catalog, defaultDatabase, isManaged }: Om
 const NO_RULES: ReadonlyMap<string, readonly GrantRule[]> = new Map();
 
 /** From 15 on the schema public belongs to whoever owns the database; before, its owner has to be given what that means. */
-function ownersOfPublic(document: Document): ReadonlyMap<string, readonly GrantRule[]> {
+function ownersOfPublic(document: Document, defaultDatabase: string): ReadonlyMap<string, readonly GrantRule[]> {
   const rules = new Map<string, GrantRule[]>();
   for (const { name: database, owner, position } of document.databases) {
-    if (owner === undefined) continue;
+    if (owner === undefined || database === defaultDatabase) continue;
     const privileges = ['USAGE', 'CREATE'].map((privilege) => ({ privilege, grantable: false }));
     const rule: GrantRule = { kind: 'schema', database, schema: 'public', name: '*', column: '', privileges, implied: true, permission: undefined, position };
     rules.set(owner, [...(rules.get(owner) ?? []), rule]);
@@ -130,19 +132,6 @@ export function planPrivileges(input: PrivilegesInput): PrivilegesPlan {
   const entries = new Map(document.databases.map((entry) => [entry.name, entry]));
   const changes: Change[] = [];
   const notices: Notice[] = subjects.flatMap((subject) => staticNotices(subject, input));
-  const shared = refusals(law, catalog, '');
-  changes.push(
-    ...diffObjects({
-      database: '',
-      groups: withParameters(catalog, subjects),
-      defaults: [],
-      subjects,
-      acting,
-      isOurs: isOursAmong(subjects),
-      refused: shared.refused,
-    }),
-  );
-  notices.push(...shared.notices);
   const newOwners = new Map<string, string>();
   for (const entry of entries.values()) {
     const found = planDatabase(entry, catalog, law, defaultDatabase);
@@ -150,6 +139,20 @@ export function planPrivileges(input: PrivilegesInput): PrivilegesPlan {
     notices.push(...found.notices);
     for (const change of found.changes) if (change.kind === 'alter_database_owner') newOwners.set(change.database, change.owner);
   }
+  const shared = refusals(law, catalog, '');
+  changes.push(
+    ...diffObjects({
+      database: '',
+      groups: withParameters(catalog, subjects).map((group) => withNewOwner(group, newOwners)),
+      defaults: [],
+      subjects,
+      acting,
+      isOurs: isOursAmong(subjects),
+      revokes: input.revokes,
+      refused: shared.refused,
+    }),
+  );
+  notices.push(...shared.notices);
   const noticesOf = new Map<string, readonly Notice[]>();
   const planned = [...catalog.databases.values()].flatMap(({ name, planned: isPlanned }): [string, DatabaseReading][] =>
     isPlanned === true ? [[name, { kind: 'read', contents: newContents(name, catalog) }]] : [],
@@ -167,9 +170,13 @@ export function planPrivileges(input: PrivilegesInput): PrivilegesPlan {
     }
   }
   // What an entry meant that is wrong now may be what keeps somebody's access: nothing is taken away there.
-  const isTold = (change: Change): boolean =>
-    !(change.kind === 'revoke_privilege' && document.invalidDatabases.has(change.on.database === '' ? (change.on.names[0] ?? '') : change.on.database)) &&
-    !(change.kind === 'revoke_default_privilege' && document.invalidDatabases.has(change.database));
+  const { invalidDatabases: invalid } = document;
+  const isTold = (change: Change): boolean => {
+    if (change.kind !== 'revoke_privilege' && change.kind !== 'revoke_default_privilege') return true;
+    const follows = change.kind === 'revoke_default_privilege' || change.role === PUBLIC;
+    if (follows && invalid.has(UNKNOWN_DATABASE)) return false;
+    return !invalid.has(change.kind === 'revoke_default_privilege' ? change.database : change.on.database || (change.on.names[0] ?? ''));
+  };
   return { changes: changes.filter(isTold), notices, noticesOf };
 }
 
@@ -186,6 +193,7 @@ function planOne(now: DatabaseContents, entry: DatabaseEntry | undefined, owner:
     subjects,
     acting,
     isOurs: isOursAmong(subjects),
+    revokes: input.revokes,
     refused,
   });
   const defaults = diffDefaults({
@@ -206,6 +214,14 @@ function planOne(now: DatabaseContents, entry: DatabaseEntry | undefined, owner:
     changes: [...made.changes, ...objects, ...defaults],
     notices: [...made.notices, ...notices, ...strays, ...subjects.flatMap((subject) => pendingIn(contents, subject, defaultDatabase, exists))],
   };
+}
+
+/** A database as it will be: the server gives the old owner's entries to the new one, whose own rights are nobody's to take. */
+function withNewOwner(group: ObjectGroup, owners: ReadonlyMap<string, string>): ObjectGroup {
+  const owner = group.kind === 'database' ? owners.get(group.names[0] ?? '') : undefined;
+  if (owner === undefined) return group;
+  const entries = group.entries.filter((one) => one.grantee !== owner).map((one) => (one.grantor === group.owner ? { ...one, grantor: owner } : one));
+  return { ...group, owner, entries };
 }
 
 /** The groups that all databases share, with the parameters that have no ACL yet: they have no row that could be read. */
@@ -279,6 +295,8 @@ function staticNotices(subject: Subject, { catalog, defaultDatabase }: Privilege
     const database = rule.database ?? defaultDatabase;
     if (database !== '' && !isGlob(database) && !catalog.databases.has(database))
       say('pending', rule, `privileges in database ${database} wait until it exists`);
+    if (catalog.databases.get(database)?.allowsConnections === false && KINDS[rule.kind].scope !== 'cluster')
+      say('cannot', rule, `privileges in database ${database} cannot be managed: it allows no connections; run ALTER DATABASE … ALLOW_CONNECTIONS true`);
     if (rule.kind === 'tablespace' && !isGlob(rule.name) && !catalog.shared.some((group) => group.kind === 'tablespace' && group.names.includes(rule.name)))
       say('pending', rule, `CREATE on tablespace ${rule.name} waits until it exists`);
   }
