@@ -257,6 +257,20 @@ export function namesKey(names: readonly string[]): string {
 /** Identity of a change across cycles: two plans that hold the same key want the same thing. */
 export const keyOf = (change: Change): string => `${groupKeyOf(change)}\0${namesKey(namesOf(change))}`;
 
+/** How a database stands among names of roles: no role can be called so, as a NUL cannot be stored. */
+export const databaseKey = (name: string): string => `\0${name}`;
+
+/** A change taken apart by its objects; undefined where a part has none. A change that names no objects is not taken apart. */
+export function splitNames(change: Change, isIn: (name: string) => boolean): { readonly inside: Change | undefined; readonly outside: Change | undefined } {
+  const names = namesOf(change);
+  const inside = names.filter(isIn);
+  const outside = inside.length === 0 ? names : names.filter((name) => !isIn(name));
+  return {
+    inside: inside.length === 0 ? undefined : forNames(change, inside),
+    outside: outside.length === 0 && names.length > 0 ? undefined : forNames(change, outside),
+  };
+}
+
 /** The same change for some of its objects. */
 export const forNames = (change: Change, names: readonly string[]): Change =>
   change.kind === 'grant_privilege' || change.kind === 'revoke_privilege' ? { ...change, on: { ...change.on, names } } : change;

@@ -220,10 +220,7 @@ const homes = (user: UserEntry, defaultDatabase: string): ReadonlySet<string> =>
 function wantedConnects(user: UserEntry, catalog: Catalog, defaultDatabase: string): ReadonlyMap<string, boolean> {
   const wanted = new Map([...homes(user, defaultDatabase)].map((name) => [name, false]));
   if (user.rules === undefined) return wanted;
-  const scope = compileRules(
-    user.rules.filter((rule) => rule.kind === 'database'),
-    { major: catalog.server.major, defaultDatabase },
-  ).scope('database', '', '');
+  const scope = compileRules(user.rules, { major: catalog.server.major, defaultDatabase }).scope('database', '', '');
   for (const { name, isTemplate } of catalog.databases.values()) {
     const grantable = (isTemplate ? scope.findExact(name) : scope.find(name))?.get('CONNECT');
     if (grantable !== undefined) wanted.set(name, grantable);

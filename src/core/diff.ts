@@ -28,7 +28,7 @@ export interface DiffFacts {
  * alone is taken away, except roles, whose removal has its own rules.
  */
 export function diff(desired: Cluster, actual: Cluster, facts: DiffFacts): Change[] {
-  const wantedRoles = groupBy(desired.memberships, (membership) => membership.member);
+  const wantedRoles = Map.groupBy(desired.memberships, (membership) => membership.member);
   return [
     ...[...desired.roles.values()].flatMap((role) =>
       diffRole(
@@ -89,7 +89,7 @@ const union = (rows: readonly Membership[]): Pick<Membership, 'admin' | 'inherit
 
 function diffMemberships(desired: readonly Membership[], actual: readonly Membership[], oneRow: boolean): Change[] {
   const key = (membership: Membership): string => `${membership.role}\0${membership.member}`;
-  const rowsByKey = groupBy(actual, key);
+  const rowsByKey = Map.groupBy(actual, key);
   const wanted = new Set(desired.map(key));
   /** Grants that a member made with its own ADMIN option; they stand in the way of taking it. */
   const granters = new Set(actual.filter((row) => row.grantor !== '').map((row) => `${row.role}\0${row.grantor}`));
@@ -120,7 +120,7 @@ function diffMemberships(desired: readonly Membership[], actual: readonly Member
 
 function diffConnects(desired: readonly Grant[], actual: readonly Grant[], { acting, ownerOf, entities, allConnects, additive, willOwn }: DiffFacts): Change[] {
   const key = (grant: Grant): string => [grant.object.name, grant.grantee, grant.privilege].join('\0');
-  const rowsByKey = groupBy(actual, key);
+  const rowsByKey = Map.groupBy(actual, key);
   const wanted = new Set(desired.map(key));
   const base = ({ object: { name }, grantee }: Grant) => ({
     role: grantee,
@@ -155,15 +155,4 @@ function diffConnects(desired: readonly Grant[], actual: readonly Grant[], { act
     for (const row of rows) if (row.grantable && !want.grantable && !additive.has(row.grantee)) changes.push(revoke(row, true));
   }
   return changes;
-}
-
-function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const item of items) {
-    const key = keyOf(item);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [item]);
-    else group.push(item);
-  }
-  return groups;
 }

@@ -8,11 +8,11 @@ import {
   type Entity,
   forNames,
   keyOf,
-  namesOf,
   neededDatabase,
   type PasswordReason,
   REVOKES,
   rolesOf,
+  splitNames,
   subjectOf,
 } from './change.ts';
 import { sentenceOf } from './sentence.ts';
@@ -196,19 +196,14 @@ function sift(changes: readonly Change[], input: PlanInput): Pick<Plan, 'changes
       change.kind === 'create_role' || change.kind === 'forget_role'
         ? false
         : rolesOf(change).some((role) => !exists.has(role)) || missing.has(neededDatabase(change));
-    const waiting = inability === undefined && input.anyDeferred ? namesOf(change).filter((name) => input.isDeferred(keyOf(forNames(change, [name])))) : [];
-    if (waiting.length > 0 && waiting.length < namesOf(change).length) {
-      const deferred = new Set(waiting);
-      result.deferred.push(forNames(change, waiting));
-      result.changes.push(
-        forNames(
-          change,
-          namesOf(change).filter((name) => !deferred.has(name)),
-        ),
-      );
+    const isWaiting = (name: string): boolean => input.isDeferred(keyOf(forNames(change, [name])));
+    const parts = inability === undefined && input.anyDeferred ? splitNames(change, isWaiting) : { inside: undefined, outside: change };
+    if (parts.inside !== undefined && parts.outside !== undefined) {
+      result.deferred.push(parts.inside);
+      result.changes.push(parts.outside);
       continue;
     }
-    const waits = waiting.length > 0 || input.isDeferred(keyOf(change)) || unmet || (removes && stuck.has(rolesOf(change)[0] ?? ''));
+    const waits = parts.inside !== undefined || input.isDeferred(keyOf(change)) || unmet || (removes && stuck.has(rolesOf(change)[0] ?? ''));
     const held = inability !== undefined || waits;
     if (change.kind === 'create_role' && !held) exists.add(change.role);
     if (change.kind === 'create_database' && !held) missing.delete(change.database);

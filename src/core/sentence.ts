@@ -1,7 +1,7 @@
 // Change → words: the sentence that says it in a plan, a log and a notice, and the object that an audit row names.
 import type { Attributes, Change, DefaultTarget, GrantTarget, PasswordReason } from './change.ts';
 import { PUBLIC, splitName } from './privileges/contents.ts';
-import type { ObjectKind } from './privileges/kinds.ts';
+import { kindWords, type ObjectKind } from './privileges/kinds.ts';
 
 /** What a change acts on, for the audit log: the role, and the object where there is one. */
 export function objectOf(change: Change): string {
@@ -112,8 +112,8 @@ function shownName(object: ObjectKind, name: string): string {
 const SHOWN = 3;
 
 /** `table public.orders in database shop`, or `40 tables of schema public (a, b, c, …) in database shop`. */
-function targetWords({ database, object, schema, names }: GrantTarget): string {
-  const kind = object.replaceAll('_', ' ');
+export function targetWords({ database, object, schema, names }: Omit<GrantTarget, 'owner'>): string {
+  const kind = kindWords(object);
   const shown = names.slice(0, SHOWN).map((name) => shownName(object, name));
   const prefix = schema === '' || object === 'schema' ? '' : `${schema}.`;
   if (names.length === 1) return `${kind} ${prefix}${shown[0] ?? ''}${inDatabase(database)}`;
@@ -122,7 +122,7 @@ function targetWords({ database, object, schema, names }: GrantTarget): string {
 }
 
 const defaultWords = ({ database, object, schema, creator }: DefaultTarget): string =>
-  `future ${object.replaceAll('_', ' ')}s of ${creator}${schema === '' ? '' : ` in schema ${schema}`}${inDatabase(database)}`;
+  `future ${kindWords(object)}s of ${creator}${schema === '' ? '' : ` in schema ${schema}`}${inDatabase(database)}`;
 
 function attributeWords(attributes: Partial<Attributes>): string[] {
   const word = (value: boolean | undefined, name: string): string[] => (value === undefined ? [] : [value ? name : `NO${name}`]);

@@ -1,5 +1,5 @@
 // Applied changes of a cycle: what succeeded and is wanted again by a later pass does not converge.
-import { type Change, forNames, groupKeyOf, namesOf } from '../core/change.ts';
+import { type Change, groupKeyOf, namesOf, splitNames } from '../core/change.ts';
 
 export interface Applied {
   add(change: Change): void;
@@ -29,19 +29,11 @@ export function createApplied(): Applied {
       const fresh: Change[] = [];
       for (const change of changes) {
         const before = known.get(groupKeyOf(change));
-        const names = namesOf(change);
-        if (before === undefined) fresh.push(change);
-        else if (names.length === 0) again.push(change);
+        if (before !== undefined && namesOf(change).length === 0) again.push(change);
         else {
-          const repeated = names.filter((name) => before.has(name));
-          if (repeated.length > 0) again.push(forNames(change, repeated));
-          if (repeated.length < names.length)
-            fresh.push(
-              forNames(
-                change,
-                names.filter((name) => !before.has(name)),
-              ),
-            );
+          const { inside, outside } = splitNames(change, (name) => before?.has(name) === true);
+          if (inside !== undefined) again.push(inside);
+          if (outside !== undefined) fresh.push(outside);
         }
       }
       return { again, fresh };

@@ -4,6 +4,7 @@ import type { PasswordReason } from '../core/change.ts';
 import type { Document } from '../core/document/types.ts';
 import { readPassword } from '../core/password.ts';
 import { type Credential, decidePassword } from '../core/passwords.ts';
+import { sideBySide } from '../side-by-side.ts';
 import { type SecretReading, secretKey } from '../sources/source.ts';
 
 export interface Credentials {
@@ -51,22 +52,16 @@ const SIDE_BY_SIDE = 16;
 export async function checkPasswords(credentials: Credentials, catalog: Catalog): Promise<PasswordCheck> {
   const stale = new Map<string, PasswordReason>();
   const unwitnessed = new Map<string, Witness>();
-  const users = [...credentials.usable];
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    for (let item = users[next++]; item !== undefined; item = users[next++]) {
-      const [role, { credential, version }] = item;
-      const decision = await decidePassword({
-        credential,
-        version,
-        witness: catalog.managed.get(role)?.witness ?? null,
-        exists: catalog.cluster.roles.has(role),
-        stored: catalog.server.readsVerifiers ? (catalog.verifiers.get(role) ?? null) : undefined,
-      });
-      if (decision.kind === 'stale') stale.set(role, decision.reason);
-      else if (decision.kind === 'current_unwitnessed') unwitnessed.set(role, decision.witness);
-    }
-  };
-  await Promise.all(Array.from({ length: SIDE_BY_SIDE }, worker));
+  await sideBySide(SIDE_BY_SIDE, credentials.usable, async ([role, { credential, version }]) => {
+    const decision = await decidePassword({
+      credential,
+      version,
+      witness: catalog.managed.get(role)?.witness ?? null,
+      exists: catalog.cluster.roles.has(role),
+      stored: catalog.server.readsVerifiers ? (catalog.verifiers.get(role) ?? null) : undefined,
+    });
+    if (decision.kind === 'stale') stale.set(role, decision.reason);
+    else if (decision.kind === 'current_unwitnessed') unwitnessed.set(role, decision.witness);
+  });
   return { stale, unwitnessed };
 }

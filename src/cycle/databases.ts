@@ -5,10 +5,12 @@ import type { Document } from '../core/document/types.ts';
 import { comparedNames, namesIn } from '../core/named.ts';
 import type { Notice } from '../core/notice.ts';
 import type { DatabaseContents } from '../core/privileges/contents.ts';
-import { databasesToRead, type DatabaseReading, subjectsOf } from '../core/privileges/plan-privileges.ts';
+import { databasesToRead, type DatabaseReading } from '../core/privileges/plan-privileges.ts';
+import { subjectsOf } from '../core/privileges/subject.ts';
 import type { Connections } from '../postgres/connection.ts';
 import { describeFailure } from '../postgres/failures.ts';
 import { type ContentsRequest, databaseFingerprint, readDatabase } from '../postgres/read-database.ts';
+import { sideBySide } from '../side-by-side.ts';
 import type { Timeouts } from '../postgres/transaction.ts';
 
 export interface Databases {
@@ -92,15 +94,11 @@ export function createDatabases(connections: Connections, config: Config, timeou
       const base = [version, catalog.server.superuser, grantees.join(), mine.join(), ...facts].join('\n');
       const next = new Map<string, Known>();
       const readings = new Map<string, DatabaseReading>();
-      const queue = [...names];
-      const worker = async (): Promise<void> => {
-        for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
-          const [now, reading] = await readOne(name, `${base}\n${catalog.databases.get(name)?.owner ?? ''}`, request);
-          if (now !== undefined) next.set(name, now);
-          readings.set(name, reading);
-        }
-      };
-      await Promise.all(Array.from({ length: Math.min(config.DB_POOL_MAX_CONN, names.length) }, worker));
+      await sideBySide(config.DB_POOL_MAX_CONN, names, async (name) => {
+        const [now, reading] = await readOne(name, `${base}\n${catalog.databases.get(name)?.owner ?? ''}`, request);
+        if (now !== undefined) next.set(name, now);
+        readings.set(name, reading);
+      });
       known = next;
       broken = next.size < names.length;
       return new Map(names.map((name) => [name, readings.get(name) ?? { kind: 'unreadable', reason: 'it was not read' }]));
@@ -112,16 +110,10 @@ export function createDatabases(connections: Connections, config: Config, timeou
     },
     unchanged: async () => {
       if (broken) return false;
-      const queue = [...known];
       let same = true;
-      const worker = async (): Promise<void> => {
-        for (let item = queue.shift(); item !== undefined && same; item = queue.shift()) {
-          const [name, { fingerprint, columns }] = item;
-          const now = await withSession(name, (client) => databaseFingerprint(client, columns)).catch(() => '');
-          same &&= now === fingerprint;
-        }
-      };
-      await Promise.all(Array.from({ length: Math.min(config.DB_POOL_MAX_CONN, known.size) }, worker));
+      await sideBySide(config.DB_POOL_MAX_CONN, known, async ([name, { fingerprint, columns }]) => {
+        if (same) same = (await withSession(name, (client) => databaseFingerprint(client, columns)).catch(() => '')) === fingerprint;
+      });
       return same;
     },
   };

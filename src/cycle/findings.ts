@@ -1,6 +1,6 @@
 // Findings: what a plan and its outcomes mean for the report: drift, failures, and which entries hold by now.
 import type { Catalog } from '../core/catalog.ts';
-import { type Change, type ChangeKind, databaseOf, groupKeyOf, keyOf, subjectOf } from '../core/change.ts';
+import { type Change, type ChangeKind, databaseKey, databaseOf, groupKeyOf, keyOf, subjectOf } from '../core/change.ts';
 import { objectOf, sentenceOf } from '../core/sentence.ts';
 import type { Document, Problem } from '../core/document/types.ts';
 import type { Notice } from '../core/notice.ts';
@@ -30,9 +30,6 @@ function digestsIn(document: Document): ReadonlyMap<string, string> {
     ...document.databases.map((entry) => [databaseKey(entry.name), entryDigest(entry)] as const),
   ]);
 }
-
-/** No role can be called so: a NUL cannot be stored. */
-const databaseKey = (name: string): string => `\0${name}`;
 
 /** Whose entry a change follows from. */
 function entryKey(change: Change): string {

@@ -3,11 +3,12 @@ import type { Witness } from '../core/catalog.ts';
 import { type Change, CHANGE_KINDS, type ChangeKind, databaseOf } from '../core/change.ts';
 import { verifierFor, witnessOf } from '../core/passwords.ts';
 import { renderChange } from '../core/sql.ts';
+import { sideBySide } from '../side-by-side.ts';
 import { classify } from './failures.ts';
 import { auditSql } from './ledger-write.ts';
 import { releaseElsewhere } from './release.ts';
 import { type ApplyContext, fail, inAdminDatabase, ledgerFacts, type Outcome, type Run, runBatch, skips } from './run-batch.ts';
-import { runSegments, sideBySide } from './segment.ts';
+import { runSegments } from './segment.ts';
 import { beginSql } from './transaction.ts';
 
 /** Small, as the server takes 1.5 ms for each password and a batch should fit well into the statement timeout. */
@@ -83,9 +84,7 @@ async function createDatabase(run: Run, change: Change & { kind: 'create_databas
       await client.query([beginSql(context), context.fence, 'COMMIT'].join(';\n'));
       for (const statement of renderChange(change, context.render)) await client.query(statement);
       if (context.ledger)
-        await client.query(
-          [beginSql(context), context.fence, ...auditSql([{ change, outcome: 'applied' }], ledgerFacts(context, new Map())), 'COMMIT'].join(';\n'),
-        );
+        await client.query([beginSql(context), context.fence, ...auditSql([{ change, outcome: 'applied' }], ledgerFacts(context)), 'COMMIT'].join(';\n'));
     });
     run.outcomes.push({ change, result: 'applied' });
   } catch (error) {

@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import type { Change } from '../core/change.ts';
 import { renderBatch } from '../core/sql.ts';
-import type { ApplyContext } from './run-batch.ts';
+import { type ApplyContext, ledgerFacts } from './run-batch.ts';
 import { auditSql } from './ledger-write.ts';
 import { query } from './query.ts';
 import { beginSql } from './transaction.ts';
@@ -18,7 +18,7 @@ type ElsewhereContext = Pick<ApplyContext, 'connections' | 'ledger' | 'fence' | 
 /** A session in a database, opened when it is needed and again after a failure. */
 export function createElsewhere(database: string, context: ElsewhereContext): Elsewhere {
   let session: pg.Client | undefined;
-  const facts = { source: context.source, why: context.why, render: context.render, witnessOf: () => undefined };
+  const facts = ledgerFacts(context);
   const record = (statements: readonly string[]): Promise<readonly number[]> =>
     context.connections.withAdmin(async (client) => {
       const results = await query(client, [beginSql(context), context.fence, ...statements, 'COMMIT'].join(';\n'));

@@ -1,6 +1,6 @@
 // The fingerprint: one small query whose answer changes whenever a row that a plan depends on does.
 import type pg from 'pg';
-import { pinnedValue } from './query.ts';
+import { pinnedRows } from './query.ts';
 import { grantedQuery } from './read-catalog.ts';
 
 const sum = (expression: string, from: string): string =>
@@ -41,5 +41,5 @@ export async function fingerprint(client: pg.ClientBase, facts: FingerprintFacts
       : [`(SELECT pg_catalog.string_agg(g.datname, '/' ORDER BY g.datname) FROM (${grantedQuery(facts.declaring, facts.read)}) g)`]),
     ...(facts.ledger ? [sum(`(oid::bigint << 32) # ${xmin}`, 'pgsteward.managed_role')] : []),
   ];
-  return pinnedValue(client, `SELECT pg_catalog.concat_ws('|', ${parts.join(', ')})`);
+  return String((await pinnedRows(client, `SELECT pg_catalog.concat_ws('|', ${parts.join(', ')})`))[0]?.[0]);
 }

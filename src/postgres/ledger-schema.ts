@@ -1,7 +1,7 @@
 // The ledger's schema: created and migrated by pgsteward itself, closed to everybody else.
 import type pg from 'pg';
 import { LEDGER_IS_OURS } from './ledger-read.ts';
-import { query, type Row } from './query.ts';
+import { pinnedRows } from './query.ts';
 import { beginSql, type Timeouts } from './transaction.ts';
 
 /** Each migration once, in order; the number of those applied is the version. */
@@ -67,13 +67,13 @@ export type LedgerState = { readonly usable: true; readonly created: boolean } |
  */
 export async function ensureLedger(client: pg.ClientBase, timeouts: Timeouts): Promise<LedgerState> {
   const facts = (
-    await pinned(
+    await pinnedRows(
       client,
       `SELECT n.oid IS NOT NULL, ${LEDGER_IS_OURS}, pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE'), pg_catalog.current_database(), current_user,
          pg_catalog.to_regclass('pgsteward.migration') IS NOT NULL, pg_catalog.pg_is_in_recovery(), n.nspowner = r.oid
        FROM pg_catalog.pg_roles r LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = 'pgsteward' WHERE r.rolname = current_user`,
     )
-  )?.[0];
+  )[0];
   const [exists, ours, mayCreate, database, admin, migrated, standby, ownSchema] = facts as [
     boolean,
     boolean,
@@ -89,7 +89,7 @@ export async function ensureLedger(client: pg.ClientBase, timeouts: Timeouts): P
     return { usable: false, reason: `the schema pgsteward in ${database} belongs to somebody else; drop it, or ALTER SCHEMA pgsteward OWNER TO "${admin}"` };
   if (!exists && !mayCreate)
     return { usable: false, reason: `${admin} may not create a schema in ${database}; run there: CREATE SCHEMA pgsteward AUTHORIZATION "${admin}"` };
-  const version = migrated ? Number((await pinned(client, 'SELECT count(*) FROM pgsteward.migration'))?.[0]?.[0] ?? 0) : 0;
+  const version = migrated ? Number((await pinnedRows(client, 'SELECT count(*) FROM pgsteward.migration'))[0]?.[0] ?? 0) : 0;
   if (version > MIGRATIONS.length)
     return { usable: false, reason: `the ledger has version ${version}, and this pgsteward knows ${MIGRATIONS.length}; run the newer one` };
   if (version === MIGRATIONS.length) return { usable: true, created: false };
@@ -107,7 +107,3 @@ export async function ensureLedger(client: pg.ClientBase, timeouts: Timeouts): P
   }
   return { usable: true, created: version === 0 };
 }
-
-/** The rows of one SELECT, with the search_path pinned. */
-const pinned = async (client: pg.ClientBase, select: string): Promise<Row[] | undefined> =>
-  (await query(client, `BEGIN READ ONLY; SET LOCAL search_path = pg_catalog, pg_temp; ${select}; COMMIT`)).at(-2);

@@ -134,31 +134,27 @@ export function auditSql(audit: readonly AuditRecord[], facts: LedgerFacts, retu
     detail,
     intent,
   }));
-  return [
-    `SELECT pg_advisory_xact_lock(${LOCK_CLASS}, ${AUDIT_LOCK})`,
-    `INSERT INTO pgsteward.audit_log (id, change, role, object, why, sql, outcome, detail, intent)
-     SELECT (SELECT coalesce(max(id), 0) FROM pgsteward.audit_log) + x.ordinality, x.r ->> 'change', x.r ->> 'role', x.r ->> 'object', ${literal(facts.why)}, x.r ->> 'sql',
-       x.r ->> 'outcome', x.r ->> 'detail', (x.r ->> 'intent')::bigint
-     FROM jsonb_array_elements(${records(rows)}) WITH ORDINALITY AS x(r, ordinality)${returning}`,
-  ];
+  return appendSql(rows, facts.why, returning);
 }
 
 /** Rows that close intents of an earlier process, told by what those rows say. */
-export const closingSql = (
-  rows: readonly {
-    readonly id: number;
-    readonly change: string;
-    readonly role: string;
-    readonly object: string;
-    readonly sql: string;
-    readonly outcome: string;
-    readonly detail: string;
-  }[],
-  why: string,
-): string[] => [
+export const closingSql = (rows: readonly AuditRow[], why: string): string[] => appendSql(rows, why);
+
+/** A row of the audit log as it is written. */
+interface AuditRow {
+  readonly change: string;
+  readonly role: string;
+  readonly object: string;
+  readonly sql: string;
+  readonly outcome: string;
+  readonly detail?: string | undefined;
+  readonly intent?: number | undefined;
+}
+
+const appendSql = (rows: readonly AuditRow[], why: string, returning = ''): string[] => [
   `SELECT pg_advisory_xact_lock(${LOCK_CLASS}, ${AUDIT_LOCK})`,
   `INSERT INTO pgsteward.audit_log (id, change, role, object, why, sql, outcome, detail, intent)
    SELECT (SELECT coalesce(max(id), 0) FROM pgsteward.audit_log) + x.ordinality, x.r ->> 'change', x.r ->> 'role', x.r ->> 'object', ${literal(why)}, x.r ->> 'sql',
-     x.r ->> 'outcome', x.r ->> 'detail', (x.r ->> 'id')::bigint
-   FROM jsonb_array_elements(${records(rows)}) WITH ORDINALITY AS x(r, ordinality)`,
+     x.r ->> 'outcome', x.r ->> 'detail', (x.r ->> 'intent')::bigint
+   FROM jsonb_array_elements(${records(rows)}) WITH ORDINALITY AS x(r, ordinality)${returning}`,
 ];

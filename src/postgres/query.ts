@@ -10,13 +10,12 @@ export async function query(client: pg.ClientBase, text: string): Promise<Row[][
 }
 
 /**
- * The one value of a query. The search_path is pinned, as everywhere: with another one, a function or operator of somebody who may create in
+ * The rows of one SELECT. The search_path is pinned, as everywhere: with another one, a function or operator of somebody who may create in
  * the schema public could fit better than the server's own, and run with our rights.
  */
-export async function pinnedValue(client: pg.ClientBase, select: string): Promise<string> {
+export async function pinnedRows(client: pg.ClientBase, select: string): Promise<Row[]> {
   try {
-    const rows = await query(client, `BEGIN READ ONLY; SET LOCAL search_path = pg_catalog, pg_temp; ${select}; COMMIT`);
-    return String(rows.at(-2)?.[0]?.[0]);
+    return (await query(client, `BEGIN READ ONLY; SET LOCAL search_path = pg_catalog, pg_temp; ${select}; COMMIT`)).at(-2) ?? [];
   } catch (error) {
     await client.query('ROLLBACK').catch(() => undefined);
     throw error;

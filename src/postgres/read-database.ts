@@ -4,7 +4,7 @@ import type { DatabaseContents, DefaultAcl } from '../core/privileges/contents.t
 import { joinName } from '../core/privileges/contents.ts';
 import { KINDS, type ObjectKind } from '../core/privileges/kinds.ts';
 import { entriesOf, entriesSql, groupOf, inOids } from './acl-sql.ts';
-import { pinnedValue, query, type Row } from './query.ts';
+import { pinnedRows, query, type Row } from './query.ts';
 import { beginSql, type Timeouts } from './transaction.ts';
 
 export interface ContentsRequest extends Timeouts {
@@ -214,7 +214,7 @@ const FINGERPRINT = (columns: boolean): string =>
 
 /** The fingerprint of the session's database. */
 export async function databaseFingerprint(client: pg.ClientBase, columns: boolean): Promise<string> {
-  return pinnedValue(client, FINGERPRINT(columns));
+  return String((await pinnedRows(client, FINGERPRINT(columns)))[0]?.[0]);
 }
 
 /**
@@ -271,7 +271,6 @@ function defaultAclOf(row: Row): DefaultAcl[] {
 }
 
 function creatorsOf(rows: readonly Row[]): ReadonlyMap<string, readonly string[]> {
-  const creators = new Map<string, string[]>();
-  for (const [schema, role] of rows as unknown as readonly (readonly [string, string])[]) creators.set(schema, [...(creators.get(schema) ?? []), role]);
-  return creators;
+  const holders = Map.groupBy(rows as unknown as readonly (readonly [string, string])[], ([schema]) => schema);
+  return new Map([...holders].map(([schema, pairs]) => [schema, pairs.map(([, role]) => role)]));
 }

@@ -4,15 +4,14 @@ import type { Change } from '../core/change.ts';
 import { objectOf } from '../core/sentence.ts';
 import { renderChange } from '../core/sql.ts';
 import { literal } from '../core/sql-text.ts';
-import type { ApplyContext } from './run-batch.ts';
+import { type ApplyContext, ledgerFacts } from './run-batch.ts';
 import { auditSql, closingSql } from './ledger-write.ts';
-import { query } from './query.ts';
+import { pinnedRows } from './query.ts';
 import { beginSql } from './transaction.ts';
 
 type Release = Change & { kind: 'release_owned' };
 type ReleaseContext = Pick<ApplyContext, 'connections' | 'ledger' | 'fence' | 'render' | 'source' | 'why' | 'statementTimeout' | 'lockTimeout'>;
 
-const facts = (context: ReleaseContext) => ({ source: context.source, why: context.why, render: context.render, witnessOf: () => undefined });
 const OPEN = `outcome = 'intent' AND NOT EXISTS (SELECT FROM pgsteward.audit_log c WHERE c.intent = a.id)`;
 
 /** REASSIGN and DROP OWNED in one transaction of that database. @throws whatever the server answers; the intent then stays open. */
@@ -30,16 +29,16 @@ export async function releaseElsewhere(change: Release, context: ReleaseContext)
 async function openIntent(change: Release, context: ReleaseContext): Promise<number | undefined> {
   return context.connections.withAdmin(async (client) => {
     const find = `SELECT a.id FROM pgsteward.audit_log a WHERE change = 'release_owned' AND object = ${literal(`${change.role} in ${change.database}`)} AND ${OPEN}`;
-    const open = (await query(client, `BEGIN; SET LOCAL search_path = pg_catalog, pg_temp; ${find}; COMMIT`)).at(-2)?.[0]?.[0];
+    const open = (await pinnedRows(client, find))[0]?.[0];
     if (open !== undefined) return Number(open);
-    await client.query([beginSql(context), context.fence, ...auditSql([{ change, outcome: 'intent' }], facts(context)), 'COMMIT'].join(';\n'));
-    return Number((await query(client, `BEGIN; SET LOCAL search_path = pg_catalog, pg_temp; ${find}; COMMIT`)).at(-2)?.[0]?.[0]);
+    await client.query([beginSql(context), context.fence, ...auditSql([{ change, outcome: 'intent' }], ledgerFacts(context)), 'COMMIT'].join(';\n'));
+    return Number((await pinnedRows(client, find))[0]?.[0]);
   });
 }
 
 const close = (change: Release, intent: number, context: ReleaseContext): Promise<unknown> =>
   context.connections.withAdmin((client) =>
-    client.query([beginSql(context), context.fence, ...auditSql([{ change, outcome: 'applied', intent }], facts(context)), 'COMMIT'].join(';\n')),
+    client.query([beginSql(context), context.fence, ...auditSql([{ change, outcome: 'applied', intent }], ledgerFacts(context)), 'COMMIT'].join(';\n')),
   );
 
 /** What identifies an intent among the changes of a plan. */
@@ -51,28 +50,23 @@ export const intentKey = (change: Change): string => `${change.kind} ${objectOf(
  */
 export async function closeFinishedIntents(stillPlanned: ReadonlySet<string>, context: ReleaseContext): Promise<void> {
   const rows = await context.connections.withAdmin((client) =>
-    query(
-      client,
-      `BEGIN; SET LOCAL search_path = pg_catalog, pg_temp; SELECT a.id, a.change, a.role, a.object, a.sql FROM pgsteward.audit_log a WHERE ${OPEN} ORDER BY a.id; COMMIT`,
-    ),
+    pinnedRows(client, `SELECT a.id, a.change, a.role, a.object, a.sql FROM pgsteward.audit_log a WHERE ${OPEN} ORDER BY a.id`),
   );
-  const closing = ((rows.at(-2) ?? []) as unknown as readonly (readonly [unknown, string, string, string, string])[]).flatMap(
-    ([id, change, role, object, sql]) => {
-      const planned = stillPlanned.has(`${change} ${object}`);
-      if (planned && change === 'release_owned') return [];
-      return [
-        {
-          id: Number(id),
-          change,
-          role,
-          object,
-          sql,
-          outcome: planned ? 'failed' : 'applied',
-          detail: planned ? 'not done before a restart' : 'found done after a restart',
-        },
-      ];
-    },
-  );
+  const closing = (rows as unknown as readonly (readonly [unknown, string, string, string, string])[]).flatMap(([id, change, role, object, sql]) => {
+    const planned = stillPlanned.has(`${change} ${object}`);
+    if (planned && change === 'release_owned') return [];
+    return [
+      {
+        intent: Number(id),
+        change,
+        role,
+        object,
+        sql,
+        outcome: planned ? 'failed' : 'applied',
+        detail: planned ? 'not done before a restart' : 'found done after a restart',
+      },
+    ];
+  });
   if (closing.length === 0) return;
   await context.connections.withAdmin((client) => client.query([beginSql(context), context.fence, ...closingSql(closing, context.why), 'COMMIT'].join(';\n')));
 }

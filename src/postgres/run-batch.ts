@@ -1,7 +1,7 @@
 // Running a batch: one transaction, and where it fails, taken apart until the culprit stands alone.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Witness } from '../core/catalog.ts';
-import { type Change, forNames, keyOf, namesOf, neededDatabase, rolesOf } from '../core/change.ts';
+import { type Change, databaseKey, forNames, keyOf, namesOf, neededDatabase, rolesOf } from '../core/change.ts';
 import type { Credential } from '../core/passwords.ts';
 import { REMOVAL_STEPS } from '../core/plan.ts';
 import { renderBatch, type RenderOptions, statementKey } from '../core/sql.ts';
@@ -122,9 +122,6 @@ function halved(batch: readonly Change[]): readonly (readonly Change[])[] | unde
   return [[forNames(only, namesOf(only).slice(0, middle))], [forNames(only, namesOf(only).slice(middle))]];
 }
 
-/** No role can be called so. */
-const databaseKey = (name: string): string => `\0${name}`;
-
 /** Records a change that cannot work because something before it did not. */
 export function skips(run: Run, change: Change): boolean {
   const missing =
@@ -143,16 +140,11 @@ export async function fail(run: Run, change: Change, failure: FailureClass, erro
   if (change.kind === 'create_database') run.failed.add(databaseKey(change.database));
   const { context } = run;
   if (!context.ledger || !context.isNewFailure(keyOf(change))) return;
-  const text = [
-    beginSql(context),
-    context.fence,
-    ...auditSql([{ change, outcome: 'failed', detail: message }], ledgerFacts(context, new Map())),
-    'COMMIT',
-  ].join(';\n');
+  const text = [beginSql(context), context.fence, ...auditSql([{ change, outcome: 'failed', detail: message }], ledgerFacts(context)), 'COMMIT'].join(';\n');
   await context.connections.withAdmin(async (client) => client.query(text)).catch(() => undefined);
 }
 
-export const ledgerFacts = (context: Pick<ApplyContext, 'source' | 'why' | 'render'>, secrets: Secrets) => ({
+export const ledgerFacts = (context: Pick<ApplyContext, 'source' | 'why' | 'render'>, secrets: Secrets = new Map()) => ({
   source: context.source,
   why: context.why,
   render: context.render,

@@ -2,9 +2,10 @@
 import { type Change, databaseOf, namesOf } from '../core/change.ts';
 import type { ObjectKind } from '../core/privileges/kinds.ts';
 import { statementKey } from '../core/sql.ts';
+import { sideBySide } from '../side-by-side.ts';
 import { createElsewhere } from './elsewhere.ts';
 import { classify, describeFailure } from './failures.ts';
-import { type ApplyContext, batches, batchSql, type Run, runBatch, type Send } from './run-batch.ts';
+import { type ApplyContext, batches, batchSql, inAdminDatabase, type Run, runBatch, type Send } from './run-batch.ts';
 
 /** Where a lane's batches are sent. */
 interface Session {
@@ -21,15 +22,6 @@ const WORTH = 1000;
 /** Kinds of which there can be thousands; a GRANT on one of them concerns no other object. */
 const WIDE: ReadonlySet<ObjectKind> = new Set(['table', 'sequence', 'function', 'type']);
 
-/** Takes items from a queue, so many at a time. */
-export async function sideBySide<T>(workers: number, items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  const queue = [...items];
-  const worker = async (): Promise<void> => {
-    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
-  };
-  await Promise.all(Array.from({ length: Math.min(workers, items.length) }, worker));
-}
-
 /**
  * Runs the changes of each database, several databases side by side. A database that cannot be reached is its own failure.
  * @throws when the session of the admin database breaks, the server is read-only or the writer's lock is lost.
@@ -43,7 +35,7 @@ export async function runSegments(run: Run, changes: readonly Change[], adminDat
 async function runSegment(run: Run, database: string, segment: readonly Change[], lanes: number): Promise<void> {
   const { context } = run;
   const isAdmin = database === context.adminDatabase;
-  const open = (): Session => (isAdmin ? inAdminDatabase(context) : createElsewhere(database, context));
+  const open = (): Session => (isAdmin ? writtenAhead(context) : createElsewhere(database, context));
   const first = segment.findIndex(isWide);
   const wide = segment.filter(isWide);
   try {
@@ -101,14 +93,15 @@ async function runLane(run: Run, open: () => Session, lane: readonly Change[]): 
   }
 }
 
-/** Batches for the admin database go through the pool, with their memory in the same transaction. */
-function inAdminDatabase(context: ApplyContext): Session {
+/** Batches for the admin database go through the pool; their texts are written ahead. */
+function writtenAhead(context: ApplyContext): Session {
   const texts = new Map<readonly Change[], string>();
+  const send = inAdminDatabase(context);
   return {
     send: (batch) => {
-      const text = texts.get(batch) ?? batchSql(batch, new Map(), context);
+      const text = texts.get(batch);
       texts.delete(batch);
-      return context.connections.withAdmin((client) => client.query(text));
+      return text === undefined ? send(batch) : context.connections.withAdmin((client) => client.query(text));
     },
     prepare: (batch) => texts.set(batch, batchSql(batch, new Map(), context)),
     close: async () => undefined,

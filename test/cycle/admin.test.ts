@@ -1,18 +1,16 @@
 // An admin without superuser: CREATEROLE and CREATEDB do the work; what they cannot do is said, with SQL that then works.
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { type Postgres, startPostgres } from '../support/postgres.ts';
-import { createSteward, ddlOf, resetServer, type Steward } from '../support/steward.ts';
+import { expect, it } from 'vitest';
+import { serverForAll } from '../support/lifecycle.ts';
+import type { Postgres } from '../support/postgres.ts';
+import { createSteward, ddlOf, type Steward } from '../support/steward.ts';
 
 let server: Postgres;
 let steward: Steward;
-beforeAll(async () => {
-  server = await startPostgres({ settings: { fsync: 'off' } });
-});
-afterAll(() => server.stop());
-afterEach(async () => {
-  await steward.close();
-  await resetServer(server);
-});
+serverForAll(
+  { fsync: 'off' },
+  (started) => (server = started),
+  () => steward,
+);
 
 const start = async (users: readonly object[], database = 'postgres', env: Record<string, string> = {}): Promise<void> => {
   await server.query(`CREATE ROLE adm LOGIN CREATEROLE CREATEDB PASSWORD 'adm'`);

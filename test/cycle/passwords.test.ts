@@ -1,20 +1,18 @@
 // Passwords: rotated within a cycle, untouched when unchanged, and never seen by anything but memory.
 import { readFileSync } from 'node:fs';
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { createVerifier } from '../../src/core/scram.ts';
-import { type Postgres, startPostgres } from '../support/postgres.ts';
-import { createSteward, ddlOf, resetServer, type Steward } from '../support/steward.ts';
+import { serverForAll } from '../support/lifecycle.ts';
+import type { Postgres } from '../support/postgres.ts';
+import { createSteward, ddlOf, type Steward } from '../support/steward.ts';
 
 let server: Postgres;
 let steward: Steward;
-beforeAll(async () => {
-  server = await startPostgres({ settings: { fsync: 'off' } });
-});
-afterAll(() => server.stop());
-afterEach(async () => {
-  await steward.close();
-  await resetServer(server);
-});
+serverForAll(
+  { fsync: 'off' },
+  (started) => (server = started),
+  () => steward,
+);
 const canLogin = (user: string, password: string): Promise<boolean> =>
   server.client('postgres', { user, password }).then(
     (client) => client.end().then(() => true),

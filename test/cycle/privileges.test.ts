@@ -1,19 +1,17 @@
 // Privileges on a real server: granted, kept, taken back, and right for objects that come later.
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { sentenceOf } from '../../src/core/sentence.ts';
-import { type Postgres, startPostgres } from '../support/postgres.ts';
-import { createSteward, ddlOf, resetServer, type Steward } from '../support/steward.ts';
+import { serverForAll } from '../support/lifecycle.ts';
+import type { Postgres } from '../support/postgres.ts';
+import { createSteward, ddlOf, type Steward } from '../support/steward.ts';
 
 let server: Postgres;
 let steward: Steward;
-beforeAll(async () => {
-  server = await startPostgres({ settings: { fsync: 'off' } });
-});
-afterAll(() => server.stop());
-afterEach(async () => {
-  await steward.close();
-  await resetServer(server);
-});
+serverForAll(
+  { fsync: 'off' },
+  (started) => (server = started),
+  () => steward,
+);
 
 const start = async (document: string, env: Record<string, string> = {}): Promise<void> => {
   steward = await createSteward(server, env);

@@ -1,19 +1,17 @@
 // Removal: only what is ours, only when a valid document no longer names it, never more than the breaker allows, and nothing is lost.
 import { writeFileSync } from 'node:fs';
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { type Postgres, startPostgres } from '../support/postgres.ts';
-import { createSteward, resetServer, type Steward } from '../support/steward.ts';
+import { expect, it } from 'vitest';
+import { serverForAll } from '../support/lifecycle.ts';
+import type { Postgres } from '../support/postgres.ts';
+import { createSteward, type Steward } from '../support/steward.ts';
 
 let server: Postgres;
 let steward: Steward;
-beforeAll(async () => {
-  server = await startPostgres({ settings: { fsync: 'off' } });
-});
-afterAll(() => server.stop());
-afterEach(async () => {
-  await steward.close();
-  await resetServer(server);
-});
+serverForAll(
+  { fsync: 'off' },
+  (started) => (server = started),
+  () => steward,
+);
 
 const start = async (users: readonly object[], env: Record<string, string> = {}): Promise<void> => {
   steward = await createSteward(server, env);

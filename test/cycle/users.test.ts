@@ -1,20 +1,18 @@
 // Users, roles and memberships on a real server: created, repaired when somebody changes them, and left alone when nothing differs.
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { sentenceOf } from '../../src/core/sentence.ts';
 import { planLines } from '../../src/core/plan-lines.ts';
-import { type Postgres, startPostgres } from '../support/postgres.ts';
-import { createSteward, ddlOf, resetServer, type Steward } from '../support/steward.ts';
+import { serverForAll } from '../support/lifecycle.ts';
+import type { Postgres } from '../support/postgres.ts';
+import { createSteward, ddlOf, type Steward } from '../support/steward.ts';
 
 let server: Postgres;
 let steward: Steward;
-beforeAll(async () => {
-  server = await startPostgres({ settings: { fsync: 'off' } });
-});
-afterAll(() => server.stop());
-afterEach(async () => {
-  await steward.close();
-  await resetServer(server);
-});
+serverForAll(
+  { fsync: 'off' },
+  (started) => (server = started),
+  () => steward,
+);
 
 const start = async (users: readonly object[] | string, passwords: Record<string, string> = {}, env: Record<string, string> = {}): Promise<void> => {
   steward = await createSteward(server, env);

@@ -1,20 +1,18 @@
 // What somebody might try, and what must not happen by accident: nobody gains rights, and nobody loses what is theirs.
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type Postgres, startPostgres } from '../support/postgres.ts';
-import { createSteward, resetServer, type Steward } from '../support/steward.ts';
+import { afterEach, describe, expect, it } from 'vitest';
+import { serverForAll } from '../support/lifecycle.ts';
+import type { Postgres } from '../support/postgres.ts';
+import { createSteward, type Steward } from '../support/steward.ts';
 import { QUIET } from './quiet.ts';
 
 let server: Postgres;
 let steward: Steward;
-beforeAll(async () => {
-  server = await startPostgres({ settings: QUIET });
-});
-afterAll(() => server.stop());
-afterEach(async () => {
-  await steward.close();
-  await server.query('DROP FUNCTION IF EXISTS public.hashint8extended(bigint, integer), public.concat(bigint, text, numeric)');
-  await resetServer(server);
-});
+serverForAll(
+  QUIET,
+  (started) => (server = started),
+  () => steward,
+);
+afterEach(() => server.query('DROP FUNCTION IF EXISTS public.hashint8extended(bigint, integer), public.concat(bigint, text, numeric)'));
 
 const start = async (document: string, env: Record<string, string> = {}): Promise<void> => {
   steward = await createSteward(server, env);

@@ -1,21 +1,23 @@
 // Objects to come: what `*` gives holds at once for whatever is created, exceptions hold after the next cycle, new databases are taken up,
 // and default privileges are compared, repaired and removed like everything else.
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type pg from 'pg';
 import { stringify } from 'yaml';
-import { type Postgres, startPostgres } from '../support/postgres.ts';
-import { createSteward, resetServer, type Steward } from '../support/steward.ts';
+import { serverForAll } from '../support/lifecycle.ts';
+import type { Postgres } from '../support/postgres.ts';
+import { createSteward, type Steward } from '../support/steward.ts';
 import { holdings } from './acl.ts';
 import type { Block, PlainDatabase } from './evaluator.ts';
-import { QUIET, writesDuring } from './quiet.ts';
+import { QUIET, settles, writesDuring } from './quiet.ts';
 
 let server: Postgres;
 let steward: Steward;
 let shop: pg.Client;
-beforeAll(async () => {
-  server = await startPostgres({ settings: QUIET });
-});
-afterAll(() => server.stop());
+serverForAll(
+  QUIET,
+  (started) => (server = started),
+  () => steward,
+);
 beforeEach(async () => {
   await server.query('CREATE ROLE shop_owner; CREATE ROLE sales_owner; CREATE ROLE importer; CREATE ROLE outsider');
   await server.query('CREATE DATABASE shop OWNER shop_owner');
@@ -23,22 +25,14 @@ beforeEach(async () => {
   await shop.query('CREATE SCHEMA sales AUTHORIZATION sales_owner; CREATE SCHEMA hr AUTHORIZATION shop_owner; GRANT CREATE, USAGE ON SCHEMA sales TO importer');
   steward = await createSteward(server, { RETRY_BACKOFF_BASE: '1' });
 });
-afterEach(async () => {
-  await shop.end();
-  await steward.close();
-  await resetServer(server);
-});
+afterEach(() => shop.end());
 
 const declare = (grants: readonly Block[], databases: readonly PlainDatabase[] = []): void =>
   steward.manifests.users(
     stringify({ ...(databases.length > 0 ? { databases } : {}), roles: [{ name: 'reader', grants }], users: [{ username: 'somebody', login: false }] }),
   );
 const held = (): Promise<readonly string[]> => holdings(shop, 'reader', server.major);
-const settled = async (): Promise<void> => {
-  const report = await steward.cycle();
-  expect(['changed', 'converged'], JSON.stringify([report.problems, report.notices, report.error])).toContain(report.result);
-  expect(await writesDuring(server, () => steward.cycle())).toEqual([]);
-};
+const settled = (): Promise<void> => settles(server, steward);
 const as = (role: string, sql: string): Promise<unknown> => shop.query(`SET ROLE ${role}; ${sql}; RESET ROLE`);
 const defaultsOf = async (role: string): Promise<number> =>
   (await shop.query(`SELECT FROM pg_default_acl d, aclexplode(d.defaclacl) x WHERE x.grantee = $1::regrole`, [role])).rowCount ?? 0;

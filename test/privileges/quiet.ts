@@ -1,5 +1,6 @@
 // Whether something wrote to the server: by the statements in its log, and by the transaction numbers that only writing uses up.
-import { ddlOf } from '../support/steward.ts';
+import { expect } from 'vitest';
+import { ddlOf, type Steward } from '../support/steward.ts';
 import type { Postgres } from '../support/postgres.ts';
 
 /** Autovacuum uses transaction numbers of its own. */
@@ -18,4 +19,11 @@ export async function writesDuring(server: Postgres, action: () => Promise<unkno
   const written = ddlOf(server.log()).filter((line) => WRITES.test(line));
   const after = await nextTransaction(server);
   return written.length === 0 && before !== after ? [`transactions ${before} to ${after} wrote something that the log does not show`] : written;
+}
+
+/** One cycle makes everything right, and the next writes nothing. */
+export async function settles(server: Postgres, steward: Steward): Promise<void> {
+  const report = await steward.cycle();
+  expect(['changed', 'converged'], JSON.stringify([report.problems, report.notices, report.error])).toContain(report.result);
+  expect(await writesDuring(server, () => steward.cycle())).toEqual([]);
 }

@@ -1,20 +1,22 @@
 // What the rules refuse, wait for, leave alone and give back: system schemas, things to come, PUBLIC, extensions, foreign grantors.
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type pg from 'pg';
 import { stringify } from 'yaml';
-import { type Postgres, startPostgres } from '../support/postgres.ts';
-import { createSteward, resetServer, type Steward } from '../support/steward.ts';
+import { serverForAll } from '../support/lifecycle.ts';
+import type { Postgres } from '../support/postgres.ts';
+import { createSteward, type Steward } from '../support/steward.ts';
 import { holdings, rawEntries } from './acl.ts';
 import type { PlainDatabase, PlainRole } from './evaluator.ts';
-import { QUIET, writesDuring } from './quiet.ts';
+import { QUIET, settles, writesDuring } from './quiet.ts';
 
 let server: Postgres;
 let steward: Steward;
 let shop: pg.Client;
-beforeAll(async () => {
-  server = await startPostgres({ settings: QUIET });
-});
-afterAll(() => server.stop());
+serverForAll(
+  QUIET,
+  (started) => (server = started),
+  () => steward,
+);
 beforeEach(async () => {
   await server.query('CREATE ROLE shop_owner; CREATE ROLE outsider; CREATE ROLE other_outsider');
   await server.query('CREATE DATABASE shop OWNER shop_owner');
@@ -22,20 +24,12 @@ beforeEach(async () => {
   await shop.query('CREATE SCHEMA sales AUTHORIZATION shop_owner; SET ROLE shop_owner; CREATE TABLE sales.orders (id integer, email text); RESET ROLE');
   steward = await createSteward(server, { RETRY_BACKOFF_BASE: '1' });
 });
-afterEach(async () => {
-  await shop.end();
-  await steward.close();
-  await resetServer(server);
-});
+afterEach(() => shop.end());
 
 const declare = (roles: readonly PlainRole[], databases: readonly PlainDatabase[] = []): void =>
   steward.manifests.users(stringify({ ...(databases.length > 0 ? { databases } : {}), roles, users: [{ username: 'somebody', login: false }] }));
 const held = (role: string): Promise<readonly string[]> => holdings(shop, role, server.major);
-const settled = async (): Promise<void> => {
-  const report = await steward.cycle();
-  expect(['changed', 'converged'], JSON.stringify([report.problems, report.notices, report.error])).toContain(report.result);
-  expect(await writesDuring(server, () => steward.cycle())).toEqual([]);
-};
+const settled = (): Promise<void> => settles(server, steward);
 const ORDERS = { database: 'shop', schemas: ['sales'], tables: { orders: ['SELECT'] } } as const;
 const ORDERS_HELD = ['schema shop: sales.sales USAGE', 'table shop: sales.orders SELECT'];
 

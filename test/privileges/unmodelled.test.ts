@@ -1,18 +1,20 @@
 // Privileges on what is not compared: a role of ours that holds some is told of, never passed over in silence.
 import type pg from 'pg';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { type Postgres, startPostgres } from '../support/postgres.ts';
-import { createSteward, resetServer, type Steward } from '../support/steward.ts';
+import { serverForAll } from '../support/lifecycle.ts';
+import type { Postgres } from '../support/postgres.ts';
+import { createSteward, type Steward } from '../support/steward.ts';
 import { QUIET, writesDuring } from './quiet.ts';
 
 let server: Postgres;
 let steward: Steward;
 let shop: pg.Client;
-beforeAll(async () => {
-  server = await startPostgres({ settings: QUIET });
-});
-afterAll(() => server.stop());
+serverForAll(
+  QUIET,
+  (started) => (server = started),
+  () => steward,
+);
 beforeEach(async () => {
   await server.query('CREATE DATABASE shop');
   shop = await server.client('shop');
@@ -23,11 +25,7 @@ beforeEach(async () => {
   steward.manifests.users(stringify({ roles: [{ name: 'reader', grants: [] }], users: [{ username: 'somebody', login: false }] }));
   await steward.cycle();
 });
-afterEach(async () => {
-  await shop.end();
-  await steward.close();
-  await resetServer(server);
-});
+afterEach(() => shop.end());
 
 /** Entries of the role in every ACL column of the database, whatever catalog it is in. */
 async function entries(client: pg.Client): Promise<number> {

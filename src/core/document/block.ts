@@ -1,9 +1,10 @@
 // A block of grants → rules: the form that roles, users, permissions and databases[].public share (docs/privileges.md).
-import { KINDS, OBJECT_KINDS, type ObjectKind } from '../privileges/kinds.ts';
+import { KINDS, kindWords, OBJECT_KINDS, type ObjectKind } from '../privileges/kinds.ts';
 import { mismatch } from './issues.ts';
 import { patternProblem } from './names.ts';
 import { PRESETS, type PresetName } from './presets.ts';
-import { type ComplainAt, readPrivileges } from './privilege-list.ts';
+import { readPrivileges } from './privilege-list.ts';
+import type { ComplainAt } from './report.ts';
 import { show } from './show.ts';
 import { suggest } from './suggest.ts';
 import { type MappingNode, type Node, type Path, stringOf, valueOf } from './tree.ts';
@@ -145,7 +146,7 @@ function namesIn(node: Node, path: Path, what: string, complain: ComplainAt): { 
 /** Patterns as `{pattern: [privileges]}`, or as a list that shares the block's `actions`. */
 function readTargets(node: Node | undefined, path: Path, kind: ObjectKind, complain: ComplainAt): readonly Target[] {
   if (node === undefined) return [];
-  const what = kind.replaceAll('_', ' ');
+  const what = kindWords(kind);
   if (node.kind !== 'mapping') return namesIn(node, path, what, complain).map((target) => ({ ...target, privileges: undefined }));
   return node.pairs.map(({ key, keyOffset, value }) => {
     const at = [...path, key];

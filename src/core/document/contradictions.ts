@@ -32,15 +32,8 @@ export function reportContradictions(rules: readonly GrantRule[], name: string, 
 
 /** Only rules of one bucket can be equally specific and meet; exact names keep the buckets small. */
 function buckets(rules: readonly GrantRule[]): ReadonlyMap<string, readonly GrantRule[]> {
-  const result = new Map<string, GrantRule[]>();
-  for (const rule of rules) {
-    if (rule.implied) continue;
-    const key = JSON.stringify([rule.kind, ...[functionName(rule), rule.column, rule.schema, rule.database].map(part)]);
-    const bucket = result.get(key);
-    if (bucket === undefined) result.set(key, [rule]);
-    else bucket.push(rule);
-  }
-  return result;
+  const explicit = rules.filter((rule) => !rule.implied);
+  return Map.groupBy(explicit, (rule) => JSON.stringify([rule.kind, ...[functionName(rule), rule.column, rule.schema, rule.database].map(part)]));
 }
 
 const functionName = (rule: GrantRule): string => (rule.kind === 'function' ? functionPattern(rule.name).name : rule.name);

@@ -1,8 +1,8 @@
 // Cycles of membership among the users and roles of a document: one that would, over others, be a member of itself.
-import type { RoleDraft } from './roles.ts';
+import type { MemberDraft } from './roles.ts';
 
 /** What an entry of `users` and one of `roles` have in common. */
-export type Member = Pick<RoleDraft, 'names' | 'roles'>;
+export type Member = Pick<MemberDraft, 'names' | 'roles'>;
 
 /** One entry on a cycle: the role that leads on, and the names along the way back to the user. */
 export interface CycleEntry<T extends Member> {

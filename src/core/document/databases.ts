@@ -7,8 +7,7 @@ import { reportContradictions } from './contradictions.ts';
 import { mismatch } from './issues.ts';
 import { repeatedKeys, unknownKeys } from './keys.ts';
 import { isStorable } from './names.ts';
-import type { ComplainAt } from './privilege-list.ts';
-import type { Report } from './report.ts';
+import type { ComplainAt, Report } from './report.ts';
 import { show } from './show.ts';
 import { follow, type MappingNode, type Node, type Path, stringOf, valueOf } from './tree.ts';
 import { type DatabaseEntry, type GrantRule, UNKNOWN_DATABASE } from './types.ts';
@@ -64,11 +63,8 @@ export function readDatabases(node: Node | undefined, report: Report): Databases
 }
 
 function readDatabase(node: MappingNode, path: Path, report: Report): DatabaseEntry | undefined {
-  let isValid = true;
-  const complain: ComplainAt = (offset, at, message) => {
-    isValid = false;
-    report.add({ offset, path: at, message });
-  };
+  const complaints = report.complaints();
+  const { complain } = complaints;
   for (const problem of keyProblems(node, path)) complain(problem.offset, problem.path, problem.message);
   const values = readValues(node, path, schema, READ_APART, complain);
   if (values !== undefined && isGlob(values.name))
@@ -86,8 +82,7 @@ function readDatabase(node: MappingNode, path: Path, report: Report): DatabaseEn
   };
   const schemas = placed(values.schemas, 'schemas');
   const extensions = placed(values.extensions, 'extensions');
-  if (isValid && reportContradictions(rules, 'PUBLIC', [...path, 'public'], report)) isValid = false;
-  if (!isValid) return undefined;
+  if (!complaints.none || reportContradictions(rules, 'PUBLIC', [...path, 'public'], report)) return undefined;
   return {
     name: values.name,
     owner: values.owner,

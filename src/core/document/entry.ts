@@ -4,25 +4,17 @@ import { mismatch } from './issues.ts';
 import { entryKeyProblems, repeatedKeys } from './keys.ts';
 import { derivedSecretName, patternProblem, secretNameProblem } from './names.ts';
 import { type Permissions, readComposition } from './permissions.ts';
-import { type ComplainAt, readPrivileges } from './privilege-list.ts';
-import type { Report } from './report.ts';
-import { membershipNames, namesOf } from './roles.ts';
+import { readPrivileges } from './privilege-list.ts';
+import type { ComplainAt, Report } from './report.ts';
+import { type MemberDraft, membershipNames, namesOf } from './roles.ts';
 import { readDatabaseSettings, readSettings } from './settings.ts';
 import { show } from './show.ts';
 import { type MappingNode, type Node, type Path, stringOf, valueOf } from './tree.ts';
 import type { GrantRule, UserEntry } from './types.ts';
 import { readMemberships, readValues } from './values.ts';
 
-/** An item while the document is read. Checks across entries look at all of them, also at those that are invalid by themselves. */
-export interface Draft {
-  readonly path: Path;
-  /** Where the item stands. */
-  readonly offset: number;
-  /** Where the username stands, or the item where there is none. */
-  readonly nameOffset: number;
-  /** Every name that the item may mean (a repeated key can give it several); only those that the server can hold. */
-  readonly names: readonly string[];
-  readonly roles: readonly { readonly name: string; readonly offset: number; readonly path: Path }[];
+/** An item of `users`. */
+export interface Draft extends MemberDraft {
   /** The Secret that the naming rule gives the user; undefined with passwordSecretRef, and without login. */
   readonly derivedSecret: string | undefined;
   /** The entry, if nothing is wrong with it alone. */
@@ -44,11 +36,8 @@ export function readEntry(node: Node, index: number, permissions: Permissions, r
 function readMapping(node: MappingNode, path: Path, permissions: Permissions, report: Report): Draft {
   const names = namesOf(node, 'username');
   const [username] = names;
-  let isValid = true;
-  const complain: ComplainAt = (offset, at, message) => {
-    isValid = false;
-    report.add({ offset, path: at, message, username });
-  };
+  const complaints = report.complaints(username);
+  const { complain } = complaints;
   for (const problem of entryKeyProblems(node, path)) complain(problem.offset, problem.path, problem.message);
   complainOfDate(node, path, complain);
   const values = readValues(node, path, entrySchema, READ_APART, complain);
@@ -60,7 +49,8 @@ function readMapping(node: MappingNode, path: Path, permissions: Permissions, re
   const composed = readComposition(node, { path, complain, report, permissions });
   const legacy = readLegacyPrivileges(node, path, report, complain);
   const rules = composed === undefined && legacy === undefined ? undefined : [...(composed ?? []), ...(legacy ?? [])];
-  const entry = isValid && values !== undefined ? { ...entryOf(values, report.positionOf(node.offset)), roles, settings, databaseSettings, rules } : undefined;
+  const entry =
+    complaints.none && values !== undefined ? { ...entryOf(values, report.positionOf(node.offset)), roles, settings, databaseSettings, rules } : undefined;
   // A merged name stands in another entry; there it would point at the wrong one.
   const nameOffset = Math.max(valueOf(node, 'username')?.offset ?? 0, node.offset);
   return { path, offset: node.offset, nameOffset, names, roles: membershipNames(node, path, 'roles'), derivedSecret, entry };

@@ -2,8 +2,7 @@
 import { BLOCK_KEYS, readBlock } from './block.ts';
 import { mismatch } from './issues.ts';
 import { repeatedKeys, unknownKeys } from './keys.ts';
-import type { ComplainAt } from './privilege-list.ts';
-import type { Report } from './report.ts';
+import type { ComplainAt, Report } from './report.ts';
 import { show } from './show.ts';
 import { suggest } from './suggest.ts';
 import { type MappingNode, type Node, type Path, stringOf, valueOf } from './tree.ts';
@@ -18,11 +17,8 @@ export function readPermissions(node: Node | undefined, report: Report): Permiss
   const first = new Map<string, { readonly offset: number; readonly path: Path }>();
   for (const [index, item] of (node?.kind === 'list' ? node.items : []).entries()) {
     const path = ['permissions', index];
-    let isValid = true;
-    const complain: ComplainAt = (offset, at, message) => {
-      isValid = false;
-      report.add({ offset, path: at, message });
-    };
+    const complaints = report.complaints();
+    const { complain } = complaints;
     if (item.kind !== 'mapping') {
       complain(item.offset, path, mismatch('a mapping with the key `name`', item));
       continue;
@@ -35,7 +31,8 @@ export function readPermissions(node: Node | undefined, report: Report): Permiss
       continue;
     }
     const rules = readBlock(item, { path, complain, positionOf: (offset) => report.positionOf(offset), permission: name });
-    if (isValid && rules.length === 0) complain(item.offset, path, `the permission ${show(name)} grants nothing; add \`schemas\`, objects or \`actions\``);
+    if (complaints.none && rules.length === 0)
+      complain(item.offset, path, `the permission ${show(name)} grants nothing; add \`schemas\`, objects or \`actions\``);
     const before = first.get(name);
     if (before !== undefined) {
       const message = `the permission ${show(name)} is declared more than once; keep one`;
@@ -45,7 +42,7 @@ export function readPermissions(node: Node | undefined, report: Report): Permiss
       continue;
     }
     first.set(name, { offset: item.offset, path: [...path, 'name'] });
-    permissions.set(name, isValid ? rules : undefined);
+    permissions.set(name, complaints.none ? rules : undefined);
   }
   return permissions;
 }

@@ -1,13 +1,11 @@
 // A list of privileges: `[SELECT, {privilege: UPDATE, grantable: true}]`, held against what a kind of object knows.
-import { KINDS, type ObjectKind, privilegeName } from '../privileges/kinds.ts';
+import { KINDS, kindWords, type ObjectKind, privilegeName } from '../privileges/kinds.ts';
 import { mismatch } from './issues.ts';
+import type { ComplainAt } from './report.ts';
 import { show } from './show.ts';
 import { suggest } from './suggest.ts';
 import { type Node, type Path, stringOf, valueOf } from './tree.ts';
 import type { WishedPrivilege } from './types.ts';
-
-/** Takes a problem at a place; the path starts at the document. */
-export type ComplainAt = (offset: number, path: Path, message: string) => void;
 
 /** The privileges of one list, each once, in the order of the kind; what is wrong goes to `complain`. */
 export function readPrivileges(node: Node, path: Path, kind: ObjectKind, complain: ComplainAt): readonly WishedPrivilege[] {
@@ -48,7 +46,7 @@ function readPrivilege(item: Node, path: Path, kind: ObjectKind, complain: Compl
   if (!known.includes(privilege)) {
     const near = suggest(written, known);
     const hint = near === undefined ? `; it has ${known.slice(0, -1).join(', ')}` : `; did you mean \`${near}\`?`;
-    complain(item.offset, path, `${show(written)} is no privilege of a ${kind.replaceAll('_', ' ')}${hint}`);
+    complain(item.offset, path, `${show(written)} is no privilege of a ${kindWords(kind)}${hint}`);
     return undefined;
   }
   return { privilege, grantable: grantable?.kind === 'scalar' && grantable.value === true };

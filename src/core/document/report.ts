@@ -12,6 +12,16 @@ export interface Finding {
   readonly username?: string | undefined;
 }
 
+/** Takes a problem at a place. */
+export type ComplainAt = (offset: number, path: Path, message: string) => void;
+
+/** The problems of one entry as they are found. */
+export interface Complaints {
+  readonly complain: ComplainAt;
+  /** Whether there is none so far. */
+  readonly none: boolean;
+}
+
 /** More than any honest document has (every entry of 10,000 may be wrong twice); the others are counted. */
 const MOST = 20_000;
 
@@ -33,6 +43,20 @@ export class Report {
 
   add({ offset, ...finding }: Finding): void {
     this.addAt(this.#positionOf(offset), finding);
+  }
+
+  /** Takes the problems of one entry. @param username the user or role that is kept as it was because of them. */
+  complaints(username?: string): Complaints {
+    let none = true;
+    return {
+      complain: (offset, path, message) => {
+        none = false;
+        this.add({ offset, path, message, username });
+      },
+      get none() {
+        return none;
+      },
+    };
   }
 
   /** A finding whose place is a position already. */

@@ -5,19 +5,26 @@ import { mismatch } from './issues.ts';
 import { MEMBERSHIP_KEYS, repeatedKeys, unknownKeys } from './keys.ts';
 import { isStorable } from './names.ts';
 import { type Permissions, readComposition } from './permissions.ts';
-import type { ComplainAt } from './privilege-list.ts';
 import type { Report } from './report.ts';
 import { type MappingNode, type Node, type Path, stringOf, valueOf } from './tree.ts';
 import type { RoleDeclaration } from './types.ts';
 import { readMemberships, readValues } from './values.ts';
 
-/** An item that names a role and the roles that it belongs to, valid or not. */
-export interface RoleDraft {
+/** An item while the document is read: a name and the roles that it belongs to. Checks across entries look at all of them, also at invalid ones. */
+export interface MemberDraft {
   readonly path: Path;
+  /** Where the item stands. */
   readonly offset: number;
+  /** Where its name stands, or the item where there is none. */
   readonly nameOffset: number;
+  /** Every name that the item may mean (a repeated key can give it several); only those that the server can hold. */
   readonly names: readonly string[];
   readonly roles: readonly { readonly name: string; readonly offset: number; readonly path: Path }[];
+}
+
+/** An item of `roles`. */
+export interface RoleDraft extends MemberDraft {
+  /** The declaration, if nothing is wrong with it alone. */
   readonly declaration: RoleDeclaration | undefined;
 }
 
@@ -44,18 +51,15 @@ function readRole(node: Node, path: Path, permissions: Permissions, report: Repo
     return { path, offset: node.offset, nameOffset: node.offset, names: [], roles: [], declaration: undefined };
   }
   const names = namesOf(node, 'name');
-  let isValid = true;
-  const complain: ComplainAt = (offset, at, message) => {
-    isValid = false;
-    report.add({ offset, path: at, message, username: names[0] });
-  };
+  const complaints = report.complaints(names[0]);
+  const { complain } = complaints;
   for (const problem of keyProblems(node, path)) complain(problem.offset, problem.path, problem.message);
   const values = readValues(node, path, schema, READ_APART, complain);
   const rules = readComposition(node, { path, complain, report, permissions });
   const memberOf =
     values?.memberOf === undefined ? undefined : readMemberships(values.memberOf, node, path, 'memberOf', (offset) => report.positionOf(offset), complain);
   const declaration =
-    isValid && values !== undefined
+    complaints.none && values !== undefined
       ? {
           name: values.name,
           memberOf,

@@ -2,6 +2,7 @@
 import { parseList } from '../setting-list.ts';
 import { mismatch } from './issues.ts';
 import { nameProblem, textProblem } from './names.ts';
+import type { ComplainAt } from './report.ts';
 import { show } from './show.ts';
 import type { Node, Pair, ScalarNode } from './tree.ts';
 import type { Settings } from './types.ts';
@@ -9,11 +10,8 @@ import type { Settings } from './types.ts';
 const PARAMETER = /^[A-Za-z_][A-Za-z0-9_$]*(?:\.[A-Za-z_][A-Za-z0-9_$]*)*$/;
 const REFUSED: ReadonlySet<string> = new Set(['role', 'session_authorization']);
 
-/** Takes a problem at a place below the mapping; the path holds its keys and indexes. */
-export type Complain = (offset: number, path: readonly (string | number)[], message: string) => void;
-
 /** The settings of one mapping; what is wrong with any of them goes to `complain`. */
-export function readSettings(node: Node, complain: Complain): Settings {
+export function readSettings(node: Node, complain: ComplainAt): Settings {
   const settings = new Map<string, string>();
   if (node.kind !== 'mapping') {
     complain(node.offset, [], mismatch('a mapping of parameters', node));
@@ -30,7 +28,7 @@ export function readSettings(node: Node, complain: Complain): Settings {
 }
 
 /** Settings by database. */
-export function readDatabaseSettings(node: Node, complain: Complain): ReadonlyMap<string, Settings> {
+export function readDatabaseSettings(node: Node, complain: ComplainAt): ReadonlyMap<string, Settings> {
   const databases = new Map<string, Settings>();
   if (node.kind !== 'mapping') {
     complain(node.offset, [], mismatch('a mapping of databases', node));
@@ -59,7 +57,7 @@ function parameterProblem(key: string, name: string, before: Settings): string |
   return before.has(name) ? `the parameter ${show(name)} is set twice, in different spellings; keep one` : undefined;
 }
 
-function readValue(name: string, node: Node, complain: Complain): string | undefined {
+function readValue(name: string, node: Node, complain: ComplainAt): string | undefined {
   if (node.kind === 'list') {
     const elements = node.items.map((item, index) => readScalar(item, (message) => complain(item.offset, [index], message)));
     return elements.map((element) => listElement(name, element ?? '')).join(', ');

@@ -1,7 +1,7 @@
 // A mapping → the values of a schema, every mismatch said at its place; and memberships, which several kinds of entries have.
 import type { z } from 'zod';
 import { issueMessage } from './issues.ts';
-import type { ComplainAt } from './privilege-list.ts';
+import type { ComplainAt } from './report.ts';
 import { show } from './show.ts';
 import { follow, type MappingNode, type Path, plainOf } from './tree.ts';
 import type { Position, RoleEntry } from './types.ts';

@@ -42,7 +42,7 @@ export function diffObjects(input: ObjectDiffInput): Change[] {
   // Tables before columns.
   const groups = input.groups.toSorted((a, b) => Number(a.kind === 'column') - Number(b.kind === 'column'));
   for (const group of groups) {
-    const held = groupByGrantee(group.entries);
+    const held = Map.groupBy(group.entries, (entry) => entry.grantee);
     const wanted: Wanted[] = [];
     const first = changes.length;
     for (const subject of input.subjects) {
@@ -118,16 +118,6 @@ function noteWiped(wiped: Map<string, Set<string>>, changes: readonly Change[], 
       wiped.set(key, new Set([...(wiped.get(key) ?? []), ...change.privileges.map((privilege) => wipeEntry(change.grantor, privilege))]));
     }
   }
-}
-
-function groupByGrantee(entries: readonly AclEntry[]): ReadonlyMap<string, readonly AclEntry[]> {
-  const result = new Map<string, AclEntry[]>();
-  for (const entry of entries) {
-    const list = result.get(entry.grantee);
-    if (list === undefined) result.set(entry.grantee, [entry]);
-    else list.push(entry);
-  }
-  return result;
 }
 
 /** The group's names by what the subject should hold on them; names that no rule concerns have an undefined wish. */
@@ -239,14 +229,7 @@ function compare(
 
 /** As many names as one statement takes; the columns of one table are one piece, and so is each parameter's. */
 function pieces(kind: ObjectKind, names: readonly string[]): readonly (readonly string[])[] {
-  if (kind === 'column') {
-    const byTable = new Map<string, string[]>();
-    for (const name of names) {
-      const [table] = splitName(name);
-      byTable.set(table, [...(byTable.get(table) ?? []), name]);
-    }
-    return [...byTable.values()];
-  }
+  if (kind === 'column') return [...Map.groupBy(names, (name) => splitName(name)[0]).values()];
   if (names.length <= NAMES) return [names];
   return Array.from({ length: Math.ceil(names.length / NAMES) }, (_, index) => names.slice(index * NAMES, (index + 1) * NAMES));
 }

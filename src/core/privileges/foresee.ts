@@ -79,15 +79,20 @@ export function foresee(contents: DatabaseContents, changes: readonly Change[], 
   return { ...contents, groups: [...groups, ...made] };
 }
 
-/** The server rewrites the old owner's entries and grants to the new one. */
-function handedOver(group: ObjectGroup, owners: ReadonlyMap<string, string>): readonly ObjectGroup[] {
-  const moved = group.names.filter((name) => owners.has(name));
-  if (moved.length === 0) return [group];
-  const rest = { ...group, names: group.names.filter((name) => !owners.has(name)) };
-  const now = moved.map((name): ObjectGroup => {
-    const owner = owners.get(name) ?? group.owner;
-    const entries = group.entries.filter((one) => one.grantee !== owner).map((one) => (one.grantor === group.owner ? { ...one, grantor: owner } : one));
-    return { ...group, owner, names: [name], entries };
+/** Groups of schemas or databases, taken apart where some of them get another owner. */
+export function handedOver(group: ObjectGroup, owners: ReadonlyMap<string, string>): readonly ObjectGroup[] {
+  const rest = group.names.filter((name) => !owners.has(name));
+  if (rest.length === group.names.length) return [group];
+  const moved = group.names.flatMap((name) => {
+    const owner = owners.get(name);
+    return owner === undefined ? [] : [ownedBy({ ...group, names: [name] }, owner)];
   });
-  return rest.names.length === 0 ? now : [rest, ...now];
+  return rest.length === 0 ? moved : [{ ...group, names: rest }, ...moved];
 }
+
+/** Objects after they got another owner: the server rewrites the old one's entries and grants to the new one, whose own rights are nobody's to take. */
+const ownedBy = (group: ObjectGroup, owner: string): ObjectGroup => ({
+  ...group,
+  owner,
+  entries: group.entries.filter((one) => one.grantee !== owner).map((one) => (one.grantor === group.owner ? { ...one, grantor: owner } : one)),
+});

@@ -93,3 +93,6 @@ export function privilegeName(written: string): string {
 /** The privileges that a server of this major version has for a kind: what ALL stands for. */
 export const privilegesOf = (kind: ObjectKind, major: number): readonly string[] =>
   Object.entries(KINDS[kind].privileges).flatMap(([name, since]) => (major >= since ? [name] : []));
+
+/** A kind as people say it: «foreign data wrapper». */
+export const kindWords = (kind: ObjectKind): string => kind.replaceAll('_', ' ');

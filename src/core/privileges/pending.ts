@@ -2,7 +2,7 @@
 import type { GrantRule } from '../document/types.ts';
 import type { Notice } from '../notice.ts';
 import { type DatabaseContents, isSystemSchema, joinName, type ObjectGroup, splitName } from './contents.ts';
-import { KINDS, type ObjectKind } from './kinds.ts';
+import { KINDS, kindWords, type ObjectKind } from './kinds.ts';
 import { functionPattern, isGlob } from './pattern.ts';
 import type { Subject } from './subject.ts';
 
@@ -48,7 +48,7 @@ function missingPart(rule: GrantRule, exists: Existing): string | undefined {
   if (kind === 'schema' || KINDS[kind].scope === 'schema') {
     if (isGlob(schema) || isSystemSchema(schema)) return undefined;
     if (!exists('schema', '', schema, undefined))
-      return kind === 'schema' ? `schema ${schema}` : `${isGlob(rule.name) ? 'what is in' : `${word(kind)} ${rule.name} of`} schema ${schema}`;
+      return kind === 'schema' ? `schema ${schema}` : `${isGlob(rule.name) ? 'what is in' : `${kindWords(kind)} ${rule.name} of`} schema ${schema}`;
     if (kind === 'schema') return undefined;
   }
   if (isGlob(rule.name)) return undefined;
@@ -58,7 +58,5 @@ function missingPart(rule: GrantRule, exists: Existing): string | undefined {
     return isGlob(rule.column) || exists('column', schema, rule.name, rule.column) ? undefined : `column ${where}${rule.name}.${rule.column}`;
   }
   const { name, args } = kind === 'function' ? functionPattern(rule.name) : { name: rule.name, args: undefined };
-  return exists(kind, schema, name, args) ? undefined : `${word(kind)} ${where}${rule.name}`;
+  return exists(kind, schema, name, args) ? undefined : `${kindWords(kind)} ${where}${rule.name}`;
 }
-
-const word = (kind: ObjectKind): string => kind.replaceAll('_', ' ');

@@ -1,20 +1,20 @@
 // The plan of privileges: subjects and snapshots in, changes and notices out, each database by itself.
 import type { Catalog } from '../catalog.ts';
 import type { Change } from '../change.ts';
-import { type DatabaseEntry, type Document, type GrantRule, UNKNOWN_DATABASE } from '../document/types.ts';
+import { type DatabaseEntry, type GrantRule, UNKNOWN_DATABASE } from '../document/types.ts';
 import type { Law } from '../law.ts';
 import type { Notice } from '../notice.ts';
-import { type Acting, actingOf } from './acting.ts';
+import { targetWords } from '../sentence.ts';
+import { actingOf } from './acting.ts';
 import { type DatabaseContents, isSystemSchema, type ObjectGroup, PUBLIC } from './contents.ts';
 import { planContents, planDatabase } from './databases.ts';
 import { diffDefaults } from './diff-defaults.ts';
 import { diffObjects, type ObjectDiffInput } from './diff-objects.ts';
-import { foresee, newContents } from './foresee.ts';
-import { KINDS } from './kinds.ts';
+import { foresee, handedOver, newContents } from './foresee.ts';
+import { KINDS, kindWords } from './kinds.ts';
 import { isGlob, matches } from './pattern.ts';
 import { existingIn, pendingIn } from './pending.ts';
-import { compileRules, type RuleFacts } from './rules.ts';
-import type { Subject } from './subject.ts';
+import { type Subject, type SubjectsInput, subjectsOf } from './subject.ts';
 
 /** What is known of a database in this cycle. */
 export type DatabaseReading =
@@ -23,13 +23,8 @@ export type DatabaseReading =
   | { readonly kind: 'settled'; readonly notices: readonly Notice[] }
   | { readonly kind: 'unreadable'; readonly reason: string };
 
-export interface PrivilegesInput {
-  readonly document: Document;
-  readonly catalog: Catalog;
+export interface PrivilegesInput extends SubjectsInput {
   readonly law: Law;
-  readonly defaultDatabase: string;
-  /** Whether the role is managed in this cycle: declared, not refused, and with a usable Secret. */
-  readonly isManaged: (role: string) => boolean;
   readonly readings: ReadonlyMap<string, DatabaseReading>;
   /** Whether revokes are applied, or only reported. */
   readonly revokes: boolean;
@@ -42,74 +37,8 @@ export interface PrivilegesPlan {
   readonly noticesOf: ReadonlyMap<string, readonly Notice[]>;
 }
 
-/** Roles and users that declare privileges, and PUBLIC where a database says something of it. */
-export function subjectsOf({ document, catalog, defaultDatabase, isManaged }: Omit<PrivilegesInput, 'readings' | 'law' | 'revokes'>): readonly Subject[] {
-  const facts: RuleFacts = { major: catalog.server.major, defaultDatabase };
-  const subject = (name: string, rules: readonly GrantRule[], more: Omit<Subject, 'name' | 'rules'>): Subject => ({
-    name,
-    rules: compileRules(rules, facts),
-    ...more,
-  });
-  const ownership = catalog.server.major < 15 ? ownersOfPublic(document, defaultDatabase) : NO_RULES;
-  const owned = (name: string): readonly GrantRule[] => ownership.get(name) ?? [];
-  const roles = document.roles.flatMap((role) =>
-    role.rules === undefined || !isManaged(role.name)
-      ? []
-      : [
-          subject(role.name, [...role.rules, ...owned(role.name)], {
-            mode: role.additive ? 'additive' : 'exact',
-            connectsElsewhere: false,
-            position: role.position,
-          }),
-        ],
-  );
-  const users = document.users.flatMap((user) =>
-    user.rules === undefined || !isManaged(user.username)
-      ? []
-      : [
-          subject(user.username, [...user.rules, ...owned(user.username)], {
-            mode: user.additive === true ? 'additive' : 'exact',
-            connectsElsewhere: true,
-            position: user.position,
-          }),
-        ],
-  );
-  const told = document.databases.filter((entry) => entry.public.length > 0);
-  const [first] = told;
-  const everybody =
-    first === undefined
-      ? []
-      : [
-          subject(
-            PUBLIC,
-            told.flatMap((entry) => entry.public),
-            { mode: 'named', connectsElsewhere: false, position: first.position },
-          ),
-        ];
-  const declaring = new Set([...roles, ...users].map((one) => one.name));
-  const owners = [...ownership].flatMap(([name, rules]) => {
-    const [rule] = rules;
-    return rule === undefined || declaring.has(name) ? [] : [subject(name, rules, { mode: 'additive', connectsElsewhere: false, position: rule.position })];
-  });
-  return [...roles, ...users, ...owners, ...everybody];
-}
-
-const NO_RULES: ReadonlyMap<string, readonly GrantRule[]> = new Map();
-
-/** From 15 on the schema public belongs to whoever owns the database; before, its owner has to be given what that means. */
-function ownersOfPublic(document: Document, defaultDatabase: string): ReadonlyMap<string, readonly GrantRule[]> {
-  const rules = new Map<string, GrantRule[]>();
-  for (const { name: database, owner, position } of document.databases) {
-    if (owner === undefined || database === defaultDatabase) continue;
-    const privileges = ['USAGE', 'CREATE'].map((privilege) => ({ privilege, grantable: false }));
-    const rule: GrantRule = { kind: 'schema', database, schema: 'public', name: '*', column: '', privileges, implied: true, permission: undefined, position };
-    rules.set(owner, [...(rules.get(owner) ?? []), rule]);
-  }
-  return rules;
-}
-
 /** The databases whose contents matter, of those that there are and that can be connected to. */
-export function databasesToRead(subjects: readonly Subject[], input: Pick<PrivilegesInput, 'document' | 'catalog' | 'defaultDatabase'>): readonly string[] {
+export function databasesToRead(subjects: readonly Subject[], input: Omit<SubjectsInput, 'isManaged'>): readonly string[] {
   const { document, catalog, defaultDatabase } = input;
   const declared = new Set(document.databases.map((entry) => entry.name));
   const patterns = new Set(
@@ -139,15 +68,16 @@ export function planPrivileges(input: PrivilegesInput): PrivilegesPlan {
     notices.push(...found.notices);
     for (const change of found.changes) if (change.kind === 'alter_database_owner') newOwners.set(change.database, change.owner);
   }
+  const isOurs = isOursAmong(subjects);
   const shared = refusals(law, catalog, '');
   changes.push(
     ...diffObjects({
       database: '',
-      groups: withParameters(catalog, subjects).map((group) => withNewOwner(group, newOwners)),
+      groups: withParameters(catalog, subjects).flatMap((group) => (group.kind === 'database' ? handedOver(group, newOwners) : [group])),
       defaults: [],
       subjects,
       acting,
-      isOurs: isOursAmong(subjects),
+      isOurs,
       revokes: input.revokes,
       refused: shared.refused,
     }),
@@ -163,7 +93,7 @@ export function planPrivileges(input: PrivilegesInput): PrivilegesPlan {
       notices.push({ kind: 'failed', subject: '', message: `database ${name} cannot be read, and its privileges stay as they are: ${reading.reason}` });
     else {
       const owner = newOwners.get(name) ?? catalog.databases.get(name)?.owner ?? '';
-      const found = planOne(reading.contents, entries.get(name), owner, subjects, acting, input);
+      const found = planOne(reading.contents, entries.get(name), owner, { subjects, acting, isOurs }, input);
       changes.push(...found.changes);
       notices.push(...found.notices);
       noticesOf.set(name, found.notices);
@@ -180,7 +110,13 @@ export function planPrivileges(input: PrivilegesInput): PrivilegesPlan {
   return { changes: changes.filter(isTold), notices, noticesOf };
 }
 
-function planOne(now: DatabaseContents, entry: DatabaseEntry | undefined, owner: string, subjects: readonly Subject[], acting: Acting, input: PrivilegesInput) {
+function planOne(
+  now: DatabaseContents,
+  entry: DatabaseEntry | undefined,
+  owner: string,
+  { subjects, acting, isOurs }: Pick<ObjectDiffInput, 'subjects' | 'acting' | 'isOurs'>,
+  input: PrivilegesInput,
+) {
   const { catalog, law, defaultDatabase } = input;
   const made = entry === undefined ? { changes: [], notices: [] } : planContents(entry, now, law, acting);
   const contents = foresee(now, made.changes, catalog.server.admin);
@@ -192,7 +128,7 @@ function planOne(now: DatabaseContents, entry: DatabaseEntry | undefined, owner:
     defaults: contents.defaults,
     subjects,
     acting,
-    isOurs: isOursAmong(subjects),
+    isOurs,
     revokes: input.revokes,
     refused,
   });
@@ -214,14 +150,6 @@ function planOne(now: DatabaseContents, entry: DatabaseEntry | undefined, owner:
     changes: [...made.changes, ...objects, ...defaults],
     notices: [...made.notices, ...notices, ...strays, ...subjects.flatMap((subject) => pendingIn(contents, subject, defaultDatabase, exists))],
   };
-}
-
-/** A database as it will be: the server gives the old owner's entries to the new one, whose own rights are nobody's to take. */
-function withNewOwner(group: ObjectGroup, owners: ReadonlyMap<string, string>): ObjectGroup {
-  const owner = group.kind === 'database' ? owners.get(group.names[0] ?? '') : undefined;
-  if (owner === undefined) return group;
-  const entries = group.entries.filter((one) => one.grantee !== owner).map((one) => (one.grantor === group.owner ? { ...one, grantor: owner } : one));
-  return { ...group, owner, entries };
 }
 
 /** The groups that all databases share, with the parameters that have no ACL yet: they have no row that could be read. */
@@ -261,10 +189,7 @@ function refusals(law: Law, catalog: Catalog, database: string): { readonly refu
         refused.add(privilege);
         // What a pattern matches in passing is left out without a word.
         if (subject.rules.scope(group.kind, database, group.schema).findExact(name) === undefined) continue;
-        const [first, second] = name.split('\0');
-        const shown = second === undefined ? (first ?? '') : `${first}(${second})`;
-        const where = group.schema === '' ? shown : `${group.schema}.${shown}`;
-        refuse(subject, `${privilege} on ${group.kind.replaceAll('_', ' ')} ${where}${database === '' ? '' : ` in database ${database}`}`, why);
+        refuse(subject, `${privilege} on ${targetWords({ database, object: group.kind, schema: group.schema, names: [name] })}`, why);
       }
       return refused;
     },
@@ -285,7 +210,7 @@ function staticNotices(subject: Subject, { catalog, defaultDatabase }: Privilege
     found.set(message, { kind, subject: subject.name, position: rule.position, message });
   };
   for (const rule of subject.rules.rules) {
-    const what = rule.kind.replaceAll('_', ' ');
+    const what = kindWords(rule.kind);
     for (const { privilege } of rule.privileges) {
       const since = KINDS[rule.kind].privileges[privilege] ?? 14;
       if (since > major) say('invalid', rule, `${privilege} on a ${what} needs PostgreSQL ${since}; this server is ${major}, and the privilege is left out`);

@@ -122,15 +122,24 @@ function firstOf(sorted: readonly Compiled[], name: string): Wish | undefined {
   return wish;
 }
 
-/** Prepares the rules of one role for a server. */
+const known = new WeakMap<readonly GrantRule[], { readonly facts: RuleFacts; readonly rules: RoleRules }>();
+
+/** The rules of one role, prepared for a server. They are asked for several times in a cycle, and live as long as the document. */
 export function compileRules(rules: readonly GrantRule[], facts: RuleFacts): RoleRules {
-  const byKind = new Map<ObjectKind, Compiled[]>();
-  const implied: Compiled[] = [];
-  for (const rule of rules) {
-    const compiled = compile(rule, facts);
-    if (rule.implied) implied.push(compiled);
-    else byKind.set(rule.kind, [...(byKind.get(rule.kind) ?? []), compiled]);
-  }
+  const before = known.get(rules);
+  if (before?.facts.major === facts.major && before.facts.defaultDatabase === facts.defaultDatabase) return before.rules;
+  const compiled = newRoleRules(rules, facts);
+  known.set(rules, { facts, rules: compiled });
+  return compiled;
+}
+
+function newRoleRules(rules: readonly GrantRule[], facts: RuleFacts): RoleRules {
+  const compiled = rules.map((rule) => compile(rule, facts));
+  const implied = compiled.filter((one) => one.rule.implied);
+  const byKind = Map.groupBy(
+    compiled.filter((one) => !one.rule.implied),
+    (one) => one.rule.kind,
+  );
   const scopes = new Map<string, Scope>();
   return {
     rules,
@@ -159,8 +168,7 @@ function scopeOf(candidates: readonly Compiled[]): Scope {
     sorted.filter((compiled) => isEverything(compiled.name) && (compiled.rule.kind !== 'column' || isEverything(compiled.second ?? ''))),
     joinName('', ''),
   );
-  const exact = new Map<string, Compiled[]>();
-  for (const compiled of sorted.filter(isExact)) exact.set(compiled.name, [...(exact.get(compiled.name) ?? []), compiled]);
+  const exact = Map.groupBy(sorted.filter(isExact), (compiled) => compiled.name);
   const globs = sorted.filter((compiled) => !isExact(compiled));
   const uniform =
     exact.size === 0 && globs.every((compiled) => isEverything(compiled.name) && (compiled.second === undefined || isEverything(compiled.second)));

@@ -1,6 +1,8 @@
 // Subjects: whose privileges are compared, and how strictly.
-import type { Position } from '../document/types.ts';
-import type { RoleRules } from './rules.ts';
+import type { Catalog } from '../catalog.ts';
+import type { Document, GrantRule, Position } from '../document/types.ts';
+import { PUBLIC } from './contents.ts';
+import { compileRules, type RoleRules } from './rules.ts';
 
 export interface Subject {
   /** A role's name, or PUBLIC. */
@@ -14,4 +16,60 @@ export interface Subject {
   /** Whether CONNECT is compared elsewhere (users have it on their databases). */
   readonly connectsElsewhere: boolean;
   readonly position: Position;
+}
+
+export interface SubjectsInput {
+  readonly document: Document;
+  readonly catalog: Catalog;
+  readonly defaultDatabase: string;
+  /** Whether the role is managed in this cycle: declared, not refused, and with a usable Secret. */
+  readonly isManaged: (role: string) => boolean;
+}
+
+/** Roles and users that declare privileges, owners that need some, and PUBLIC where a database says something of it. */
+export function subjectsOf({ document, catalog, defaultDatabase, isManaged }: SubjectsInput): readonly Subject[] {
+  const { major } = catalog.server;
+  const subject = (name: string, rules: readonly GrantRule[], more: Omit<Subject, 'name' | 'rules'>): Subject => ({
+    name,
+    rules: compileRules(rules, { major, defaultDatabase }),
+    ...more,
+  });
+  const ownership = major < 15 ? ownersOfPublic(document, defaultDatabase) : new Map<string, never>();
+  const entries = [
+    ...document.roles.map(({ name, rules, additive, position }) => ({ name, rules, additive, position, connectsElsewhere: false })),
+    ...document.users.map(({ username: name, rules, additive, position }) => ({ name, rules, additive, position, connectsElsewhere: true })),
+  ];
+  const declaring = entries.flatMap(({ name, rules, additive, connectsElsewhere, position }) => {
+    if (rules === undefined || !isManaged(name)) return [];
+    const owned = ownership.get(name);
+    return [subject(name, owned === undefined ? rules : [...rules, ...owned], { mode: additive === true ? 'additive' : 'exact', connectsElsewhere, position })];
+  });
+  const names = new Set(declaring.map((one) => one.name));
+  const owners = [...ownership].flatMap(([name, rules]) => {
+    const [rule] = rules;
+    return rule === undefined || names.has(name) ? [] : [subject(name, rules, { mode: 'additive', connectsElsewhere: false, position: rule.position })];
+  });
+  return [
+    ...declaring,
+    ...owners,
+    ...everybody(document).map(({ rules, position }) => subject(PUBLIC, rules, { mode: 'named', connectsElsewhere: false, position })),
+  ];
+}
+
+/** PUBLIC's rules, from all databases that say something of it; at most one. */
+function everybody(document: Document): readonly { readonly rules: readonly GrantRule[]; readonly position: Position }[] {
+  const told = document.databases.filter((entry) => entry.public.length > 0);
+  const [first] = told;
+  return first === undefined ? [] : [{ rules: told.flatMap((entry) => entry.public), position: first.position }];
+}
+
+/** From 15 on the schema public belongs to whoever owns the database; before, its owner has to be given what that means. */
+function ownersOfPublic(document: Document, defaultDatabase: string): ReadonlyMap<string, readonly GrantRule[]> {
+  const privileges = ['USAGE', 'CREATE'].map((privilege) => ({ privilege, grantable: false }));
+  const rules = document.databases.flatMap(({ name: database, owner, position }): { owner: string; rule: GrantRule }[] =>
+    owner === undefined || database === defaultDatabase
+      ? []
+      : [{ owner, rule: { kind: 'schema', database, schema: 'public', name: '*', column: '', privileges, implied: true, permission: undefined, position } }],
+  );
+  return new Map([...Map.groupBy(rules, ({ owner }) => owner)].map(([owner, list]) => [owner, list.map(({ rule }) => rule)]));
 }
