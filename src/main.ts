@@ -34,7 +34,7 @@ async function main(config: Config, log: Log): Promise<void> {
   const stop = new AbortController();
   const wake = createWake();
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort(new Error(name)));
-  process.on('SIGHUP', () => wake.request());
+  process.on('SIGHUP', () => wake.request('signal'));
 
   const source = await createSource(config);
   const connections = createConnections(config, (error) => log.debug(`a session ended: ${describeFailure(error)}`));
@@ -57,8 +57,9 @@ async function main(config: Config, log: Log): Promise<void> {
       signal,
       wake,
       interval: config.SYNC_INTERVAL,
-      cycle: async () => {
+      cycle: async (_signal, woken) => {
         status.beat();
+        metrics.woken(woken);
         const report = await reconcile(fence, signal);
         metrics.record(report);
         status.record(report);

@@ -3,11 +3,14 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { type CycleReport, CYCLE_RESULTS } from '../cycle/report.ts';
 import { CHANGE_KINDS } from '../core/change.ts';
 import { NOTICE_KINDS } from '../core/notice.ts';
+import { WAKE_CAUSES, type Woken } from '../loop.ts';
 
 export interface Metrics {
   readonly registry: Registry;
   record(report: CycleReport): void;
   setWriter(isWriter: boolean): void;
+  /** Counts what a cycle was woken by. */
+  woken(woken: Woken): void;
 }
 
 export function createMetrics(now: () => number = Date.now): Metrics {
@@ -41,6 +44,9 @@ export function createMetrics(now: () => number = Date.now): Metrics {
   const sourceSuccess = gauge('source_last_success_timestamp', 'When the source was last read, in seconds since the epoch', ['source']);
   const passwordAge = gauge('password_last_set_timestamp', 'When a password was last set by this process, in seconds since the epoch');
   const writer = gauge('is_writer', '1 on the instance that holds the writer lock');
+  const wakeups = counter('wakeups_total', 'Cycles that began before their interval was over, by what woke them', ['cause']);
+  const joined = counter('wakeups_joined_total', 'Wake-ups that shared a cycle with others');
+  for (const cause of WAKE_CAUSES) wakeups.inc({ cause }, 0);
   for (const kind of CHANGE_KINDS) pending.set({ kind }, 0);
   for (const kind of NOTICE_KINDS) notices.set({ kind }, 0);
   for (const result of CYCLE_RESULTS) results.inc({ result }, 0);
@@ -55,6 +61,10 @@ export function createMetrics(now: () => number = Date.now): Metrics {
   return {
     registry,
     setWriter: (isWriter) => writer.set(isWriter ? 1 : 0),
+    woken: ({ causes, requests }) => {
+      for (const cause of causes) wakeups.inc({ cause });
+      if (requests > 1) joined.inc(requests - 1);
+    },
     record: (report) => {
       cycles.inc();
       results.inc({ result: report.result });
