@@ -49,6 +49,7 @@ const schema = z.object({
   DELETION_POLICY: z.enum(['drop', 'disable', 'retain']).default('drop'),
   MAX_DELETIONS: numeric((n) => n.int().min(0)).optional(),
   REVOKES: z.enum(['apply', 'report']).default('apply'),
+  EVENT_TRIGGERS: z.enum(['auto', 'on', 'off']).default('auto'),
   REASSIGN_TO: z.string().min(1).optional(),
   PROTECTED_ROLES: names,
   ALLOWED_ROLES: names,

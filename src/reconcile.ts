@@ -7,6 +7,7 @@ import { declaringNames, namesIn } from './core/named.ts';
 import type { Notice } from './core/notice.ts';
 import { type Plan, planOf } from './core/plan.ts';
 import type { DatabaseReading } from './core/privileges/plan-privileges.ts';
+import { databasesWithTrigger } from './core/triggers/plan-trigger.ts';
 import { type Applied, createApplied } from './cycle/applied.ts';
 import { createBackoff } from './cycle/backoff.ts';
 import { checkPasswords, type Credentials, readCredentials } from './cycle/credentials.ts';
@@ -85,6 +86,7 @@ export function createReconciler({ config, source, connections, log, onProgress 
         declaring: declaringNames(document),
         defaultDatabase: config.DB_NAME,
         remembered: memory.remembered,
+        triggerDatabases: memory.triggerDatabases,
         ...timeouts,
       }),
     );
@@ -101,6 +103,7 @@ export function createReconciler({ config, source, connections, log, onProgress 
       catalog,
       readings,
       revokes: config.REVOKES,
+      triggers: config.EVENT_TRIGGERS,
       law: {
         source: sourceId,
         adminLogin: config.DB_USER,
@@ -228,6 +231,8 @@ export function createReconciler({ config, source, connections, log, onProgress 
       const changes = pass > PASSES ? [] : fresh;
       const rows = correctedRows(catalog, current.entities, document, unwitnessed);
       await retried(() => memory.write([...withRows(new Map(imported.map((role) => [role.name, role])), rows).values()], fence), signal);
+      const withTrigger = databasesWithTrigger(catalog, readings, changes);
+      await retried(() => memory.rememberTriggers(catalog.triggerDatabases, withTrigger, fence), signal);
       const context = applyContext(catalog, fence, inputs.why, credentials, signal);
       await closeIntents(current, context);
       if (changes.length > 0) {
@@ -241,7 +246,7 @@ export function createReconciler({ config, source, connections, log, onProgress 
       const notices = [...current.notices, ...failureNotices(outcomes, current, context.render), ...stuck];
       await memory.save(withRows(catalog.managed, rows), document, appliedDigests(document, current, outcomes, memory.digests));
       const report = { ...found, outcomes, notices, result: resultOf(inputs, notices, outcomes) };
-      const isQuiet = current.changes.length === 0 && current.deferred.length === 0 && notices.every((notice) => QUIET.has(notice.kind));
+      const isQuiet = memory.isPrepared && current.changes.length === 0 && current.deferred.length === 0 && notices.every((notice) => QUIET.has(notice.kind));
       if (isQuiet && before !== '' && (await fingerprintNow(facts)) === before)
         settled = {
           inputs: inputs.version,
@@ -267,7 +272,7 @@ export function createReconciler({ config, source, connections, log, onProgress 
 }
 
 /** What can hold without any look at the server being needed: everything that it depends on is in the fingerprint or the inputs. */
-const QUIET: ReadonlySet<Notice['kind']> = new Set(['invalid', 'refused', 'secret', 'pending', 'held', 'unmanaged', 'cannot']);
+const QUIET: ReadonlySet<Notice['kind']> = new Set(['invalid', 'refused', 'secret', 'pending', 'held', 'unmanaged', 'fallback', 'cannot']);
 
 const counts = ({ entities }: Plan): Pick<CycleReport, 'entities' | 'users' | 'roles'> => {
   const users = [...entities.values()].filter((entity) => entity === 'user').length;
@@ -301,6 +306,6 @@ const fromInputs = ({ why, problems, failure }: Inputs): Pick<CycleReport, 'why'
 /** Converged and changed mean that everything declared holds, as far as the law and the server let it. */
 function resultOf(inputs: Inputs, notices: readonly Notice[], outcomes: readonly Outcome[]): CycleReport['result'] {
   const isWhole = inputs.failure === undefined && inputs.problems.every((problem) => problem.severity !== 'error');
-  if (!isWhole || notices.some((notice) => !['refused', 'pending', 'kept', 'held', 'unmanaged'].includes(notice.kind))) return 'incomplete';
+  if (!isWhole || notices.some((notice) => !['refused', 'pending', 'kept', 'held', 'unmanaged', 'fallback'].includes(notice.kind))) return 'incomplete';
   return outcomes.length > 0 ? 'changed' : 'converged';
 }

@@ -9,7 +9,7 @@ import { databasesToRead, type DatabaseReading } from '../core/privileges/plan-p
 import { subjectsOf } from '../core/privileges/subject.ts';
 import type { Connections } from '../postgres/connection.ts';
 import { describeFailure } from '../postgres/failures.ts';
-import { type ContentsRequest, databaseFingerprint, readDatabase } from '../postgres/read-database.ts';
+import { type ContentsRequest, databaseFingerprint, type DatabaseFingerprintFacts, readDatabase } from '../postgres/read-database.ts';
 import { sideBySide } from '../side-by-side.ts';
 import type { Timeouts } from '../postgres/transaction.ts';
 
@@ -26,7 +26,7 @@ interface Known {
   /** What a reading depends on beside the database itself. */
   readonly key: string;
   readonly fingerprint: string;
-  readonly columns: boolean;
+  readonly facts: DatabaseFingerprintFacts;
   /** Kept until the cycle ends, for the passes after the first. */
   readonly contents: DatabaseContents | undefined;
   readonly notices: readonly Notice[] | undefined;
@@ -56,13 +56,14 @@ export function createDatabases(connections: Connections, config: Config, timeou
     try {
       return await withSession(database, async (client) => {
         if (before?.key === key && (before.contents !== undefined || before.notices !== undefined)) {
-          const now = await databaseFingerprint(client, request.columns);
+          // What it looks at may be gone by now, as the rules of a trigger: then it is read.
+          const now = await databaseFingerprint(client, before.facts).catch(() => '');
           if (now === before.fingerprint)
             return [before, before.contents === undefined ? { kind: 'settled', notices: before.notices ?? [] } : { kind: 'read', contents: before.contents }];
         }
-        const { contents, fingerprint } = await readDatabase({ ...request, client, database });
+        const { contents, fingerprint, facts } = await readDatabase({ ...request, client, database });
         return [
-          { key, fingerprint, columns: request.columns, contents, notices: undefined },
+          { key, fingerprint, facts, contents, notices: undefined },
           { kind: 'read', contents },
         ];
       });
@@ -111,8 +112,8 @@ export function createDatabases(connections: Connections, config: Config, timeou
     unchanged: async () => {
       if (broken) return false;
       let same = true;
-      await sideBySide(config.DB_POOL_MAX_CONN, known, async ([name, { fingerprint, columns }]) => {
-        if (same) same = (await withSession(name, (client) => databaseFingerprint(client, columns)).catch(() => '')) === fingerprint;
+      await sideBySide(config.DB_POOL_MAX_CONN, known, async ([name, { fingerprint, facts }]) => {
+        if (same) same = (await withSession(name, (client) => databaseFingerprint(client, facts)).catch(() => '')) === fingerprint;
       });
       return same;
     },
