@@ -29,6 +29,8 @@ const schema = z.object({
   CONFIGMAP_NAME: z.string().min(1).default('postgres-users-config'),
   SECRET_ACCESS: z.enum(['auto', 'get', 'list']).default('auto'),
   SECRET_READS_PER_CYCLE: number(600, (n) => n.int().min(1)),
+  WATCH: z.enum(['on', 'off']).default('on'),
+  STATUS_CONFIGMAP: z.enum(['on', 'off']).default('on'),
   DB_HOST: z.string().min(1).default('acid-minimal-cluster.default.svc.cluster.local'),
   DB_PORT: number(5432, (n) => n.int().min(1).max(65535)),
   DB_NAME: z.string().min(1).default('postgres'),

@@ -2,11 +2,13 @@
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { createServer } from './http/server.ts';
 import { createWake, runLoop } from './loop.ts';
-import { announcementsOf } from './observe/announcements.ts';
+import { createAnnouncer } from './observe/announcements.ts';
+import { conditionsOf } from './observe/conditions.ts';
 import { createLog, type Log } from './observe/log.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { createReportLog } from './observe/report-log.ts';
 import { createStatus } from './observe/status.ts';
+import { createWatchObserver } from './observe/watching.ts';
 import { createConnections } from './postgres/connection.ts';
 import { describeFailure } from './postgres/failures.ts';
 import { acquireWriterLock } from './postgres/writer-lock.ts';
@@ -17,7 +19,7 @@ import type { Source } from './sources/source.ts';
 /** A shutdown that is not done by then ends anyway: the server rolls back what was under way. */
 const SHUTDOWN_MS = 8000;
 
-async function createSource(config: Config): Promise<Source> {
+async function createSource(config: Config, log: Log): Promise<Source> {
   const names = { namespace: config.NAMESPACE, configMapName: config.CONFIGMAP_NAME };
   if (config.SOURCE.startsWith('dir:')) return createDirectorySource(config.SOURCE.slice('dir:'.length), names);
   // Loaded only where it is needed: the Kubernetes client costs more memory than the rest of pgsteward.
@@ -27,6 +29,7 @@ async function createSource(config: Config): Promise<Source> {
     secretAccess: config.SECRET_ACCESS,
     secretReadsPerCycle: config.SECRET_READS_PER_CYCLE,
     kubeconfig: config.KUBECONFIG,
+    warn: (message) => log.warn(message),
   });
 }
 
@@ -36,7 +39,7 @@ async function main(config: Config, log: Log): Promise<void> {
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort(new Error(name)));
   process.on('SIGHUP', () => wake.request('signal'));
 
-  const source = await createSource(config);
+  const source = await createSource(config, log);
   const connections = createConnections(config, (error) => log.debug(`a session ended: ${describeFailure(error)}`));
   const metrics = createMetrics();
   const status = createStatus({ source: source.description, dryRun: config.DRY_RUN, patience: Math.max(600_000, config.SYNC_INTERVAL * 3000) });
@@ -49,6 +52,7 @@ async function main(config: Config, log: Log): Promise<void> {
     onProgress: () => status.beat(),
   });
   const writeReport = createReportLog(log);
+  const announcementsOf = createAnnouncer();
   const address = await server.listen({ host: config.HTTP_HOST, port: config.HTTP_PORT });
   log.info({ address, source: source.description, dryRun: config.DRY_RUN }, 'pgsteward started');
 
@@ -64,10 +68,16 @@ async function main(config: Config, log: Log): Promise<void> {
         metrics.record(report);
         status.record(report);
         writeReport(report);
-        if (!config.DRY_RUN) await source.announce?.(announcementsOf(report), signal);
+        if (!config.DRY_RUN) {
+          await source.announce?.(announcementsOf(report), signal);
+          if (config.STATUS_CONFIGMAP === 'on') await source.publish?.(conditionsOf(report), signal);
+        }
         status.beat();
       },
     });
+
+  // For the life of the process, whatever its role: it only wakes.
+  const watching = config.WATCH === 'on' ? source.watch?.(createWatchObserver(wake, metrics.watching, log), stop.signal) : undefined;
 
   const asWriter = async (): Promise<void> => {
     let waitingFor = '';
@@ -110,7 +120,7 @@ async function main(config: Config, log: Log): Promise<void> {
   });
   await Promise.race([finished, deadline]);
   await connections.close();
-  await Promise.race([Promise.all([server.close(), source.close()]), new Promise((resolve) => setTimeout(resolve, 1000).unref())]);
+  await Promise.race([Promise.all([server.close(), watching, source.close()]), new Promise((resolve) => setTimeout(resolve, 1000).unref())]);
   log.info('pgsteward stopped');
 }
 

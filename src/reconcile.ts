@@ -61,6 +61,7 @@ export function createReconciler({ config, source, connections, log, onProgress 
   let settled: Settled | undefined;
   let facts: FingerprintFacts | undefined;
   let lastInputs = '';
+  let asked = aboutInputs(undefined);
   let intentsClosed = false;
 
   const retried = <T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> =>
@@ -171,10 +172,13 @@ export function createReconciler({ config, source, connections, log, onProgress 
     databases.settle((name) => !busy.has(name), current.noticesOf);
   };
 
-  const cycle = async (fence: string | undefined, signal: AbortSignal): Promise<Partial<CycleReport>> => {
+  const cycle = async (writer: string | undefined, signal: AbortSignal): Promise<Partial<CycleReport>> => {
     const inputs = await readInputs(signal);
     onProgress();
     const { document } = inputs;
+    asked = aboutInputs(inputs);
+    // Paused: whatever writes needs a fence, and there is none.
+    const fence = inputs.requests?.paused === true ? undefined : writer;
     if (document === undefined) return { ...fromInputs(inputs), result: 'waiting' };
     if (inputs.version !== lastInputs) backoff.clear();
     lastInputs = inputs.version;
@@ -220,7 +224,7 @@ export function createReconciler({ config, source, connections, log, onProgress 
       };
       if (fence === undefined) {
         settle(current);
-        return { ...found, result: 'dry_run', notices: current.notices };
+        return { ...found, result: writer === undefined ? 'dry_run' : 'paused', notices: current.notices };
       }
 
       const { again, fresh } = applied.split(current.changes);
@@ -262,11 +266,11 @@ export function createReconciler({ config, source, connections, log, onProgress 
     const started = performance.now();
     const seconds = (): number => (performance.now() - started) / 1000;
     try {
-      return { ...EMPTY, ...(await cycle(fence, signal)), duration: seconds() };
+      return { ...EMPTY, ...(await cycle(fence, signal)), ...asked, duration: seconds() };
     } catch (error) {
       signal.throwIfAborted();
       settled = undefined;
-      return { ...EMPTY, duration: seconds(), error: { reason: classify(error), message: describeFailure(error) } };
+      return { ...EMPTY, ...asked, duration: seconds(), error: { reason: classify(error), message: describeFailure(error) } };
     }
   };
 }
@@ -295,7 +299,17 @@ const EMPTY: CycleReport = {
   sourceFailure: undefined,
   error: undefined,
   unchanged: false,
+  requests: undefined,
+  document: undefined,
+  declared: new Map(),
 };
+
+/** What a report says of its inputs however the cycle ends. */
+const aboutInputs = (inputs: Inputs | undefined): Pick<CycleReport, 'requests' | 'document' | 'declared'> => ({
+  requests: inputs?.requests,
+  document: inputs?.followed,
+  declared: inputs?.declared ?? EMPTY.declared,
+});
 
 const fromInputs = ({ why, problems, failure }: Inputs): Pick<CycleReport, 'why' | 'problems' | 'sourceFailure'> => ({
   why,

@@ -6,7 +6,7 @@ import { type SourceFailure, SourceError } from '../sources/source.ts';
 
 /** What a request is about, for messages and for the right that is missing. */
 export interface Target {
-  readonly verb: 'get' | 'list' | 'create';
+  readonly verb: 'get' | 'list' | 'watch' | 'create' | 'patch';
   readonly resource: 'configmaps' | 'secrets' | 'events';
   readonly namespace: string;
   readonly name?: string;
@@ -14,12 +14,26 @@ export interface Target {
 
 export interface KubeClient {
   /** The answer's JSON object. @throws SourceError for everything else. */
-  send(
-    target: Target,
-    options: { readonly query?: Readonly<Record<string, string>>; readonly body?: object; readonly signal?: AbortSignal },
-  ): Promise<Record<string, unknown>>;
+  send(target: Target, options: SendOptions): Promise<Record<string, unknown>>;
+  /**
+   * The chunks of an answer that goes on for minutes; whoever reads them has to end it where nothing comes any more.
+   * @throws SourceError where it does not begin.
+   */
+  stream(target: Target, options: SendOptions & { readonly signal: AbortSignal }): Promise<AsyncIterable<Uint8Array>>;
   close(): Promise<void>;
 }
+
+interface SendOptions {
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: object;
+  /** What the body is, where it is not plain JSON: the kinds of PATCH. */
+  readonly contentType?: 'application/json' | 'application/merge-patch+json' | 'application/apply-patch+yaml';
+  /** Another form of the same objects. */
+  readonly accept?: string;
+  readonly signal?: AbortSignal;
+}
+
+const METHODS = { get: 'GET', list: 'GET', watch: 'GET', create: 'POST', patch: 'PATCH' } as const;
 
 const PATHS: Readonly<Record<Target['resource'], string>> = { configmaps: '/api/v1', secrets: '/api/v1', events: '/apis/events.k8s.io/v1' };
 /** As many Secrets as are read side by side; further requests wait for a connection. */
@@ -41,28 +55,32 @@ export function createKubeClient({ kubeconfig, timeoutMs }: { readonly kubeconfi
     if (session !== used) return;
     session = undefined;
     // Those that hold it may still send with it, so it is closed when their deadlines have passed.
-    setTimeout(() => void used.then(({ agent }) => agent.close()).catch(() => undefined), timeoutMs).unref();
+    setTimeout(() => void used.then(closeSession).catch(() => undefined), timeoutMs).unref();
   };
 
-  const once = async (target: Target, options: Parameters<KubeClient['send']>[1], current: Session) => {
-    const { namespace, resource, name } = target;
+  const begin = async (target: Target, options: SendOptions, { server, headers }: Session, dispatcher: Agent, signal: AbortSignal) => {
+    const { verb, namespace, resource, name } = target;
     const url = new URL(
-      `${current.server}${PATHS[resource]}/namespaces/${encodeURIComponent(namespace)}/${resource}${name === undefined ? '' : `/${encodeURIComponent(name)}`}`,
+      `${server}${PATHS[resource]}/namespaces/${encodeURIComponent(namespace)}/${resource}${name === undefined ? '' : `/${encodeURIComponent(name)}`}`,
     );
     for (const [key, value] of Object.entries(options.query ?? {})) url.searchParams.set(key, value);
-    const deadline = AbortSignal.timeout(timeoutMs);
-    const response = await request(url, {
-      dispatcher: current.agent,
-      method: options.body === undefined ? 'GET' : 'POST',
+    return request(url, {
+      dispatcher,
+      method: METHODS[verb],
       headers: {
-        ...(await current.headers()),
-        accept: 'application/json',
+        ...(await headers()),
+        accept: options.accept ?? 'application/json',
         'user-agent': 'pgsteward',
-        ...(options.body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(options.body === undefined ? {} : { 'content-type': options.contentType ?? 'application/json' }),
       },
       body: options.body === undefined ? null : JSON.stringify(options.body),
-      signal: options.signal === undefined ? deadline : AbortSignal.any([options.signal, deadline]),
+      signal,
     });
+  };
+  const once = async (target: Target, options: SendOptions, current: Session) => {
+    const deadline = AbortSignal.timeout(timeoutMs);
+    const signal = options.signal === undefined ? deadline : AbortSignal.any([options.signal, deadline]);
+    const response = await begin(target, options, current, current.agent, signal);
     return { status: response.statusCode, retryAfter: response.headers['retry-after'], text: await response.body.text() };
   };
 
@@ -86,9 +104,26 @@ export function createKubeClient({ kubeconfig, timeoutMs }: { readonly kubeconfi
         throw networkFailure(target, error, timeoutMs);
       }
     },
+    stream: async (target, options) => {
+      const used = open();
+      try {
+        const current = await used;
+        const response = await begin(target, options, current, current.watches, options.signal);
+        if (response.statusCode === 200) return response.body as AsyncIterable<Uint8Array>;
+        // Whoever asks again does so with a fresh session, which reads the token again.
+        if (response.statusCode === 401) forget(used);
+        await response.body.dump();
+        throw failureOf(target, response.statusCode, response.headers['retry-after']);
+      } catch (error) {
+        options.signal.throwIfAborted();
+        if (error instanceof SourceError) throw error;
+        forget(used);
+        throw networkFailure(target, error, timeoutMs);
+      }
+    },
     close: async () => {
       const last = await session?.catch(() => undefined);
-      await last?.agent.destroy();
+      await Promise.all([last?.agent.destroy(), last?.watches.destroy()]);
     },
   };
 }
@@ -96,8 +131,12 @@ export function createKubeClient({ kubeconfig, timeoutMs }: { readonly kubeconfi
 interface Session {
   readonly server: string;
   readonly agent: Agent;
+  /** Connections of their own for answers that go on: they share no fate with requests, and their bodies may be silent for long. */
+  readonly watches: Agent;
   readonly headers: () => Promise<Record<string, string>>;
 }
+
+const closeSession = ({ agent, watches }: Session): Promise<unknown> => Promise.all([agent.close(), watches.close()]);
 
 /** @throws SourceError where there is no usable configuration; its errors come from files of ours and can be shown. */
 async function openSession(kubeconfig: string | undefined): Promise<Session> {
@@ -126,6 +165,7 @@ async function loadSession(kubeconfig: string | undefined): Promise<Session> {
   return {
     server,
     agent: new Agent({ connect: { ...tls, timeout: 5000 }, connections: PARALLEL, allowH2: false }),
+    watches: new Agent({ connect: { ...tls, timeout: 5000 }, allowH2: false, bodyTimeout: 0 }),
     headers: async () => {
       const fresh: RequestOptions = {};
       await config.applyToHTTPSOptions(fresh);

@@ -2,7 +2,10 @@
 import type { SecretRef } from '../core/document/types.ts';
 import { createKubeClient, type KubeClient, PARALLEL } from '../kubernetes/client.ts';
 import { createEventSink } from '../kubernetes/events.ts';
+import { runWatch } from '../kubernetes/watch.ts';
 import { bytesAt, type KubeObject, readObject, versionOf } from '../kubernetes/objects.ts';
+import { createStatusConfigMap } from '../kubernetes/status-configmap.ts';
+import { requestsOf } from './annotations.ts';
 import { chooseSecrets, type Sweepable } from './secret-sweep.ts';
 import { type SecretReading, secretKey, type Source, SourceError } from './source.ts';
 
@@ -16,14 +19,21 @@ export interface KubernetesSourceOptions {
   readonly kubeconfig: string | undefined;
   /** For one request, in milliseconds. */
   readonly timeoutMs?: number;
+  /** Hears once of each right that is missing for what may be left out. */
+  readonly warn?: (message: string) => void;
 }
 
 /** What is remembered of one Secret: the keys that were asked for, never the others. */
 interface Known extends Sweepable {
   readonly readings: ReadonlyMap<string, SecretReading>;
+  /** Of the whole Secret; undefined where there is none, UNREAD where that is not known. */
+  readonly version: string | undefined;
 }
 type Keys = ReadonlyMap<string, ReadonlySet<string>>;
-type Outcome = { readonly readings: ReadonlyMap<string, SecretReading> } | SourceError;
+type Outcome = Pick<Known, 'readings' | 'version'> | SourceError;
+
+/** Equals no version that an object can have. */
+const UNREAD = 'unread';
 
 /** After a LIST was forbidden it is tried again: the right may have been given since. */
 const LIST_AGAIN_MS = 600_000;
@@ -34,8 +44,15 @@ const NOT_READ: SecretReading = { kind: 'unreadable', detail: 'it was not read y
 export function createKubernetesSource(options: KubernetesSourceOptions): Source {
   const { namespace, configMapName } = options;
   const client = createKubeClient({ kubeconfig: options.kubeconfig, timeoutMs: options.timeoutMs ?? 10_000 });
-  const events = createEventSink(client, { namespace, configMapName });
+  const warn = options.warn ?? (() => undefined);
+  const events = createEventSink(client, { namespace, configMapName, warn });
   const ref = `${namespace}/${configMapName}`;
+  const status = createStatusConfigMap(client, { namespace, configMapName, warn });
+  let documentVersion: string | undefined = UNREAD;
+  /** Whether the API server answered when it was last asked for the document: what it does not hear needs no waiting for. */
+  let answers = false;
+  /** The Secrets that were last asked for. */
+  let wantedNow: Keys = new Map();
   let known = new Map<string, Known>();
   let sweep = 0;
   let listFrom = 0;
@@ -44,24 +61,67 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Source
   return {
     description: `kubernetes ConfigMap ${ref}`,
     readDocument: async (signal) => {
-      const object = readObject(await client.send({ verb: 'get', resource: 'configmaps', namespace, name: configMapName }, { signal }), `ConfigMap ${ref}`);
+      const object = await readConfigMap(signal);
+      documentVersion = versionOf(object);
       events.setConfigMap(object);
       const text = object.data['users.yaml'];
       if (text !== undefined && typeof text !== 'string') throw new SourceError('malformed', `the key users.yaml of ConfigMap ${ref} is no text`);
       const content = typeof text === 'string' ? Buffer.from(text) : bytesAt(object.binaryData, 'users.yaml');
       if (content === null) throw new SourceError('malformed', `the key users.yaml of ConfigMap ${ref} is no base64`);
       if (content === undefined) throw new SourceError('not_found', `the ConfigMap ${ref} has no key users.yaml`);
-      return { version: versionOf(object), ref, file: 'users.yaml', content };
+      return { version: versionOf(object), ref, file: 'users.yaml', content, requests: requestsOf(object.annotations) };
     },
     readSecrets: async (refs, signal) => {
       sweep += 1;
       const wanted = keysOf(refs);
+      // Before anything is read: what changes from now on is news.
+      wantedNow = wanted;
       known = (await listSecrets(wanted, signal)) ?? (await sweepSecrets(wanted, signal));
       return new Map(refs.map((secret) => [secretKey(secret), known.get(secret.name)?.readings.get(secret.key) ?? NOT_READ]));
     },
-    announce: (announcements, signal) => events.emit(announcements, signal),
+    announce: async (announcements, signal) => (answers ? events.emit(announcements, signal) : undefined),
+    publish: async (conditions, signal) => (answers ? status.publish(conditions, signal) : undefined),
+    watch: async (observer, signal) => {
+      const document = runWatch(
+        client,
+        {
+          what: 'document',
+          resource: 'configmaps',
+          namespace,
+          name: configMapName,
+          names: () => [configMapName],
+          isNews: (name, version) => name === configMapName && version !== documentVersion,
+        },
+        observer,
+        signal,
+      );
+      const secrets = {
+        what: 'secret',
+        resource: 'secrets',
+        namespace,
+        names: () => wantedNow.keys(),
+        isNews: (name: string, version: string | undefined) => wantedNow.has(name) && version !== (known.has(name) ? known.get(name)?.version : UNREAD),
+      } as const;
+      // Who may watch may list: the next cycle does.
+      const heard = (what: 'document' | 'secret'): void => {
+        listFrom = 0;
+        observer.heard(what);
+      };
+      await Promise.all([document, options.secretAccess === 'get' ? undefined : runWatch(client, secrets, { ...observer, heard }, signal)]);
+    },
     close: () => client.close(),
   };
+
+  async function readConfigMap(signal: AbortSignal): Promise<KubeObject> {
+    try {
+      answers = true;
+      return readObject(await client.send({ verb: 'get', resource: 'configmaps', namespace, name: configMapName }, { signal }), `ConfigMap ${ref}`);
+    } catch (error) {
+      answers = error instanceof SourceError && !['timeout', 'unavailable', 'unauthorized'].includes(error.reason);
+      if (error instanceof SourceError && error.reason === 'not_found') documentVersion = undefined;
+      throw error;
+    }
+  }
 
   function waitAsAsked(error: SourceError): void {
     askFrom = performance.now() + Math.min(error.retryAfterMs ?? 0, MAX_WAIT_MS);
@@ -70,7 +130,10 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Source
   /** All of them by LIST; undefined where they are to be read by name, or where the API server is not to be asked yet. */
   async function listSecrets(wanted: Keys, signal: AbortSignal): Promise<Map<string, Known> | undefined> {
     if (options.secretAccess === 'get' || performance.now() < Math.max(listFrom, askFrom)) return undefined;
-    const entry = (name: string, readings: Known['readings']): [string, Known] => [name, { readings, lastRead: sweep, failed: anyFailed(readings) }];
+    const entry = (name: string, { readings, version }: Pick<Known, 'readings' | 'version'>): [string, Known] => [
+      name,
+      { readings, version, lastRead: sweep, failed: anyFailed(readings) },
+    ];
     try {
       const objects = await listAll(client, namespace, wanted, signal);
       return new Map([...wanted].map(([name, keys]) => entry(name, readingsOf(objects.get(name), keys, namespace))));
@@ -102,8 +165,8 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Source
           stopped = true;
           return;
         }
-        const readings = outcome instanceof SourceError ? unreadable(keys, outcome) : outcome.readings;
-        now.set(name, { readings, lastRead: sweep, failed: anyFailed(readings) });
+        const read = outcome instanceof SourceError ? unreadable(keys, outcome) : outcome;
+        now.set(name, { ...read, lastRead: sweep, failed: anyFailed(read.readings) });
         // One Secret may hang; a whole row of them means that the server does, and waiting for each would hold up the cycle for minutes.
         hung = outcome instanceof SourceError && outcome.reason === 'timeout' ? hung + 1 : 0;
         if (hung >= PARALLEL) stopped = true;
@@ -116,11 +179,11 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Source
   async function readOne(name: string, keys: ReadonlySet<string>, signal: AbortSignal): Promise<Outcome> {
     try {
       const object = readObject(await client.send({ verb: 'get', resource: 'secrets', namespace, name }, { signal }), `Secret ${name}`);
-      return { readings: readingsOf(object, keys, namespace) };
+      return readingsOf(object, keys, namespace);
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof SourceError)) throw error;
-      return error.reason === 'not_found' ? { readings: readingsOf(undefined, keys, namespace) } : error;
+      return error.reason === 'not_found' ? readingsOf(undefined, keys, namespace) : error;
     }
   }
 }
@@ -138,11 +201,15 @@ function keysOf(refs: readonly SecretRef[]): Keys {
 
 const anyFailed = (readings: Known['readings']): boolean => [...readings.values()].some((reading) => reading.kind !== 'value');
 
-const unreadable = (keys: ReadonlySet<string>, error: SourceError): Known['readings'] =>
-  new Map([...keys].map((key) => [key, { kind: 'unreadable', detail: error.message }]));
+const unreadable = (keys: ReadonlySet<string>, error: SourceError): Pick<Known, 'readings' | 'version'> => ({
+  readings: new Map([...keys].map((key) => [key, { kind: 'unreadable', detail: error.message }])),
+  version: UNREAD,
+});
 
-const readingsOf = (object: KubeObject | undefined, keys: ReadonlySet<string>, namespace: string): Known['readings'] =>
-  new Map([...keys].map((key) => [key, readingOf(object, key, namespace)]));
+const readingsOf = (object: KubeObject | undefined, keys: ReadonlySet<string>, namespace: string): Pick<Known, 'readings' | 'version'> => ({
+  readings: new Map([...keys].map((key) => [key, readingOf(object, key, namespace)])),
+  version: object === undefined ? undefined : versionOf(object),
+});
 
 function readingOf(object: KubeObject | undefined, key: string, namespace: string): SecretReading {
   if (object === undefined) return { kind: 'missing', detail: `there is no such Secret in namespace ${namespace}` };
