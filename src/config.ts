@@ -52,6 +52,8 @@ const schema = z.object({
   MAX_DELETIONS: numeric((n) => n.int().min(0)).optional(),
   REVOKES: z.enum(['apply', 'report']).default('apply'),
   EVENT_TRIGGERS: z.enum(['auto', 'on', 'off']).default('auto'),
+  MAX_LISTENERS: number(10, (n) => n.int().min(0)),
+  DRIFT_INTERVAL: number(5, (n) => n.min(0)),
   REASSIGN_TO: z.string().min(1).optional(),
   PROTECTED_ROLES: names,
   ALLOWED_ROLES: names,

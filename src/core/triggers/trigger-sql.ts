@@ -7,7 +7,7 @@ import type { TriggerMode, TriggerRule } from './trigger-rules.ts';
 /** Set to `on` by our own sessions and by the trigger itself: what they change is no drift. */
 export const APPLYING = 'pgsteward.applying';
 /** Listeners hear on it that there is something to look at; it carries nothing else, as anybody may listen. */
-const CHANNEL = 'pgsteward';
+export const CHANNEL = 'pgsteward';
 
 const RELATIONS = ['TABLE', 'VIEW', 'MATERIALIZED VIEW', 'FOREIGN TABLE', 'SEQUENCE'];
 const OTHERS = ['FUNCTION', 'PROCEDURE', 'AGGREGATE', 'TYPE', 'DOMAIN', 'SCHEMA', 'LANGUAGE', 'FOREIGN DATA WRAPPER', 'SERVER'];
