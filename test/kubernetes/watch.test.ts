@@ -123,7 +123,7 @@ it('a compacted past and a rotated token are got over: everything is listed anew
   await edit(7);
   await rotate('bob', 'bob-pass-two');
   expect(await at.metric('watch_restarts_total{watch="document",reason="expired"}')).toBeGreaterThan(0);
-  expect(await at.metric('watch_connected{watch="document"}')).toBe(1);
+  await at.until(async () => (await at.metric('watch_connected{watch="document"}')) === 1);
 });
 
 it('a document that is deleted and made again is followed at once', async () => {

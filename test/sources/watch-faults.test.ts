@@ -28,6 +28,8 @@ let stop: AbortController;
 let running: Promise<void>;
 
 const object = (at: string): object => ({ metadata: { name: 'users', uid: 'u', resourceVersion: at } });
+/** Begins to answer and says nothing. */
+const quiet = (response: ServerResponse): void => response.writeHead(200).flushHeaders();
 const event = (type: string, at: string): string => `${JSON.stringify({ type, object: object(at) })}\n`;
 const kubeconfig = (token: string): void => {
   const address = server.address();
@@ -75,7 +77,7 @@ const begin = (): void => {
 const times = (word: string): number => told.filter((said) => said === word).length;
 
 beforeEach(async () => {
-  [version, read, onWatch, onList] = ['1', '1', (response) => void response.writeHead(200).flushHeaders(), undefined];
+  [version, read, onWatch, onList] = ['1', '1', quiet, undefined];
   [lists, watches, told, accepts] = [0, [], [], new Set()];
   server = createServer((request, response) => {
     const url = new URL(request.url ?? '', 'http://x');
@@ -118,7 +120,7 @@ it('silence is no failure: the watch begins again from where it was, and what ha
 
 it('a version that expired leads to a new list, which wakes only where something differs from what was read', async () => {
   onWatch = (response) => {
-    if (watches.length > 2) return void response.writeHead(200).flushHeaders();
+    if (watches.length > 2) return quiet(response);
     version = watches.length === 1 ? '1' : '9';
     response.end(`{"type":"ERROR","object":{"kind":"Status","code":410,"message":"${LEAK}"}}\n`);
   };
@@ -199,9 +201,7 @@ it('a right that is missing once is asked for again at once; one that stays miss
 });
 
 it('an abort ends it at once, wherever it is, and nothing is said after it', async () => {
-  const never = new Promise<void>(() => undefined);
-  const hang = (): void => void never;
-  const quiet = (response: ServerResponse): void => void response.writeHead(200).flushHeaders();
+  const hang = (): void => undefined;
   const answer = (response: ServerResponse): void => {
     response.writeHead(200).flushHeaders();
     setInterval(() => response.write(event('MODIFIED', '2')), 1).unref();
