@@ -38,6 +38,8 @@ const WATCH_FORM = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1
 const SHORT_MS = 1000;
 /** Refusals in a row that are believed: an API server that has just started refuses everybody until it has read its Roles. */
 const REFUSALS = 5;
+/** Silences in a row after which it is asked whether there was nothing to say: a store that was restored from a backup may be behind our version. */
+const SILENCES = 10;
 /** After so many failures in a row nothing is taken for granted any more. */
 const RELIST_AFTER = 5;
 
@@ -50,6 +52,9 @@ export async function runWatch(client: KubeClient, watched: Watched, observer: W
   let version: string | undefined;
   let failures = 0;
   let refusals = 0;
+  let silences = 0;
+  /** Whether the last failure came from an API server that answers. */
+  let answered = true;
 
   const list = async (): Promise<string> => {
     const versions = new Map<string, string>();
@@ -105,6 +110,7 @@ export async function runWatch(client: KubeClient, watched: Watched, observer: W
     }
     version = at;
     failures = 0;
+    silences = 0;
   };
 
   const follow = async (from: string): Promise<WatchEnd> => {
@@ -154,13 +160,19 @@ export async function runWatch(client: KubeClient, watched: Watched, observer: W
       version ??= await list();
       const end = await follow(version);
       refusals = 0;
+      answered = true;
+      silences = end === 'silent' ? silences + 1 : 0;
       if (end === 'silent') failures = 0;
+      if (silences >= SILENCES) [version, silences] = [undefined, 0];
       observer.restarted(what, end, '');
       if (failures > 0) pause = backoff(failures, times.backoff);
     } catch (error) {
       if (signal.aborted) return;
-      failures += 1;
       const failure = error instanceof SourceError ? error : new SourceError('unavailable', `the watch of ${resource} failed`, { cause: error });
+      const isBack = !answered && !isAbsent(failure);
+      answered = !isAbsent(failure);
+      // What kept us waiting while there was nobody is over: whoever answers again is asked as soon as at first.
+      failures = isBack ? 1 : failures + 1;
       observer.restarted(what, failure.reason, failure.message);
       if (failure.reason === 'expired' || failure.reason === 'malformed' || failures % RELIST_AFTER === 0) version = undefined;
       refusals = failure.reason === 'forbidden' ? refusals + 1 : 0;
@@ -174,6 +186,8 @@ export async function runWatch(client: KubeClient, watched: Watched, observer: W
     if (pause > 0) await sleep(pause, undefined, { signal }).catch(() => undefined);
   }
 }
+
+const isAbsent = ({ reason }: SourceError): boolean => reason === 'unavailable' || reason === 'timeout';
 
 /** Doubled with each failure, half as long to one and a half times as long. */
 const backoff = (failures: number, [first, longest]: readonly [number, number]): number =>

@@ -64,12 +64,13 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Source
       const object = await readConfigMap(signal);
       documentVersion = versionOf(object);
       events.setConfigMap(object);
+      const requests = requestsOf(object.annotations);
       const text = object.data['users.yaml'];
-      if (text !== undefined && typeof text !== 'string') throw new SourceError('malformed', `the key users.yaml of ConfigMap ${ref} is no text`);
+      if (text !== undefined && typeof text !== 'string') throw new SourceError('malformed', `the key users.yaml of ConfigMap ${ref} is no text`, { requests });
       const content = typeof text === 'string' ? Buffer.from(text) : bytesAt(object.binaryData, 'users.yaml');
-      if (content === null) throw new SourceError('malformed', `the key users.yaml of ConfigMap ${ref} is no base64`);
-      if (content === undefined) throw new SourceError('not_found', `the ConfigMap ${ref} has no key users.yaml`);
-      return { version: versionOf(object), ref, file: 'users.yaml', content, requests: requestsOf(object.annotations) };
+      if (content === null) throw new SourceError('malformed', `the key users.yaml of ConfigMap ${ref} is no base64`, { requests });
+      if (content === undefined) throw new SourceError('not_found', `the ConfigMap ${ref} has no key users.yaml`, { requests });
+      return { version: versionOf(object), ref, file: 'users.yaml', content, requests };
     },
     readSecrets: async (refs, signal) => {
       sweep += 1;

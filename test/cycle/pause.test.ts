@@ -1,5 +1,6 @@
 // What somebody asks for by annotations of the ConfigMap: a pause that writes nothing, and a full look.
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { requestsOf } from '../../src/sources/annotations.ts';
 import { serverForAll } from '../support/lifecycle.ts';
@@ -57,6 +58,21 @@ it('a ConfigMap that cannot be read keeps the pause that it asked for', async ()
   const report = await steward.cycle();
   expect(report.sourceFailure?.reason).toBe('not_found');
   expect([report.result, report.requests?.paused]).toEqual(['paused', true]);
+});
+
+it('a ConfigMap without its document may ask for a pause, and for its end', async () => {
+  await start([{ username: 'alice', login: false }], {});
+  await steward.cycle();
+  await server.query('ALTER ROLE alice LOGIN');
+  const write = (annotations: object): void =>
+    writeFileSync(
+      join(steward.manifests.folder, 'configmap.yaml'),
+      JSON.stringify({ kind: 'ConfigMap', metadata: { name: 'postgres-users-config', annotations }, data: {} }),
+    );
+  write(PAUSED);
+  expect(await steward.cycle()).toMatchObject({ result: 'paused', sourceFailure: { reason: 'not_found' } });
+  write({});
+  expect((await steward.cycle()).outcomes).toHaveLength(1);
 });
 
 it('a new reconcile-at looks at everything, also where nothing has changed', async () => {
