@@ -2,8 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SourceError, type WatchEnd, type WatchObserver } from '../sources/source.ts';
 import type { KubeClient, Target } from './client.ts';
-import { asRecord, readObject, versionOf } from './objects.ts';
-import { linesOf } from './lines.ts';
+import { listVersions } from './list-versions.ts';
+import { eventsOf, type WatchEvent } from './watch-events.ts';
 
 /** What is watched, and what of it is news. */
 export interface Watched {
@@ -32,8 +32,7 @@ export interface WatchTimes {
 
 const TIMES: WatchTimes = { answer: 10_000, idle: 90_000, backoff: [800, 30_000], forbidden: 600_000 };
 /** Only metadata is asked for, so no Secret's value ever comes this way. */
-const LIST_FORM = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
-const WATCH_FORM = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
+const FORM = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
 /** A watch that ended sooner without a word has failed, and must not be begun again at once. */
 const SHORT_MS = 1000;
 /** Refusals in a row that are believed: an API server that has just started refuses everybody until it has read its Roles. */
@@ -57,21 +56,7 @@ export async function runWatch(client: KubeClient, watched: Watched, observer: W
   let answered = true;
 
   const list = async (): Promise<string> => {
-    const versions = new Map<string, string>();
-    let first: string | undefined;
-    let next = '';
-    do {
-      const query = { ...selector, limit: '500', ...(next === '' ? {} : { continue: next }) };
-      const { items, metadata } = await client.send(target('list'), { query, accept: LIST_FORM, signal });
-      const { resourceVersion, continue: more } = asRecord(metadata) ?? {};
-      if (!Array.isArray(items) || typeof resourceVersion !== 'string') throw malformed();
-      for (const item of items as unknown[]) {
-        const object = readObject(item, `an object among ${resource} in namespace ${namespace}`);
-        versions.set(object.name, versionOf(object));
-      }
-      first ??= resourceVersion;
-      next = typeof more === 'string' ? more : '';
-    } while (next !== '');
+    const { resourceVersion, versions } = await listVersions(client, target('list'), selector, signal);
     signal.throwIfAborted();
     observer.heard(what);
     for (const one of watched.names())
@@ -79,36 +64,13 @@ export async function runWatch(client: KubeClient, watched: Watched, observer: W
         observer.changed(what);
         break;
       }
-    return first;
+    return resourceVersion;
   };
 
-  const malformed = (): SourceError =>
-    new SourceError('malformed', `the API server's answer to a watch of ${resource} in namespace ${namespace} cannot be read`, { retryable: true });
-
-  const take = (line: string): void => {
-    let event: Record<string, unknown> | undefined;
-    try {
-      event = asRecord(JSON.parse(line));
-    } catch {
-      // Told below, without the text.
-    }
-    const object = asRecord(event?.['object']);
-    const type = event?.['type'];
-    if (object === undefined || typeof type !== 'string') throw malformed();
-    if (type === 'ERROR') {
-      const code = typeof object['code'] === 'number' ? object['code'] : 0;
-      throw new SourceError(code === 410 ? 'expired' : 'unavailable', `the API server ended the watch of ${resource} in namespace ${namespace} (${code})`, {
-        retryable: true,
-      });
-    }
-    const at = asRecord(object['metadata'])?.['resourceVersion'];
-    if (typeof at !== 'string') throw malformed();
+  const take = ({ object, resourceVersion }: WatchEvent): void => {
     signal.throwIfAborted();
-    if (type !== 'BOOKMARK') {
-      const changed = readObject(object, `an object among ${resource}`);
-      if (watched.isNews(changed.name, type === 'DELETED' ? undefined : versionOf(changed))) observer.changed(what);
-    }
-    version = at;
+    if (object !== undefined && watched.isNews(object.name, object.version)) observer.changed(what);
+    version = resourceVersion;
     failures = 0;
     silences = 0;
   };
@@ -131,12 +93,12 @@ export async function runWatch(client: KubeClient, watched: Watched, observer: W
         resourceVersion: from,
         timeoutSeconds: String(300 + Math.floor(Math.random() * 300)),
       };
-      const chunks = await client.stream(target('watch'), { query, accept: WATCH_FORM, signal: AbortSignal.any([signal, silence.signal]) });
+      const chunks = await client.stream(target('watch'), { query, accept: FORM, signal: AbortSignal.any([signal, silence.signal]) });
       signal.throwIfAborted();
       connected = true;
       observer.connected(what, true);
       signOfLife();
-      for await (const line of linesOf(chunks, signOfLife)) take(line);
+      for await (const event of eventsOf(chunks, target('watch'), signOfLife)) take(event);
       if (version === from && performance.now() - began < SHORT_MS) failures += 1;
       return 'ended';
     } catch (error) {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createKubeClient, type KubeClient } from '../../src/kubernetes/client.ts';
-import { runWatch } from '../../src/kubernetes/watch.ts';
+import { runWatch, type WatchTimes } from '../../src/kubernetes/watch.ts';
 
 const LEAK = 'hunter2';
 const TIMES = { answer: 200, idle: 300, backoff: [20, 100], forbidden: 5000 } as const;
@@ -48,7 +48,7 @@ const kubeconfig = (token: string): void => {
     }),
   );
 };
-const begin = (): void => {
+const begin = (patience: WatchTimes = TIMES): void => {
   const note = (word: string): void => void told.push(word);
   running = runWatch(
     client,
@@ -71,7 +71,7 @@ const begin = (): void => {
       refused: () => note('refused'),
     },
     stop.signal,
-    TIMES,
+    patience,
   );
 };
 const times = (word: string): number => told.filter((said) => said === word).length;
@@ -116,6 +116,30 @@ it('silence is no failure: the watch begins again from where it was, and what ha
   begin();
   await expect.poll(() => times('changed'), { timeout: 5000 }).toBe(1);
   expect([lists, watches, told]).toEqual([1, ['1', '5', '5'], ['silent', 'silent', 'changed']]);
+});
+
+it('a watch that stays silent asks anew, as a restored store may be behind the version that it goes on from', async () => {
+  version = '100';
+  read = '100';
+  begin({ ...TIMES, idle: 30 });
+  await expect.poll(() => watches.length, { timeout: 5000 }).toBeGreaterThan(2);
+  version = '7';
+  await expect.poll(() => times('changed'), { timeout: 5000 }).toBe(1);
+  await expect.poll(() => watches.at(-1), { timeout: 5000 }).toBe('7');
+  expect([...new Set(told)]).toEqual(['silent', 'changed']);
+});
+
+it('after an API server was away, its first answer is not waited for again as long', async () => {
+  onWatch = (response) => {
+    if (watches.length < 6) response.destroy();
+    else if (watches.length === 6) response.writeHead(401).end();
+    else quiet(response);
+  };
+  begin({ ...TIMES, backoff: [20, 2000] });
+  await expect.poll(() => times('unauthorized'), { timeout: 10_000, interval: 2 }).toBe(1);
+  const began = performance.now();
+  await expect.poll(() => watches.length, { timeout: 5000, interval: 2 }).toBe(7);
+  expect(performance.now() - began).toBeLessThan(200);
 });
 
 it('a version that expired leads to a new list, which wakes only where something differs from what was read', async () => {
