@@ -53,8 +53,8 @@ export function createInputs(source: Source, retry: RetryOptions, defaultDatabas
   return async (signal) => {
     const reading = await readDocument(source, retry, signal);
     const failure = reading instanceof SourceError ? reading : undefined;
+    requests = reading.requests ?? requests;
     if (!(reading instanceof SourceError)) {
-      requests = reading.requests;
       if (read?.version !== reading.version) {
         read = { version: reading.version, document: parseDocument(reading.content, reading.file, defaultDatabase) };
         inForce = merge(read.document, inForce);

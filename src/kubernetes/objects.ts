@@ -26,6 +26,9 @@ export function readObject(value: unknown, what: string): KubeObject {
   return { name, uid, resourceVersion, annotations: asRecord(metadata?.['annotations']) ?? {}, data, binaryData };
 }
 
+/** Equals no version that an object can have. */
+export const UNREAD = 'unread';
+
 /** Differs between any two states of an object, also of one that was made anew under its name. */
 export const versionOf = ({ uid, resourceVersion }: Pick<KubeObject, 'uid' | 'resourceVersion'>): string => `${uid}/${resourceVersion}`;
 

@@ -2,8 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SourceError, type WatchEnd, type WatchObserver } from '../sources/source.ts';
 import type { KubeClient, Target } from './client.ts';
-import { asRecord, readObject, versionOf } from './objects.ts';
-import { linesOf } from './lines.ts';
+import { listVersions } from './list-versions.ts';
+import { eventsOf, type WatchEvent } from './watch-events.ts';
 
 /** What is watched, and what of it is news. */
 export interface Watched {
@@ -32,12 +32,13 @@ export interface WatchTimes {
 
 const TIMES: WatchTimes = { answer: 10_000, idle: 90_000, backoff: [800, 30_000], forbidden: 600_000 };
 /** Only metadata is asked for, so no Secret's value ever comes this way. */
-const LIST_FORM = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
-const WATCH_FORM = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
+const FORM = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
 /** A watch that ended sooner without a word has failed, and must not be begun again at once. */
 const SHORT_MS = 1000;
 /** Refusals in a row that are believed: an API server that has just started refuses everybody until it has read its Roles. */
 const REFUSALS = 5;
+/** Silences in a row after which it is asked whether there was nothing to say: a store that was restored from a backup may be behind our version. */
+const SILENCES = 10;
 /** After so many failures in a row nothing is taken for granted any more. */
 const RELIST_AFTER = 5;
 
@@ -50,23 +51,12 @@ export async function runWatch(client: KubeClient, watched: Watched, observer: W
   let version: string | undefined;
   let failures = 0;
   let refusals = 0;
+  let silences = 0;
+  /** Whether the last failure came from an API server that answers. */
+  let answered = true;
 
   const list = async (): Promise<string> => {
-    const versions = new Map<string, string>();
-    let first: string | undefined;
-    let next = '';
-    do {
-      const query = { ...selector, limit: '500', ...(next === '' ? {} : { continue: next }) };
-      const { items, metadata } = await client.send(target('list'), { query, accept: LIST_FORM, signal });
-      const { resourceVersion, continue: more } = asRecord(metadata) ?? {};
-      if (!Array.isArray(items) || typeof resourceVersion !== 'string') throw malformed();
-      for (const item of items as unknown[]) {
-        const object = readObject(item, `an object among ${resource} in namespace ${namespace}`);
-        versions.set(object.name, versionOf(object));
-      }
-      first ??= resourceVersion;
-      next = typeof more === 'string' ? more : '';
-    } while (next !== '');
+    const { resourceVersion, versions } = await listVersions(client, target('list'), selector, signal);
     signal.throwIfAborted();
     observer.heard(what);
     for (const one of watched.names())
@@ -74,37 +64,15 @@ export async function runWatch(client: KubeClient, watched: Watched, observer: W
         observer.changed(what);
         break;
       }
-    return first;
+    return resourceVersion;
   };
 
-  const malformed = (): SourceError =>
-    new SourceError('malformed', `the API server's answer to a watch of ${resource} in namespace ${namespace} cannot be read`, { retryable: true });
-
-  const take = (line: string): void => {
-    let event: Record<string, unknown> | undefined;
-    try {
-      event = asRecord(JSON.parse(line));
-    } catch {
-      // Told below, without the text.
-    }
-    const object = asRecord(event?.['object']);
-    const type = event?.['type'];
-    if (object === undefined || typeof type !== 'string') throw malformed();
-    if (type === 'ERROR') {
-      const code = typeof object['code'] === 'number' ? object['code'] : 0;
-      throw new SourceError(code === 410 ? 'expired' : 'unavailable', `the API server ended the watch of ${resource} in namespace ${namespace} (${code})`, {
-        retryable: true,
-      });
-    }
-    const at = asRecord(object['metadata'])?.['resourceVersion'];
-    if (typeof at !== 'string') throw malformed();
+  const take = ({ object, resourceVersion }: WatchEvent): void => {
     signal.throwIfAborted();
-    if (type !== 'BOOKMARK') {
-      const changed = readObject(object, `an object among ${resource}`);
-      if (watched.isNews(changed.name, type === 'DELETED' ? undefined : versionOf(changed))) observer.changed(what);
-    }
-    version = at;
+    if (object !== undefined && watched.isNews(object.name, object.version)) observer.changed(what);
+    version = resourceVersion;
     failures = 0;
+    silences = 0;
   };
 
   const follow = async (from: string): Promise<WatchEnd> => {
@@ -125,12 +93,12 @@ export async function runWatch(client: KubeClient, watched: Watched, observer: W
         resourceVersion: from,
         timeoutSeconds: String(300 + Math.floor(Math.random() * 300)),
       };
-      const chunks = await client.stream(target('watch'), { query, accept: WATCH_FORM, signal: AbortSignal.any([signal, silence.signal]) });
+      const chunks = await client.stream(target('watch'), { query, accept: FORM, signal: AbortSignal.any([signal, silence.signal]) });
       signal.throwIfAborted();
       connected = true;
       observer.connected(what, true);
       signOfLife();
-      for await (const line of linesOf(chunks, signOfLife)) take(line);
+      for await (const event of eventsOf(chunks, target('watch'), signOfLife)) take(event);
       if (version === from && performance.now() - began < SHORT_MS) failures += 1;
       return 'ended';
     } catch (error) {
@@ -154,13 +122,19 @@ export async function runWatch(client: KubeClient, watched: Watched, observer: W
       version ??= await list();
       const end = await follow(version);
       refusals = 0;
+      answered = true;
+      silences = end === 'silent' ? silences + 1 : 0;
       if (end === 'silent') failures = 0;
+      if (silences >= SILENCES) [version, silences] = [undefined, 0];
       observer.restarted(what, end, '');
       if (failures > 0) pause = backoff(failures, times.backoff);
     } catch (error) {
       if (signal.aborted) return;
-      failures += 1;
       const failure = error instanceof SourceError ? error : new SourceError('unavailable', `the watch of ${resource} failed`, { cause: error });
+      const isBack = !answered && !isAbsent(failure);
+      answered = !isAbsent(failure);
+      // What kept us waiting while there was nobody is over: whoever answers again is asked as soon as at first.
+      failures = isBack ? 1 : failures + 1;
       observer.restarted(what, failure.reason, failure.message);
       if (failure.reason === 'expired' || failure.reason === 'malformed' || failures % RELIST_AFTER === 0) version = undefined;
       refusals = failure.reason === 'forbidden' ? refusals + 1 : 0;
@@ -174,6 +148,8 @@ export async function runWatch(client: KubeClient, watched: Watched, observer: W
     if (pause > 0) await sleep(pause, undefined, { signal }).catch(() => undefined);
   }
 }
+
+const isAbsent = ({ reason }: SourceError): boolean => reason === 'unavailable' || reason === 'timeout';
 
 /** Doubled with each failure, half as long to one and a half times as long. */
 const backoff = (failures: number, [first, longest]: readonly [number, number]): number =>

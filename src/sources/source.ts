@@ -38,11 +38,18 @@ export class SourceError extends Error {
   readonly retryable: boolean;
   /** Milliseconds that the server asked us to wait (Retry-After). */
   readonly retryAfterMs: number | undefined;
-  constructor(reason: SourceFailure, message: string, options: { retryable?: boolean; retryAfterMs?: number | undefined; cause?: unknown } = {}) {
+  /** What the ConfigMap's annotations ask for, where these could be read and the document could not. */
+  readonly requests: Requests | undefined;
+  constructor(
+    reason: SourceFailure,
+    message: string,
+    options: { retryable?: boolean; retryAfterMs?: number | undefined; cause?: unknown; requests?: Requests } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.reason = reason;
     this.retryable = options.retryable ?? false;
     this.retryAfterMs = options.retryAfterMs;
+    this.requests = options.requests;
   }
 }
 

@@ -123,7 +123,7 @@ it('a compacted past and a rotated token are got over: everything is listed anew
   await edit(7);
   await rotate('bob', 'bob-pass-two');
   expect(await at.metric('watch_restarts_total{watch="document",reason="expired"}')).toBeGreaterThan(0);
-  expect(await at.metric('watch_connected{watch="document"}')).toBe(1);
+  await at.until(async () => (await at.metric('watch_connected{watch="document"}')) === 1);
 });
 
 it('a document that is deleted and made again is followed at once', async () => {
@@ -137,47 +137,4 @@ it('a document that is deleted and made again is followed at once', async () => 
   await edit(3);
   await at.kube.api('DELETE', at.path('secrets', 'user-bob-secret'));
   await at.until(async () => (await at.daemon.status()).notices.some((notice) => notice.kind === 'secret' && notice.subject === 'bob'));
-});
-
-it('with the shipped Role edits are followed at once, Secrets by the interval, and no other right is missed', async () => {
-  await at.users([{ username: 'alice' }, { username: 'bob' }]);
-  await at.secret('alice', 'alice-pass');
-  await at.secret('bob', 'bob-pass');
-  await at.run();
-  await at.daemon.ready();
-  await at.until(() => at.daemon.output().includes('we may not list secrets'));
-  await edit(5);
-  await at.until(async () => (await at.events()).some((event) => event.reason === 'Applied'));
-  expect((await at.status())?.data['ready']).toBe('true');
-  await at.secret('bob', 'bob-pass-two');
-  expect(await at.canLogin('bob', 'bob-pass-two')).toBe(false);
-  await at.until(async () => {
-    await at.daemon.cycle();
-    return at.canLogin('bob', 'bob-pass-two');
-  });
-  expect(at.daemon.output().match(/we may not[^;]*/g)).toEqual(['we may not list secrets in namespace '.concat(at.namespace)]);
-});
-
-it('where every watch is refused the interval alone leads there, and the log names each missing right once', async () => {
-  const role = `/apis/rbac.authorization.k8s.io/v1/namespaces/${at.namespace}/roles/pgsteward`;
-  const { json } = await at.kube.api('GET', role);
-  const rules = [
-    { apiGroups: [''], resources: ['configmaps'], resourceNames: ['postgres-users-config'], verbs: ['get'] },
-    { apiGroups: [''], resources: ['secrets'], verbs: ['get'] },
-  ];
-  expect((await at.kube.api('PUT', role, { ...json, rules })).status).toBe(200);
-  await at.users([{ username: 'alice' }, { username: 'bob' }]);
-  await at.secret('alice', 'alice-pass');
-  await at.secret('bob', 'bob-pass');
-  await sleep(300);
-  await at.run({ SYNC_INTERVAL: '1' });
-  await at.daemon.ready();
-  await edit(5);
-  await rotate('bob', 'bob-pass-two');
-  await edit(6);
-  await at.until(() => at.daemon.output().includes('we may not list configmaps') && at.daemon.output().includes('the status is not written down'));
-  const said = at.daemon.lines().map((line) => line.message);
-  for (const right of ['list on configmaps', 'list on secrets', 'create on events', 'get on configmaps'])
-    expect(said.filter((message) => message.includes(`the Role needs the verb ${right}`))).toHaveLength(1);
-  expect(await at.metric('watch_connected{watch="document"}')).toBe(0);
 });

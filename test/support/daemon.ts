@@ -28,13 +28,24 @@ export class Manifests {
   readonly folder = mkdtempSync(join(tmpdir(), 'pgsteward-manifests-'));
   readonly #secrets = new Map<string, string>();
 
+  #document = '';
+  #annotations: Readonly<Record<string, string>> = {};
+
   /** Writes the users document; a text is taken as it is. */
   users(users: readonly object[] | string): void {
-    const document = typeof users === 'string' ? users : stringify({ users });
-    this.#write(
-      'configmap.yaml',
-      stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'postgres-users-config', namespace: 'postgres' }, data: { 'users.yaml': document } }),
-    );
+    this.#document = typeof users === 'string' ? users : stringify({ users });
+    this.#writeConfigMap();
+  }
+
+  /** Replaces the ConfigMap's annotations. */
+  annotate(annotations: Readonly<Record<string, string>>): void {
+    this.#annotations = annotations;
+    this.#writeConfigMap();
+  }
+
+  #writeConfigMap(): void {
+    const metadata = { name: 'postgres-users-config', namespace: 'postgres', annotations: this.#annotations };
+    this.#write('configmap.yaml', stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { 'users.yaml': this.#document } }));
   }
 
   secret(user: string, password: string | undefined): void {
