@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Daemon, daemonEnv, Manifests } from '../support/daemon.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
-import { print, startShipped, waitForCycle } from './support.ts';
+import { median, print, startShipped, waitForCycle } from './support.ts';
 
 const DATABASES = Array.from({ length: 100 }, (_, index) => `tenant_${index}`);
 /** Two intervals of the default, give or take a tenth each. */
@@ -56,8 +56,34 @@ async function idle(server: Postgres, folder: string, listeners: number): Promis
   print(
     `idle, 100 databases, ${listeners} of them listened in: ${Math.round(messages * hour)} messages and ${Math.round(logins * hour)} logins an hour, CPU an hour ${((oursAfter - ours) * hour).toFixed(0)} s (pgsteward), ${((theirsAfter - theirs) * hour).toFixed(0)} s (server)`,
   );
-  if (listeners === DATABASES.length) await burst(server, daemon);
+  if (listeners === DATABASES.length) {
+    await repairs(server);
+    await burst(server, daemon);
+  }
   await daemon.stop();
+}
+
+/** How long changes by hand last, one by one. */
+async function repairs(server: Postgres): Promise<void> {
+  const hand = await server.client(DATABASES[7]);
+  const lasts = async (count: number, sql: string, isWrong: string): Promise<readonly number[]> => {
+    const times: number[] = [];
+    for (let round = 0; round < count; round += 1) {
+      await sleep(300 + Math.random() * 1000);
+      await hand.query(sql);
+      const began = performance.now();
+      while ((await hand.query<{ wrong: boolean }>(`SELECT ${isWrong} AS wrong`)).rows[0]?.wrong === true && performance.now() - began < 60_000) await sleep(5);
+      times.push(performance.now() - began);
+    }
+    return times.toSorted((a, b) => a - b);
+  };
+  const show = (what: string, times: readonly number[]): void =>
+    print(
+      `${what}: gone after a median of ${median(times).toFixed(0)} ms, p99 ${(times.at(Math.ceil(times.length * 0.99) - 1) ?? 0).toFixed(0)} ms (${times.length} times)`,
+    );
+  show('a GRANT by hand on a table', await lasts(50, 'GRANT INSERT ON goods TO reader', `has_table_privilege('reader', 'goods', 'INSERT')`));
+  show('a membership by hand', await lasts(20, 'GRANT reader TO operator', `pg_has_role('operator', 'reader', 'MEMBER')`));
+  await hand.end();
 }
 
 /** Changes by hand in every database at once. */
