@@ -1,5 +1,6 @@
 // The composition root: settings, parts, signals and exit codes. The only file that touches the process.
 import { type Config, ConfigError, readConfig } from './config.ts';
+import { watchDrift } from './cycle/drift-watch.ts';
 import { createServer } from './http/server.ts';
 import { createWake, runLoop } from './loop.ts';
 import { createAnnouncer } from './observe/announcements.ts';
@@ -11,6 +12,7 @@ import { createStatus } from './observe/status.ts';
 import { createWatchObserver } from './observe/watching.ts';
 import { createConnections } from './postgres/connection.ts';
 import { describeFailure } from './postgres/failures.ts';
+import { createResidents } from './postgres/residents.ts';
 import { acquireWriterLock } from './postgres/writer-lock.ts';
 import { createReconciler } from './reconcile.ts';
 import { createDirectorySource } from './sources/directory.ts';
@@ -41,16 +43,18 @@ async function main(config: Config, log: Log): Promise<void> {
 
   const source = await createSource(config, log);
   const connections = createConnections(config, (error) => log.debug(`a session ended: ${describeFailure(error)}`));
-  const metrics = createMetrics();
   const status = createStatus({ source: source.description, dryRun: config.DRY_RUN, patience: Math.max(600_000, config.SYNC_INTERVAL * 3000) });
-  const server = createServer({ registry: metrics.registry, status });
-  const reconcile = createReconciler({
+  const residents = createResidents({ connections, max: config.MAX_LISTENERS, onHeard: (database) => wake.request('database', database) });
+  const metrics = createMetrics({ listeners: () => residents.counts() });
+  const reconciler = createReconciler({
     config,
     source,
     connections,
+    residents,
     log: { warn: (message) => log.warn(message) },
     onProgress: () => status.beat(),
   });
+  const server = createServer({ registry: metrics.registry, status });
   const writeReport = createReportLog(log);
   const announcementsOf = createAnnouncer();
   const address = await server.listen({ host: config.HTTP_HOST, port: config.HTTP_PORT });
@@ -61,10 +65,11 @@ async function main(config: Config, log: Log): Promise<void> {
       signal,
       wake,
       interval: config.SYNC_INTERVAL,
+      retryIn: () => reconciler.retryIn(),
       cycle: async (_signal, woken) => {
         status.beat();
         metrics.woken(woken);
-        const report = await reconcile(fence, signal);
+        const report = await reconciler.cycle(fence, signal, woken);
         metrics.record(report);
         status.record(report);
         writeReport(report);
@@ -78,6 +83,8 @@ async function main(config: Config, log: Log): Promise<void> {
 
   // For the life of the process, whatever its role: it only wakes.
   const watching = config.WATCH === 'on' ? source.watch?.(createWatchObserver(wake, metrics.watching, log), stop.signal) : undefined;
+
+  const looking = watchDrift(config.DRIFT_INTERVAL, reconciler, wake, stop.signal);
 
   const asWriter = async (): Promise<void> => {
     let waitingFor = '';
@@ -101,6 +108,7 @@ async function main(config: Config, log: Log): Promise<void> {
       if (!stop.signal.aborted && !lock.lost.aborted) throw error;
     } finally {
       metrics.setWriter(false);
+      residents.follow([]);
       await lock.release();
     }
     if (lock.lost.aborted && !stop.signal.aborted) log.warn('the writer lock was lost: nothing is written until it is ours again');
@@ -119,8 +127,9 @@ async function main(config: Config, log: Log): Promise<void> {
     if (!stop.signal.aborted) throw error;
   });
   await Promise.race([finished, deadline]);
+  residents.close();
   await connections.close();
-  await Promise.race([Promise.all([server.close(), watching, source.close()]), new Promise((resolve) => setTimeout(resolve, 1000).unref())]);
+  await Promise.race([Promise.all([server.close(), watching, looking, source.close()]), new Promise((resolve) => setTimeout(resolve, 1000).unref())]);
   log.info('pgsteward stopped');
 }
 

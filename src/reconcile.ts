@@ -7,15 +7,17 @@ import { declaringNames, namesIn } from './core/named.ts';
 import type { Notice } from './core/notice.ts';
 import { type Plan, planOf } from './core/plan.ts';
 import type { DatabaseReading } from './core/privileges/plan-privileges.ts';
+import { databasesWithTrigger } from './core/triggers/plan-trigger.ts';
 import { type Applied, createApplied } from './cycle/applied.ts';
 import { createBackoff } from './cycle/backoff.ts';
 import { checkPasswords, type Credentials, readCredentials } from './cycle/credentials.ts';
 import { createDatabases } from './cycle/databases.ts';
-import { appliedDigests, driftOf, failureNotices, newlineWarnings, notConverging } from './cycle/findings.ts';
+import { appliedDigests, deafNotices, driftOf, failureNotices, newlineWarnings, notConverging } from './cycle/findings.ts';
 import { createInputs, type Inputs } from './cycle/inputs.ts';
 import { createMemory, withRows } from './cycle/memory.ts';
 import { correctedRows } from './cycle/remember.ts';
 import type { CycleReport } from './cycle/report.ts';
+import type { Woken } from './loop.ts';
 import { applyPlan } from './postgres/apply.ts';
 import type { ApplyContext, Outcome } from './postgres/run-batch.ts';
 import type { Connections } from './postgres/connection.ts';
@@ -23,19 +25,30 @@ import { classify, describeFailure, mayPass } from './postgres/failures.ts';
 import { fingerprint, type FingerprintFacts } from './postgres/fingerprint.ts';
 import { readCatalog } from './postgres/read-catalog.ts';
 import { closeFinishedIntents, intentKey } from './postgres/release.ts';
+import type { Residents } from './postgres/residents.ts';
 import type { Source } from './sources/source.ts';
 
 export interface ReconcilerOptions {
   readonly config: Config;
   readonly source: Source;
   readonly connections: Connections;
+  readonly residents: Residents;
   readonly log: { warn(message: string): void };
   /** Called whenever the cycle makes progress, for the heartbeat. */
   readonly onProgress: () => void;
 }
 
-/** Runs one cycle under the writer's fence (undefined in a dry run, which writes nothing). Never throws but for an abort. */
-export type Reconcile = (fence: string | undefined, signal: AbortSignal) => Promise<CycleReport>;
+export interface Reconciler {
+  /**
+   * Runs one cycle under the writer's fence (undefined in a dry run, which writes nothing). Never throws but for an abort.
+   * @param woken why it runs: what woke it says which databases to look at, and after an interval all of them are.
+   */
+  cycle(fence: string | undefined, signal: AbortSignal, woken?: Woken): Promise<CycleReport>;
+  /** Milliseconds until something that failed is due again. */
+  retryIn(): number | undefined;
+  /** Between cycles: whether somebody changed something since the last one that no notification tells us of. Never throws. */
+  lookForDrift(): Promise<{ readonly cluster: boolean; readonly databases: readonly string[] }>;
+}
 
 type ReadCatalog = Awaited<ReturnType<typeof readCatalog>>;
 
@@ -50,14 +63,18 @@ interface Settled {
   readonly report: CycleReport;
 }
 
-export function createReconciler({ config, source, connections, log, onProgress }: ReconcilerOptions): Reconcile {
+export function createReconciler({ config, source, connections, residents, log, onProgress }: ReconcilerOptions): Reconciler {
   const sourceId = `${config.NAMESPACE}/${config.CONFIGMAP_NAME}`;
   const timeouts = { statementTimeout: config.DB_STATEMENT_TIMEOUT, lockTimeout: config.DB_LOCK_TIMEOUT };
   const readInputs = createInputs(source, { retries: config.MAX_RETRIES, base: config.RETRY_BACKOFF_BASE }, config.DB_NAME);
   const backoff = createBackoff(config.RETRY_BACKOFF_BASE, () => performance.now());
   const memory = createMemory({ config, source: sourceId, connections, timeouts, warn: (message) => log.warn(message) });
-  const databases = createDatabases(connections, config, timeouts);
+  const databases = createDatabases(connections, residents, config, timeouts);
   let settled: Settled | undefined;
+  /** The server as the last cycle left it, and undefined while one runs. */
+  let seen: Pick<Settled, 'fingerprint' | 'facts'> | undefined;
+  /** The server just before the last pass read it: whatever came later is still to be found. */
+  let last: typeof seen;
   let facts: FingerprintFacts | undefined;
   let lastInputs = '';
   let asked = aboutInputs(undefined);
@@ -86,6 +103,7 @@ export function createReconciler({ config, source, connections, log, onProgress 
         declaring: declaringNames(document),
         defaultDatabase: config.DB_NAME,
         remembered: memory.remembered,
+        triggerDatabases: memory.triggerDatabases,
         ...timeouts,
       }),
     );
@@ -102,6 +120,7 @@ export function createReconciler({ config, source, connections, log, onProgress 
       catalog,
       readings,
       revokes: config.REVOKES,
+      triggers: config.EVENT_TRIGGERS,
       law: {
         source: sourceId,
         adminLogin: config.DB_USER,
@@ -169,7 +188,7 @@ export function createReconciler({ config, source, connections, log, onProgress 
     databases.settle((name) => !busy.has(name), current.noticesOf);
   };
 
-  const cycle = async (writer: string | undefined, signal: AbortSignal): Promise<Partial<CycleReport>> => {
+  const cycle = async (writer: string | undefined, signal: AbortSignal, focus: ReadonlySet<string> | undefined): Promise<Partial<CycleReport>> => {
     const inputs = await readInputs(signal);
     onProgress();
     const { document } = inputs;
@@ -180,13 +199,14 @@ export function createReconciler({ config, source, connections, log, onProgress 
     if (inputs.version !== lastInputs) backoff.clear();
     lastInputs = inputs.version;
     if (settled?.inputs === inputs.version) {
-      const [now, same] = await Promise.all([fingerprintNow(settled.facts), databases.unchanged()]);
+      const [now, same] = await Promise.all([fingerprintNow(settled.facts), databases.unchanged(focus)]);
       if (same && now === settled.fingerprint) return { ...settled.report, unchanged: true };
     }
     settled = undefined;
     if (fence !== undefined) await retried(() => memory.prepareLedger(), signal);
 
     const credentials = readCredentials(document, inputs.secrets);
+    const aboutDatabases = [inputs.documentVersion, ...credentials.withoutSecret.keys()].join('\n');
     const base = { ...fromInputs(inputs), problems: [...inputs.problems, ...newlineWarnings(document, credentials)] };
     const outcomes: Outcome[] = [];
     const applied = createApplied();
@@ -195,13 +215,14 @@ export function createReconciler({ config, source, connections, log, onProgress 
     for (let pass = 1; ; pass += 1) {
       // Taken before the catalogs are read: a change in between then shows as one, and is never missed.
       const before = facts === undefined ? '' : await fingerprintNow(facts);
+      last = facts === undefined || before === '' ? undefined : { facts, fingerprint: before };
       const snapshot = await retried(() => read(document), signal);
       const imported = memory.firstContact(snapshot);
       const catalog = { ...snapshot, managed: withRows(snapshot.managed, imported) };
       if (memory.hasLedger && !catalog.hasLedger) memory.forgetLedger();
       onProgress();
       const { stale, unwitnessed } = await checkPasswords(credentials, catalog);
-      const readings = await databases.read(document, catalog, inputs.version);
+      const readings = await databases.read(document, catalog, aboutDatabases, pass === 1 ? focus : undefined);
       facts = {
         readsVerifiers: catalog.server.readsVerifiers,
         ledger: catalog.hasLedger,
@@ -232,6 +253,8 @@ export function createReconciler({ config, source, connections, log, onProgress 
       const changes = pass > PASSES ? [] : fresh;
       const rows = correctedRows(catalog, current.entities, document, unwitnessed);
       await retried(() => memory.write([...withRows(new Map(imported.map((role) => [role.name, role])), rows).values()], fence), signal);
+      const withTrigger = databasesWithTrigger(catalog, readings, changes);
+      await retried(() => memory.rememberTriggers(catalog.triggerDatabases, withTrigger, fence), signal);
       const context = applyContext(catalog, fence, inputs.why, credentials, signal);
       await closeIntents(current, context);
       if (changes.length > 0) {
@@ -245,7 +268,7 @@ export function createReconciler({ config, source, connections, log, onProgress 
       const notices = [...current.notices, ...failureNotices(outcomes, current, context.render), ...stuck];
       await memory.save(withRows(catalog.managed, rows), document, appliedDigests(document, current, outcomes, memory.digests));
       const report = { ...found, outcomes, notices, result: resultOf(inputs, notices, outcomes) };
-      const isQuiet = current.changes.length === 0 && current.deferred.length === 0 && notices.every((notice) => QUIET.has(notice.kind));
+      const isQuiet = memory.isPrepared && current.changes.length === 0 && current.deferred.length === 0 && notices.every((notice) => QUIET.has(notice.kind));
       if (isQuiet && before !== '' && (await fingerprintNow(facts)) === before)
         settled = {
           inputs: inputs.version,
@@ -257,21 +280,39 @@ export function createReconciler({ config, source, connections, log, onProgress 
     }
   };
 
-  return async (fence, signal) => {
-    const started = performance.now();
-    const seconds = (): number => (performance.now() - started) / 1000;
-    try {
-      return { ...EMPTY, ...(await cycle(fence, signal)), ...asked, duration: seconds() };
-    } catch (error) {
-      signal.throwIfAborted();
-      settled = undefined;
-      return { ...EMPTY, ...asked, duration: seconds(), error: { reason: classify(error), message: describeFailure(error) } };
-    }
+  return {
+    cycle: async (fence, signal, woken) => {
+      const started = performance.now();
+      const seconds = (): number => (performance.now() - started) / 1000;
+      seen = undefined;
+      try {
+        const found = await cycle(fence, signal, focusOf(woken));
+        if (facts !== undefined) seen = settled ?? last ?? { facts, fingerprint: await fingerprintNow(facts) };
+        const notices = [...(found.notices ?? []), ...deafNotices(residents, config.DRIFT_INTERVAL)];
+        return { ...EMPTY, ...found, notices, ...asked, duration: seconds() };
+      } catch (error) {
+        signal.throwIfAborted();
+        settled = undefined;
+        return { ...EMPTY, ...asked, duration: seconds(), error: { reason: classify(error), message: describeFailure(error) } };
+      }
+    },
+    retryIn: () => backoff.nextIn(),
+    lookForDrift: async () => {
+      const before = seen;
+      if (before === undefined) return { cluster: false, databases: [] };
+      const [now, drifted] = await Promise.all([fingerprintNow(before.facts), databases.driftedUnheard()]);
+      // A cycle that began meanwhile looks itself.
+      return seen === before ? { cluster: now !== '' && now !== before.fingerprint, databases: drifted } : { cluster: false, databases: [] };
+    },
   };
 }
 
+/** Whoever woke us named the databases to look at; nobody did for an interval or a signal. */
+const focusOf = (woken: Woken | undefined): ReadonlySet<string> | undefined =>
+  woken === undefined || woken.requests === 0 || woken.causes.has('signal') ? undefined : woken.databases;
+
 /** What can hold without any look at the server being needed: everything that it depends on is in the fingerprint or the inputs. */
-const QUIET: ReadonlySet<Notice['kind']> = new Set(['invalid', 'refused', 'secret', 'pending', 'held', 'unmanaged', 'cannot']);
+const QUIET: ReadonlySet<Notice['kind']> = new Set(['invalid', 'refused', 'secret', 'pending', 'held', 'unmanaged', 'fallback', 'cannot']);
 
 const counts = ({ entities }: Plan): Pick<CycleReport, 'entities' | 'users' | 'roles'> => {
   const users = [...entities.values()].filter((entity) => entity === 'user').length;
@@ -315,6 +356,6 @@ const fromInputs = ({ why, problems, failure }: Inputs): Pick<CycleReport, 'why'
 /** Converged and changed mean that everything declared holds, as far as the law and the server let it. */
 function resultOf(inputs: Inputs, notices: readonly Notice[], outcomes: readonly Outcome[]): CycleReport['result'] {
   const isWhole = inputs.failure === undefined && inputs.problems.every((problem) => problem.severity !== 'error');
-  if (!isWhole || notices.some((notice) => !['refused', 'pending', 'kept', 'held', 'unmanaged'].includes(notice.kind))) return 'incomplete';
+  if (!isWhole || notices.some((notice) => !['refused', 'pending', 'kept', 'held', 'unmanaged', 'fallback'].includes(notice.kind))) return 'incomplete';
   return outcomes.length > 0 ? 'changed' : 'converged';
 }

@@ -59,6 +59,10 @@ export function abilityOf(catalog: Catalog, changes: readonly Change[]): (change
       case 'adopt_role':
       case 'forget_role':
       case 'forget_privileges':
+      // Whoever may create event triggers differs between platforms: the server's answer tells.
+      case 'install_event_trigger':
+      case 'sync_trigger_rules':
+      case 'remove_event_trigger':
         return undefined;
       case 'create_role':
         return needsAdmin(change.role);

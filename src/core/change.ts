@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Role } from './model.ts';
 import { PUBLIC } from './privileges/contents.ts';
 import type { ObjectKind } from './privileges/kinds.ts';
+import type { TriggerMode, TriggerRule } from './triggers/trigger-rules.ts';
 
 export type Entity = 'user' | 'role';
 
@@ -97,6 +98,17 @@ export type Change =
   | { readonly kind: 'create_schema'; readonly database: string; readonly schema: string; readonly owner: string | undefined }
   | ({ readonly kind: 'alter_schema_owner'; readonly database: string; readonly schema: string; readonly owner: string; readonly from: string } & ActedAs)
   | { readonly kind: 'create_extension'; readonly database: string; readonly extension: string; readonly schema: string | undefined }
+  | { readonly kind: 'install_event_trigger'; readonly database: string; readonly admin: string; readonly newSchema: boolean }
+  | {
+      readonly kind: 'sync_trigger_rules';
+      readonly database: string;
+      readonly roles: readonly (readonly [string, TriggerMode])[];
+      readonly goneRoles: readonly string[];
+      readonly rules: readonly TriggerRule[];
+      /** Keys. */
+      readonly goneRules: readonly string[];
+    }
+  | { readonly kind: 'remove_event_trigger'; readonly database: string; readonly part: 'trigger' | 'rules' }
   | { readonly kind: 'set_password'; readonly role: string; readonly reason: PasswordReason }
   | { readonly kind: 'clear_password'; readonly role: string }
   | { readonly kind: 'disable_role'; readonly role: string; readonly keep: boolean }
@@ -134,6 +146,9 @@ export const CHANGE_KINDS: readonly ChangeKind[] = [
   'create_schema',
   'alter_schema_owner',
   'create_extension',
+  'install_event_trigger',
+  'sync_trigger_rules',
+  'remove_event_trigger',
   'grant_privilege',
   'grant_default_privilege',
   'revoke_privilege',
@@ -158,6 +173,9 @@ export function subjectOf(change: Change): string {
     case 'create_database':
     case 'create_schema':
     case 'create_extension':
+    case 'install_event_trigger':
+    case 'sync_trigger_rules':
+    case 'remove_event_trigger':
       return 'owner' in change ? (change.owner ?? '') : '';
     case 'alter_database_owner':
     case 'alter_schema_owner':
@@ -178,6 +196,9 @@ export function databaseOf(change: Change): string {
     case 'create_schema':
     case 'alter_schema_owner':
     case 'create_extension':
+    case 'install_event_trigger':
+    case 'sync_trigger_rules':
+    case 'remove_event_trigger':
     case 'release_owned':
       return change.database;
     default:
@@ -191,6 +212,12 @@ export function neededDatabase(change: Change): string {
   if ((change.kind === 'grant_privilege' || change.kind === 'revoke_privilege') && change.on.object === 'database') return change.on.names[0] ?? '';
   return databaseOf(change);
 }
+
+/** The database whose event trigger must be there for the change to work; undefined where none has to. */
+export const neededTrigger = (change: Change): string | undefined => (change.kind === 'sync_trigger_rules' ? triggerKey(change.database) : undefined);
+
+/** How the event trigger of a database stands among names of roles. */
+export const triggerKey = (database: string): string => `\0trigger\0${database}`;
 
 /** Every role that must exist for the change to work. */
 export function rolesOf(change: Change): readonly string[] {
@@ -233,12 +260,20 @@ export function groupKeyOf(change: Change): string {
         return [change.database, change.schema];
       case 'create_extension':
         return [change.database, change.extension];
+      case 'install_event_trigger':
+        return [change.database];
+      case 'remove_event_trigger':
+        return [change.database, change.part];
+      case 'sync_trigger_rules':
+        return [change.database, digest([change.roles, change.goneRoles, change.rules.map((rule) => rule.key), change.goneRules])];
       default:
         return [change.role];
     }
   })();
   return [change.kind, ...parts].join('\0');
 }
+
+const digest = (content: unknown): string => createHash('sha1').update(JSON.stringify(content)).digest('base64url');
 
 /** The objects that a change names one by one; empty for those that are about one thing. */
 export const namesOf = (change: Change): readonly string[] => (change.kind === 'grant_privilege' || change.kind === 'revoke_privilege' ? change.on.names : []);

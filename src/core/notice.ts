@@ -2,7 +2,20 @@
 import type { Position } from './document/types.ts';
 
 /** The closed set of what can hold; also a metric label. */
-export const NOTICE_KINDS = ['invalid', 'refused', 'secret', 'pending', 'kept', 'held', 'unmanaged', 'breaker', 'cannot', 'failed', 'not_converging'] as const;
+export const NOTICE_KINDS = [
+  'invalid',
+  'refused',
+  'secret',
+  'pending',
+  'kept',
+  'held',
+  'unmanaged',
+  'fallback',
+  'breaker',
+  'cannot',
+  'failed',
+  'not_converging',
+] as const;
 
 export type NoticeKind = (typeof NOTICE_KINDS)[number];
 

@@ -9,11 +9,13 @@ import {
   forNames,
   keyOf,
   neededDatabase,
+  neededTrigger,
   type PasswordReason,
   REVOKES,
   rolesOf,
   splitNames,
   subjectOf,
+  triggerKey,
 } from './change.ts';
 import { sentenceOf } from './sentence.ts';
 import { desiredOf, membershipKey } from './desired.ts';
@@ -28,6 +30,7 @@ import { withPlannedDatabases } from './privileges/foresee.ts';
 import { type DatabaseReading, planPrivileges } from './privileges/plan-privileges.ts';
 import { planRemoval, type RemovalOptions } from './removal.ts';
 import { statementKey } from './sql.ts';
+import type { TriggerPolicy } from './triggers/plan-trigger.ts';
 
 export interface PlanInput {
   readonly document: Document;
@@ -46,6 +49,8 @@ export interface PlanInput {
   readonly readings: ReadonlyMap<string, DatabaseReading>;
   /** `report`: what would be revoked is said and counted as drift, and stays. */
   readonly revokes: 'apply' | 'report';
+  /** Where event triggers are installed. */
+  readonly triggers: TriggerPolicy;
 }
 
 export interface Plan {
@@ -89,6 +94,7 @@ export function planOf(input: PlanInput): Plan {
     isManaged: (role) => desired.entities.has(role),
     readings: input.readings,
     revokes: input.revokes === 'apply',
+    triggers: input.triggers,
   });
   const passwords = [...input.passwords].flatMap(([role, reason]): Change[] =>
     desired.entities.get(role) === 'user' ? [{ kind: 'set_password', role, reason }] : [],
@@ -188,6 +194,7 @@ function sift(changes: readonly Change[], input: PlanInput): Pick<Plan, 'changes
   const exists = new Set<string>(input.catalog.cluster.roles.keys());
   /** Databases that the plan has to make first, and does not make now. */
   const missing = new Set(changes.flatMap((change) => (change.kind === 'create_database' ? [change.database] : [])));
+  const withoutTrigger = new Set(changes.flatMap((change) => (change.kind === 'install_event_trigger' ? [triggerKey(change.database)] : [])));
   const result = { changes: [] as Change[], blocked: [] as { change: Change; inability: Inability }[], deferred: [] as Change[] };
   for (const change of changes) {
     const inability = ability(change);
@@ -195,7 +202,7 @@ function sift(changes: readonly Change[], input: PlanInput): Pick<Plan, 'changes
     const unmet =
       change.kind === 'create_role' || change.kind === 'forget_role'
         ? false
-        : rolesOf(change).some((role) => !exists.has(role)) || missing.has(neededDatabase(change));
+        : rolesOf(change).some((role) => !exists.has(role)) || missing.has(neededDatabase(change)) || withoutTrigger.has(neededTrigger(change) ?? '');
     const isWaiting = (name: string): boolean => input.isDeferred(keyOf(forNames(change, [name])));
     const parts = inability === undefined && input.anyDeferred ? splitNames(change, isWaiting) : { inside: undefined, outside: change };
     if (parts.inside !== undefined && parts.outside !== undefined) {
@@ -207,6 +214,7 @@ function sift(changes: readonly Change[], input: PlanInput): Pick<Plan, 'changes
     const held = inability !== undefined || waits;
     if (change.kind === 'create_role' && !held) exists.add(change.role);
     if (change.kind === 'create_database' && !held) missing.delete(change.database);
+    if (change.kind === 'install_event_trigger' && !held) withoutTrigger.delete(triggerKey(change.database));
     if (removes && held) for (const role of rolesOf(change)) stuck.add(role);
     if (inability !== undefined) result.blocked.push({ change, inability });
     else if (waits) result.deferred.push(change);

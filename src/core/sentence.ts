@@ -28,6 +28,10 @@ export function objectOf(change: Change): string {
       return `schema ${change.schema}${inDatabase(change.database)}`;
     case 'create_extension':
       return `extension ${change.extension}${inDatabase(change.database)}`;
+    case 'install_event_trigger':
+    case 'sync_trigger_rules':
+    case 'remove_event_trigger':
+      return `event trigger${inDatabase(change.database)}`;
     default:
       return change.role;
   }
@@ -76,6 +80,12 @@ export function sentenceOf(change: Change): string {
       return `give schema ${change.schema}${inDatabase(change.database)} to: ${change.owner} (now owned by ${change.from})`;
     case 'create_extension':
       return `create extension: ${change.extension}${inDatabase(change.database)}${change.schema === undefined ? '' : ` in schema ${change.schema}`}`;
+    case 'install_event_trigger':
+      return `install the event trigger${inDatabase(change.database)}`;
+    case 'sync_trigger_rules':
+      return `synchronise what the event trigger follows${inDatabase(change.database)} (${change.rules.length} new rules, ${change.goneRules.length} removed)`;
+    case 'remove_event_trigger':
+      return `remove ${change.part === 'trigger' ? 'the event trigger' : 'what the event trigger followed'}${inDatabase(change.database)}`;
     case 'set_password':
       return `set password of user: ${change.role} (${PASSWORD_REASONS[change.reason]})`;
     case 'clear_password':

@@ -5,6 +5,7 @@ import { PUBLIC, splitName } from './privileges/contents.ts';
 import { KINDS } from './privileges/kinds.ts';
 import { parseList } from './setting-list.ts';
 import { identifier, identifiers, literal } from './sql-text.ts';
+import { installSql, removeSql, syncSql } from './triggers/trigger-sql.ts';
 
 export interface RenderOptions {
   /** The server's major version: memberships have options and grantors from 16 on. */
@@ -55,6 +56,12 @@ export function renderChange(change: Change, options: RenderOptions): readonly s
       if (change.schema !== undefined) return [`CREATE EXTENSION ${identifier(change.extension)} SCHEMA ${identifier(change.schema)}`];
       // It goes into the first schema of the search_path, and ours begins with pg_catalog. One that has a schema of its own takes that.
       return ['SET LOCAL search_path = public, pg_temp', `CREATE EXTENSION ${identifier(change.extension)}`, 'SET LOCAL search_path = pg_catalog, pg_temp'];
+    case 'install_event_trigger':
+      return installSql(change);
+    case 'sync_trigger_rules':
+      return syncSql(change);
+    case 'remove_event_trigger':
+      return removeSql(change.part);
     case 'set_password':
       return [`ALTER ROLE ${identifier(change.role)} PASSWORD ${literal(options.verifierOf?.(change.role) ?? '********')}`];
     case 'clear_password':

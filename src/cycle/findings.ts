@@ -7,6 +7,7 @@ import type { Notice } from '../core/notice.ts';
 import type { Plan } from '../core/plan.ts';
 import { PUBLIC } from '../core/privileges/contents.ts';
 import { type RenderOptions, renderChange } from '../core/sql.ts';
+import type { Deafness, Residents } from '../postgres/residents.ts';
 import type { Outcome } from '../postgres/run-batch.ts';
 import type { Credentials } from './credentials.ts';
 import { entryDigest } from './remember.ts';
@@ -16,6 +17,9 @@ const NEVER_DRIFT: ReadonlySet<ChangeKind> = new Set([
   'adopt_role',
   'forget_role',
   'forget_privileges',
+  'install_event_trigger',
+  'sync_trigger_rules',
+  'remove_event_trigger',
   'disable_role',
   'end_sessions',
   'release_owned',
@@ -97,6 +101,19 @@ export const notConverging = (change: Change): Notice => ({
   subject: subjectOf(change),
   message: `not converging: «${sentenceOf(change)}» succeeded and is still wanted (${objectOf(change)}); it is backed off`,
 });
+
+const DEAFNESS: Readonly<Record<Deafness, string>> = {
+  pooler: 'there is a pooler between us and the server; point DB_HOST at the server itself',
+  two_phase_commit: 'max_prepared_transactions is not 0, and a transaction that notifies could not be prepared',
+};
+
+/** Databases in which nobody tells us of changes, although a session is there to listen. */
+export const deafNotices = (residents: Residents, driftInterval: number): Notice[] =>
+  [...Map.groupBy(residents.deaf(), ([, why]) => why)].map(([why, databases]) => ({
+    kind: 'fallback',
+    subject: '',
+    message: `no notification tells of changes by hand in ${databases.map(([name]) => name).join(', ')}: ${DEAFNESS[why]}. They are looked for every ${driftInterval} s (DRIFT_INTERVAL), and with each cycle`,
+  }));
 
 /** A warning for each user whose Secret ends in a newline: it is trimmed, as nobody means it. */
 export function newlineWarnings(document: Document, { trimmed }: Credentials): Problem[] {

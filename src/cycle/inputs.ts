@@ -32,6 +32,8 @@ export interface Inputs {
   readonly declared: ReadonlyMap<string, Entity>;
   /** Equal for two cycles whose inputs are the same. */
   readonly version: string;
+  /** The same for the document alone. */
+  readonly documentVersion: string;
 }
 
 const NO_SECRETS: ReadonlyMap<string, SecretReading> = new Map();
@@ -70,7 +72,7 @@ export function createInputs(source: Source, retry: RetryOptions, defaultDatabas
     // A source that cannot be read says nothing about who is gone.
     const document = failure === undefined || inForce === undefined ? inForce : { ...inForce, problems: [...inForce.problems, unreadable(failure)] };
     const version = [inForceVersion, failure?.message ?? '', secretsVersion.version].join('\n');
-    return { document, problems, why, secrets, failure, requests, followed, declared, version };
+    return { document, problems, why, secrets, failure, requests, followed, declared, version, documentVersion: inForceVersion };
   };
 }
 

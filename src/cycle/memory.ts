@@ -5,7 +5,7 @@ import type { Document } from '../core/document/types.ts';
 import type { Outcome } from '../postgres/run-batch.ts';
 import type { Connections } from '../postgres/connection.ts';
 import { ensureLedger, type LedgerState } from '../postgres/ledger-schema.ts';
-import { rememberSql } from '../postgres/ledger-write.ts';
+import { rememberSql, triggerDatabaseSql } from '../postgres/ledger-write.ts';
 import { beginSql, type Timeouts } from '../postgres/transaction.ts';
 import { loadState, saveState } from '../state/state-file.ts';
 import { afterOutcomes, stateRows } from './remember.ts';
@@ -22,6 +22,8 @@ export interface Memory {
   /** Makes sure of the ledger; says once what is lost where there can be none. */
   prepareLedger(): Promise<void>;
   readonly hasLedger: boolean;
+  /** Whether it is known at all if there is one: false until the first prepareLedger, and after forgetLedger. */
+  readonly isPrepared: boolean;
   /** Takes note of a ledger that somebody dropped: it is made again by the next cycle. */
   forgetLedger(): void;
   /** What is remembered beside a ledger: the roles of the state file. */
@@ -32,6 +34,10 @@ export interface Memory {
   firstContact(catalog: Catalog & { readonly hasLedger: boolean }): readonly ManagedRole[];
   /** Writes rows to the ledger, under the writer's fence. */
   write(rows: readonly ManagedRole[], fence: string): Promise<void>;
+  /** Databases that hold an event trigger, where there is no ledger to ask. */
+  readonly triggerDatabases: ReadonlySet<string>;
+  /** Remembers the databases that hold an event trigger, before one is installed. */
+  rememberTriggers(known: ReadonlySet<string>, now: ReadonlySet<string>, fence: string): Promise<void>;
   /** Keeps in memory what changes mean, for when no ledger keeps it. */
   note(managed: ReadonlyMap<string, ManagedRole>, outcomes: readonly Outcome[]): void;
   /** Ends a cycle: the state file says what holds now. Never throws. */
@@ -48,6 +54,7 @@ export function createMemory({ config, source, connections, timeouts, warn }: Me
   let ledger: LedgerState | undefined;
   let complaint = '';
   let saved = '';
+  let triggerDatabases: ReadonlySet<string> = new Set();
   const usable = (): boolean => ledger?.usable === true;
 
   return {
@@ -63,6 +70,9 @@ export function createMemory({ config, source, connections, timeouts, warn }: Me
     },
     get hasLedger() {
       return usable();
+    },
+    get isPrepared() {
+      return ledger !== undefined;
     },
     forgetLedger: () => {
       ledger = undefined;
@@ -85,6 +95,14 @@ export function createMemory({ config, source, connections, timeouts, warn }: Me
       if (rows.length === 0) return;
       remembered = withRows(remembered, rows);
       if (usable()) await connections.withAdmin((client) => client.query([beginSql(timeouts), fence, ...rememberSql(rows), 'COMMIT'].join(';\n')));
+    },
+    get triggerDatabases() {
+      return triggerDatabases;
+    },
+    rememberTriggers: async (known, now, fence) => {
+      triggerDatabases = now;
+      if (!usable() || known.symmetricDifference(now).size === 0) return;
+      await connections.withAdmin((client) => client.query([beginSql(timeouts), fence, ...triggerDatabaseSql([...now]), 'COMMIT'].join(';\n')));
     },
     note: (managed, outcomes) => {
       if (!usable()) remembered = afterOutcomes(new Map([...remembered, ...managed]), outcomes, source);

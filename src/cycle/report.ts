@@ -50,6 +50,9 @@ const ABOUT_DATABASES: ReadonlySet<ChangeKind> = new Set([
   'create_schema',
   'alter_schema_owner',
   'create_extension',
+  'install_event_trigger',
+  'sync_trigger_rules',
+  'remove_event_trigger',
 ]);
 
 export interface Summary {

@@ -20,6 +20,7 @@ const MEANING: Readonly<Record<NoticeKind, { readonly ready: boolean; readonly r
   held: { ready: true, reason: 'Held' },
   kept: { ready: true, reason: 'Kept' },
   unmanaged: { ready: true, reason: 'Unmanaged' },
+  fallback: { ready: true, reason: 'Fallback' },
 };
 const ORDER = Object.keys(MEANING) as NoticeKind[];
 const APPLIED: Condition = { ready: true, reason: 'Applied', message: '' };

@@ -5,6 +5,7 @@ import { CHANGE_KINDS } from '../core/change.ts';
 import { NOTICE_KINDS } from '../core/notice.ts';
 import type { WatchObserver } from '../sources/source.ts';
 import { WAKE_CAUSES, type Woken } from '../loop.ts';
+import type { Residents } from '../postgres/residents.ts';
 
 export type WatchMetrics = Omit<WatchObserver, 'changed' | 'refused'>;
 
@@ -18,7 +19,13 @@ export interface Metrics {
   readonly watching: WatchMetrics;
 }
 
-export function createMetrics(now: () => number = Date.now): Metrics {
+const NO_LISTENERS: ReturnType<Residents['counts']> = { listening: 0, deaf: 0, connecting: 0 };
+
+/** @param listeners resident sessions by state, asked for whenever somebody reads the metrics. */
+export function createMetrics({
+  listeners = () => NO_LISTENERS,
+  now = Date.now,
+}: { readonly listeners?: () => ReturnType<Residents['counts']>; readonly now?: () => number } = {}): Metrics {
   const registry = new Registry();
   const registers = [registry];
   const prefix = 'postgres_controller_';
@@ -55,6 +62,17 @@ export function createMetrics(now: () => number = Date.now): Metrics {
   const watchRestarts = counter('watch_restarts_total', 'How often a watch had to begin again, by why', ['watch', 'reason']);
   const wakeups = counter('wakeups_total', 'Cycles that began before their interval was over, by what woke them', ['cause']);
   const joined = counter('wakeups_joined_total', 'Wake-ups that shared a cycle with others');
+  registry.registerMetric(
+    new Gauge({
+      name: `${prefix}listeners`,
+      help: 'Resident sessions in managed databases, by whether they hear of changes',
+      labelNames: ['state'],
+      registers: [],
+      collect() {
+        for (const [state, count] of Object.entries(listeners())) this.set({ state }, count);
+      },
+    }),
+  );
   for (const cause of WAKE_CAUSES) wakeups.inc({ cause }, 0);
   for (const kind of CHANGE_KINDS) pending.set({ kind }, 0);
   for (const kind of NOTICE_KINDS) notices.set({ kind }, 0);

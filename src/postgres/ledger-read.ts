@@ -12,6 +12,9 @@ export const LEDGER_IS_OURS = `EXISTS (SELECT FROM pg_catalog.pg_namespace n JOI
 /** Whether the ledger knows of privileges: one that an older version made does not, until it is migrated (which a dry run does not do). */
 export const LEDGER_KNOWS_PRIVILEGES = `EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = pg_catalog.to_regclass('pgsteward.managed_role') AND attname = 'privileges')`;
 
+/** The same for event triggers. */
+export const LEDGER_KNOWS_TRIGGERS = `pg_catalog.to_regclass('pgsteward.trigger_database') IS NOT NULL`;
+
 export const ledgerSelect = (
   knowsPrivileges: boolean,
 ): string => `SELECT name, entity, origin, source, oid, status, deletion_policy, witness_version, witness_salt, witness_iterations, witness_proof, ${knowsPrivileges ? 'privileges' : 'false'}

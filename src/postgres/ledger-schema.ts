@@ -1,5 +1,6 @@
 // The ledger's schema: created and migrated by pgsteward itself, closed to everybody else.
 import type pg from 'pg';
+import { CLOSE_SCHEMA, guardSql } from '../core/closed-schema.ts';
 import { LEDGER_IS_OURS } from './ledger-read.ts';
 import { pinnedRows } from './query.ts';
 import { beginSql, type Timeouts } from './transaction.ts';
@@ -40,23 +41,11 @@ const MIGRATIONS: readonly string[] = [
    REVOKE ALL ON FUNCTION pgsteward.refuse_change() FROM PUBLIC`,
   `ALTER TABLE pgsteward.managed_role ADD privileges boolean NOT NULL DEFAULT false;
    COMMENT ON COLUMN pgsteward.managed_role.privileges IS 'Whether its entry declares privileges: what it holds goes with it'`,
+  `CREATE TABLE pgsteward.trigger_database (name text PRIMARY KEY);
+   COMMENT ON TABLE pgsteward.trigger_database IS 'Databases that hold an event trigger of pgsteward: where it is removed when it is no longer wanted';
+   ${guardSql(['managed_role', 'audit_log', 'trigger_database']).join(';\n   ')};
+   REVOKE ALL ON FUNCTION pgsteward.refuse_others() FROM PUBLIC`,
 ];
-
-/** Default privileges of our own role may have given others something on what was just made: whoever may put a trigger there runs as us. */
-const CLOSE = `DO LANGUAGE plpgsql $close$
-DECLARE item record;
-BEGIN
-  FOR item IN
-    SELECT DISTINCT o.kind, o.name, CASE WHEN x.grantee = 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(x.grantee)) END AS grantee
-    FROM (SELECT 'SCHEMA', 'pgsteward', nspowner, nspacl FROM pg_catalog.pg_namespace WHERE nspname = 'pgsteward'
-      UNION ALL SELECT 'TABLE', pg_catalog.format('pgsteward.%I', relname), relowner, relacl FROM pg_catalog.pg_class
-        WHERE relnamespace = 'pgsteward'::pg_catalog.regnamespace AND relkind = 'r'
-      UNION ALL SELECT 'FUNCTION', 'pgsteward.refuse_change()', proowner, proacl FROM pg_catalog.pg_proc WHERE pronamespace = 'pgsteward'::pg_catalog.regnamespace
-    ) o(kind, name, owner, acl) CROSS JOIN LATERAL pg_catalog.aclexplode(o.acl) x WHERE x.grantee <> o.owner
-  LOOP
-    EXECUTE pg_catalog.format('REVOKE ALL ON %s %s FROM %s CASCADE', item.kind, item.name, item.grantee);
-  END LOOP;
-END $close$`;
 
 /** How the ledger is: usable, or why not (what to run is in the reason). */
 export type LedgerState = { readonly usable: true; readonly created: boolean } | { readonly usable: false; readonly reason: string };
@@ -100,7 +89,7 @@ export async function ensureLedger(client: pg.ClientBase, timeouts: Timeouts): P
     ...(migrated ? [] : ['CREATE TABLE pgsteward.migration (version int PRIMARY KEY, at timestamptz NOT NULL DEFAULT pg_catalog.now())']),
   ];
   try {
-    await client.query([beginSql(timeouts), ...create, ...steps, CLOSE, 'COMMIT'].join(';\n'));
+    await client.query([beginSql(timeouts), ...create, ...steps, CLOSE_SCHEMA, 'COMMIT'].join(';\n'));
   } catch (error) {
     await client.query('ROLLBACK').catch(() => undefined);
     throw error;

@@ -84,6 +84,12 @@ export function rememberSql(rows: readonly ManagedRole[]): string[] {
   ];
 }
 
+/** The databases that hold an event trigger: these, and no others. */
+export const triggerDatabaseSql = (names: readonly string[]): string[] => [
+  `DELETE FROM pgsteward.trigger_database WHERE name NOT IN (SELECT jsonb_array_elements_text(${literal(JSON.stringify(names))}))`,
+  `INSERT INTO pgsteward.trigger_database (name) SELECT jsonb_array_elements_text(${literal(JSON.stringify(names))}) ON CONFLICT DO NOTHING`,
+];
+
 /** Objects that a statement names before the rows of others that share it only point to it. */
 const LONG = 3;
 

@@ -7,7 +7,7 @@ import { literal } from '../core/sql-text.ts';
 import { entriesSql, groupOf, inNames } from './acl-sql.ts';
 import { query, type Row } from './query.ts';
 import { beginSql } from './transaction.ts';
-import { LEDGER_IS_OURS, LEDGER_KNOWS_PRIVILEGES, ledgerSelect, readLedgerRows } from './ledger-read.ts';
+import { LEDGER_IS_OURS, LEDGER_KNOWS_PRIVILEGES, LEDGER_KNOWS_TRIGGERS, ledgerSelect, readLedgerRows } from './ledger-read.ts';
 
 export interface CatalogRequest {
   readonly client: pg.ClientBase;
@@ -21,13 +21,15 @@ export interface CatalogRequest {
   readonly lockTimeout: number;
   /** What the state file remembers, where there is no ledger to ask. */
   readonly remembered: ReadonlyMap<string, ManagedRole> | undefined;
+  /** Databases with an event trigger, where there is no ledger to ask. */
+  readonly triggerDatabases: ReadonlySet<string>;
 }
 
 /** Facts that decide which queries can be asked: one round trip. */
 const FACTS = `SELECT current_setting('server_version_num')::int / 10000, current_user, r.rolsuper, r.rolcreaterole,
   (SELECT rolname FROM pg_catalog.pg_roles WHERE oid = 10),
   coalesce(current_setting('scram_iterations', true), '4096')::int,
-  pg_catalog.has_table_privilege('pg_catalog.pg_authid', 'SELECT'), ${LEDGER_IS_OURS}, ${LEDGER_KNOWS_PRIVILEGES}
+  pg_catalog.has_table_privilege('pg_catalog.pg_authid', 'SELECT'), ${LEDGER_IS_OURS}, ${LEDGER_KNOWS_PRIVILEGES}, ${LEDGER_KNOWS_TRIGGERS}
   FROM pg_catalog.pg_roles r WHERE rolname = current_user`;
 
 const roleColumns = (
@@ -89,13 +91,14 @@ async function readInTransaction(request: CatalogRequest): Promise<Catalog & { r
   const { client } = request;
   const facts = (await query(client, `${beginSql(request, 'REPEATABLE READ READ ONLY')}; ${FACTS}`)).at(-1)?.[0];
   if (facts === undefined) throw new Error('the server did not say who we are');
-  const [major, admin, superuser, createrole, bootstrap, scramIterations, readsVerifiers, hasLedger, knowsPrivileges] = facts as [
+  const [major, admin, superuser, createrole, bootstrap, scramIterations, readsVerifiers, hasLedger, knowsPrivileges, knowsTriggers] = facts as [
     number,
     string,
     boolean,
     boolean,
     string,
     number,
+    boolean,
     boolean,
     boolean,
     boolean,
@@ -116,10 +119,12 @@ async function readInTransaction(request: CatalogRequest): Promise<Catalog & { r
       CONNECTS,
       PARAMETERS,
       hasLedger ? ledgerSelect(knowsPrivileges) : 'SELECT 1 WHERE false',
+      hasLedger && knowsTriggers ? 'SELECT name FROM pgsteward.trigger_database' : 'SELECT 1 WHERE false',
       ...privilegeQueries,
     ].join(';\n'),
   );
-  const [roles = [], memberships = [], settings = [], databases = [], connects = [], parameters = [], ledger = [], shared = [], granted = []] = results;
+  const [roles = [], memberships = [], settings = [], databases = [], connects = [], parameters = [], ledger = [], triggers = [], shared = [], granted = []] =
+    results;
   const managed = hasLedger ? readLedgerRows(ledger) : (request.remembered ?? new Map<string, ManagedRole>());
   const templates = new Set(databases.flatMap((row) => (row[5] === true ? [row[1] as string] : [])));
   const nameOf = new Map(roles.map((row) => [row[0] as number, row[1] as string]));
@@ -137,6 +142,7 @@ async function readInTransaction(request: CatalogRequest): Promise<Catalog & { r
     },
     bootstrap,
     shared: shared.map(groupOf).map((group) => (group.kind === 'database' && templates.has(group.names[0] ?? '') ? { ...group, exactOnly: true } : group)),
+    triggerDatabases: hasLedger ? new Set(triggers.map((row) => row[0] as string)) : request.triggerDatabases,
     granted: new Set(granted.map((row) => row[0] as string)),
     oids,
     databases: new Map(databases.map((row) => [row[1] as string, databaseFacts(row, nameOf, publicConnect)])),

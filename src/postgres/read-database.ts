@@ -5,6 +5,7 @@ import { joinName } from '../core/privileges/contents.ts';
 import { KINDS, type ObjectKind } from '../core/privileges/kinds.ts';
 import { entriesOf, entriesSql, groupOf, inOids } from './acl-sql.ts';
 import { pinnedRows, query, type Row } from './query.ts';
+import { readTrigger, RULES_FINGERPRINT, TRIGGER_STATE } from './read-trigger.ts';
 import { beginSql, type Timeouts } from './transaction.ts';
 
 export interface ContentsRequest extends Timeouts {
@@ -209,19 +210,30 @@ const FINGERPRINT = (columns: boolean): string =>
     xmins('pg_foreign_server'),
     xmins('pg_largeobject_metadata'),
     xmins('pg_extension'),
+    xmins('pg_event_trigger'),
     `(SELECT count(*) FROM pg_catalog.pg_depend WHERE refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND deptype = 'e')`,
   ].join(', ')})`;
 
+/** What a fingerprint looks at beside what every one does; two compare only under the same facts. */
+export interface DatabaseFingerprintFacts {
+  readonly columns: boolean;
+  /** Whether there are rules of an event trigger. */
+  readonly rules: boolean;
+}
+
 /** The fingerprint of the session's database. */
-export async function databaseFingerprint(client: pg.ClientBase, columns: boolean): Promise<string> {
-  return String((await pinnedRows(client, FINGERPRINT(columns)))[0]?.[0]);
+export async function databaseFingerprint(client: pg.ClientBase, { columns, rules }: DatabaseFingerprintFacts): Promise<string> {
+  const select = rules ? `SELECT pg_catalog.concat((${FINGERPRINT(columns)}), '|', (${RULES_FINGERPRINT}))` : FINGERPRINT(columns);
+  return String((await pinnedRows(client, select))[0]?.[0]);
 }
 
 /**
  * Reads the session's database in one round trip and one snapshot.
  * @throws whatever the server answers; nothing may be concluded from a partial read.
  */
-export async function readDatabase(request: ContentsRequest): Promise<{ readonly contents: DatabaseContents; readonly fingerprint: string }> {
+export async function readDatabase(
+  request: ContentsRequest,
+): Promise<{ readonly contents: DatabaseContents; readonly fingerprint: string; readonly facts: DatabaseFingerprintFacts }> {
   const roles = (column: string): string => inOids(column, request.grantees);
   const sources = SOURCES(request);
   const statements = [
@@ -231,20 +243,24 @@ export async function readDatabase(request: ContentsRequest): Promise<{ readonly
     CREATORS,
     EXTENSIONS,
     straysSql(sources, request.grantees),
+    TRIGGER_STATE,
   ];
   try {
     const results = (await query(request.client, `${beginSql(request, 'REPEATABLE READ READ ONLY')};\n${statements.join(';\n')};\nCOMMIT`)).slice(
       -statements.length - 1,
     );
     const groups = results.slice(1, sources.length + 1).flatMap((rows) => rows.map(groupOf));
-    const [defaults = [], creators = [], extensions = [], strays = []] = results.slice(sources.length + 1);
+    const [defaults = [], creators = [], extensions = [], strays = [], trigger = []] = results.slice(sources.length + 1);
+    const { state, fingerprint } = await readTrigger(request.client, trigger[0]);
     return {
-      fingerprint: String(results[0]?.[0]?.[0]),
+      fingerprint: [String(results[0]?.[0]?.[0]), ...(state.tables ? [fingerprint] : [])].join('|'),
+      facts: { columns: request.columns, rules: state.tables },
       contents: {
         name: request.database,
         groups: groups.map((group) => (group.kind === 'function' || group.kind === 'column' ? { ...group, names: group.names.map(joinedName) } : group)),
         defaults: defaults.flatMap(defaultAclOf),
         creators: creatorsOf(creators),
+        trigger: state,
         extensions: new Map(extensions as unknown as readonly (readonly [string, string])[]),
         strays: (strays as unknown as readonly (readonly [string, string, number])[]).map(([role, what, count]) => ({ role, what, count })),
       },

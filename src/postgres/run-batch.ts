@@ -1,7 +1,7 @@
 // Running a batch: one transaction, and where it fails, taken apart until the culprit stands alone.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Witness } from '../core/catalog.ts';
-import { type Change, databaseKey, forNames, keyOf, namesOf, neededDatabase, rolesOf } from '../core/change.ts';
+import { type Change, databaseKey, forNames, keyOf, namesOf, neededDatabase, neededTrigger, rolesOf, triggerKey } from '../core/change.ts';
 import type { Credential } from '../core/passwords.ts';
 import { REMOVAL_STEPS } from '../core/plan.ts';
 import { renderBatch, type RenderOptions, statementKey } from '../core/sql.ts';
@@ -126,7 +126,8 @@ function halved(batch: readonly Change[]): readonly (readonly Change[])[] | unde
 export function skips(run: Run, change: Change): boolean {
   const missing =
     rolesOf(change).find((role) => run.failed.has(role)) ??
-    (run.failed.has(databaseKey(neededDatabase(change))) ? `database ${neededDatabase(change)}` : undefined);
+    (run.failed.has(databaseKey(neededDatabase(change))) ? `database ${neededDatabase(change)}` : undefined) ??
+    (run.failed.has(neededTrigger(change) ?? '') ? 'its event trigger' : undefined);
   if (missing === undefined) return false;
   run.outcomes.push({ change, result: 'skipped', message: `waits for ${missing}, whose earlier step failed` });
   return true;
@@ -138,6 +139,7 @@ export async function fail(run: Run, change: Change, failure: FailureClass, erro
   run.outcomes.push({ change, result: 'failed', class: failure, message });
   if (change.kind === 'create_role' || REMOVAL_STEPS.has(change.kind)) for (const role of rolesOf(change)) run.failed.add(role);
   if (change.kind === 'create_database') run.failed.add(databaseKey(change.database));
+  if (change.kind === 'install_event_trigger') run.failed.add(triggerKey(change.database));
   const { context } = run;
   if (!context.ledger || !context.isNewFailure(keyOf(change))) return;
   const text = [beginSql(context), context.fence, ...auditSql([{ change, outcome: 'failed', detail: message }], ledgerFacts(context)), 'COMMIT'].join(';\n');

@@ -1,4 +1,5 @@
 // Transactions: how each begins. Everything is SET LOCAL, so that nothing is left in a session that a pooler may hand to somebody else.
+import { APPLYING } from '../core/triggers/trigger-sql.ts';
 
 export interface Timeouts {
   /** Seconds. */
@@ -14,6 +15,8 @@ export const beginSql = (timeouts: Timeouts, mode = 'READ COMMITTED READ WRITE')
   [
     `BEGIN ISOLATION LEVEL ${mode}`,
     `SET LOCAL search_path = pg_catalog, pg_temp`,
+    // What we change ourselves wakes nobody.
+    `SET LOCAL ${APPLYING} = 'on'`,
     `SET LOCAL lock_timeout = ${milliseconds(timeouts.lockTimeout)}`,
     `SET LOCAL statement_timeout = ${milliseconds(timeouts.statementTimeout)}`,
     `SET LOCAL idle_in_transaction_session_timeout = ${milliseconds(timeouts.statementTimeout)}`,

@@ -135,7 +135,9 @@ it('a ledger that an older version made is read by a dry run as it is, and migra
   await server.query('CREATE TABLE IF NOT EXISTS public.goods (id int)');
   await start(`roles: [{name: reader, grants: [{schemas: [public], tables: {goods: [SELECT]}}]}]\nusers: [{username: web}]`);
   expect((await steward.cycle()).result).toBe('changed');
-  await server.query('ALTER TABLE pgsteward.managed_role DROP COLUMN privileges; DELETE FROM pgsteward.migration WHERE version = 2');
+  await server.query(
+    'ALTER TABLE pgsteward.managed_role DROP COLUMN privileges; DROP TABLE pgsteward.trigger_database; DELETE FROM pgsteward.migration WHERE version > 1',
+  );
   const preview = await steward.restart({ DRY_RUN: 'true' });
   expect((await preview.cycle()).planned).toEqual([]);
   steward = await preview.restart({ DRY_RUN: 'false' });

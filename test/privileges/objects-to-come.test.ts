@@ -1,4 +1,4 @@
-// Objects to come: what `*` gives holds at once for whatever is created, exceptions hold after the next cycle, new databases are taken up,
+// Objects to come without event triggers: what `*` gives holds at once for whatever is created, exceptions hold after the next cycle, new databases are taken up,
 // and default privileges are compared, repaired and removed like everything else.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type pg from 'pg';
@@ -23,7 +23,7 @@ beforeEach(async () => {
   await server.query('CREATE DATABASE shop OWNER shop_owner');
   shop = await server.client('shop');
   await shop.query('CREATE SCHEMA sales AUTHORIZATION sales_owner; CREATE SCHEMA hr AUTHORIZATION shop_owner; GRANT CREATE, USAGE ON SCHEMA sales TO importer');
-  steward = await createSteward(server, { RETRY_BACKOFF_BASE: '1' });
+  steward = await createSteward(server, { RETRY_BACKOFF_BASE: '1', EVENT_TRIGGERS: 'off' });
 });
 afterEach(() => shop.end());
 

@@ -1,4 +1,5 @@
 // What a snapshot tells of the objects in a database: grouped by what they have in common, because most of them have the same ACL.
+import type { TriggerState } from '../triggers/plan-trigger.ts';
 import type { ObjectKind } from './kinds.ts';
 
 /** PUBLIC as a grantee. No role can have this name: the server reads it as PUBLIC even in quotes. */
@@ -59,6 +60,7 @@ export interface DatabaseContents {
   readonly creators: ReadonlyMap<string, readonly string[]>;
   /** Extension → its schema. */
   readonly extensions: ReadonlyMap<string, string>;
+  readonly trigger: TriggerState;
   /** Privileges of the asked grantees on things that are not compared: which role, on what, how many. */
   readonly strays: readonly { readonly role: string; readonly what: string; readonly count: number }[];
 }

@@ -3,6 +3,7 @@ import type { Catalog, DatabaseFacts } from '../catalog.ts';
 import type { Change } from '../change.ts';
 import type { DatabaseEntry, Document } from '../document/types.ts';
 import type { Law } from '../law.ts';
+import { NO_TRIGGER } from '../triggers/plan-trigger.ts';
 import { type AclEntry, type DatabaseContents, type ObjectGroup, PUBLIC } from './contents.ts';
 import { refuseOwner } from './databases.ts';
 
@@ -61,6 +62,7 @@ export function newContents(name: string, catalog: Catalog): DatabaseContents {
     defaults: [],
     creators: new Map(),
     extensions: new Map([['plpgsql', 'pg_catalog']]),
+    trigger: NO_TRIGGER,
     strays: [],
   };
 }

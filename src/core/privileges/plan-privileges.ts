@@ -14,6 +14,7 @@ import { foresee, handedOver, newContents } from './foresee.ts';
 import { KINDS, kindWords } from './kinds.ts';
 import { isGlob, matches } from './pattern.ts';
 import { existingIn, pendingIn } from './pending.ts';
+import { fallbackNotice, planTrigger, type TriggerPolicy } from '../triggers/plan-trigger.ts';
 import { type Subject, type SubjectsInput, subjectsOf } from './subject.ts';
 
 /** What is known of a database in this cycle. */
@@ -28,6 +29,7 @@ export interface PrivilegesInput extends SubjectsInput {
   readonly readings: ReadonlyMap<string, DatabaseReading>;
   /** Whether revokes are applied, or only reported. */
   readonly revokes: boolean;
+  readonly triggers: TriggerPolicy;
 }
 
 export interface PrivilegesPlan {
@@ -48,7 +50,10 @@ export function databasesToRead(subjects: readonly Subject[], input: Omit<Subjec
     .filter((database) => database.allowsConnections)
     .filter(
       ({ name, isTemplate }) =>
-        declared.has(name) || catalog.granted.has(name) || [...patterns].some((pattern) => (isTemplate ? pattern === name : matches(pattern, name))),
+        declared.has(name) ||
+        catalog.granted.has(name) ||
+        catalog.triggerDatabases.has(name) ||
+        [...patterns].some((pattern) => (isTemplate ? pattern === name : matches(pattern, name))),
     )
     .map(({ name }) => name);
 }
@@ -60,7 +65,7 @@ export function planPrivileges(input: PrivilegesInput): PrivilegesPlan {
   const subjects = subjectsOf(input);
   const entries = new Map(document.databases.map((entry) => [entry.name, entry]));
   const changes: Change[] = [];
-  const notices: Notice[] = subjects.flatMap((subject) => staticNotices(subject, input));
+  const notices: Notice[] = [...subjects.flatMap((subject) => staticNotices(subject, input)), ...fallbackNotice(catalog, input.triggers, subjects)];
   const newOwners = new Map<string, string>();
   for (const entry of entries.values()) {
     const found = planDatabase(entry, catalog, law, defaultDatabase);
@@ -141,14 +146,30 @@ function planOne(
     major: catalog.server.major,
     acting,
   });
+  const { invalidDatabases } = input.document;
+  const trigger = planTrigger({
+    database: contents.name,
+    state: contents.trigger,
+    subjects,
+    policy: input.triggers,
+    catalog,
+    revokes: input.revokes,
+    isInvalid: invalidDatabases.has(contents.name) || invalidDatabases.has(UNKNOWN_DATABASE),
+  });
   const strays = contents.strays.map(({ role, what, count }): Notice => ({
     kind: 'unmanaged',
     subject: role,
     message: `holds ${count} privilege(s) on what pgsteward does not manage in database ${contents.name} (${what.replaceAll('_', ' ')}: the server's own, its own memory, or of a kind that it does not know); they stay as they are`,
   }));
   return {
-    changes: [...made.changes, ...objects, ...defaults],
-    notices: [...made.notices, ...notices, ...strays, ...subjects.flatMap((subject) => pendingIn(contents, subject, defaultDatabase, exists))],
+    changes: [...made.changes, ...trigger.changes, ...objects, ...defaults],
+    notices: [
+      ...made.notices,
+      ...trigger.notices,
+      ...notices,
+      ...strays,
+      ...subjects.flatMap((subject) => pendingIn(contents, subject, defaultDatabase, exists)),
+    ],
   };
 }
 

@@ -25,14 +25,12 @@ export interface RoleRules {
   /** What follows for a schema from other rules, USAGE for a grant on something in it: it adds to whatever else holds there. */
   readonly impliedOn: (database: string, schema: string) => Wish | undefined;
   readonly rules: readonly GrantRule[];
+  /** The rules that can hold in this database, taken apart: for whoever has to apply them elsewhere. */
+  readonly inDatabase: (database: string) => readonly CompiledRule[];
 }
 
-export interface RuleFacts {
-  readonly major: number;
-  readonly defaultDatabase: string;
-}
-
-interface Compiled {
+/** A rule as it is compared: patterns of names, how specific they are, and what it gives on this server. */
+export interface CompiledRule {
   readonly rule: GrantRule;
   readonly database: string;
   readonly schema: string;
@@ -42,6 +40,11 @@ interface Compiled {
   /** The more specific one is the larger, compared from the left. */
   readonly rank: readonly number[];
   readonly wish: Wish;
+}
+
+export interface RuleFacts {
+  readonly major: number;
+  readonly defaultDatabase: string;
 }
 
 /** All privileges, in the order in which sentences and statements name them. */
@@ -81,7 +84,7 @@ function privilegesFor(rule: GrantRule, major: number): Wish {
   return wishOf(wish);
 }
 
-function compile(rule: GrantRule, { major, defaultDatabase }: RuleFacts): Compiled {
+function compile(rule: GrantRule, { major, defaultDatabase }: RuleFacts): CompiledRule {
   const written = rule.database ?? defaultDatabase;
   // A database is an object of the cluster, and a schema one of its database: their patterns are their names.
   const database = rule.kind === 'database' ? '' : written;
@@ -95,23 +98,23 @@ function compile(rule: GrantRule, { major, defaultDatabase }: RuleFacts): Compil
   return { rule, database, schema, name, second, rank: [...own, rankOf(schema), rankOf(database)], wish: privilegesFor(rule, major) };
 }
 
-const byRank = (a: Compiled, b: Compiled): number => {
+const byRank = (a: CompiledRule, b: CompiledRule): number => {
   const at = a.rank.findIndex((rank, index) => rank !== b.rank[index]);
   return at === -1 ? 0 : (b.rank[at] ?? 0) - (a.rank[at] ?? 0);
 };
 
-function matchesName(compiled: Compiled, name: string): boolean {
+function matchesName(compiled: CompiledRule, name: string): boolean {
   const [first, second] = splitName(name);
   if (!matches(compiled.name, first)) return false;
   if (compiled.second === undefined) return true;
   return compiled.rule.kind === 'column' ? matches(compiled.second, second ?? '') : compiled.second === second;
 }
 
-const isExact = ({ name, rule, second }: Compiled): boolean => !isGlob(name) && (rule.kind !== 'column' || !isGlob(second ?? ''));
+const isExact = ({ name, rule, second }: CompiledRule): boolean => !isGlob(name) && (rule.kind !== 'column' || !isGlob(second ?? ''));
 
 /** The first that matches wins; what is equally specific (permissions for one pattern) adds up. */
-function firstOf(sorted: readonly Compiled[], name: string): Wish | undefined {
-  let best: Compiled | undefined;
+function firstOf(sorted: readonly CompiledRule[], name: string): Wish | undefined {
+  let best: CompiledRule | undefined;
   let wish: Wish | undefined;
   for (const compiled of sorted) {
     if (best !== undefined && byRank(best, compiled) !== 0) break;
@@ -143,6 +146,7 @@ function newRoleRules(rules: readonly GrantRule[], facts: RuleFacts): RoleRules 
   const scopes = new Map<string, Scope>();
   return {
     rules,
+    inDatabase: (database) => compiled.filter((one) => one.database !== '' && matches(one.database, database)),
     concerns: (kind, database) =>
       (byKind.get(kind) ?? []).some((compiled) => compiled.database === '' || matches(compiled.database, database)) ||
       (kind === 'schema' && implied.some((compiled) => matches(compiled.database, database))),
@@ -162,7 +166,7 @@ function newRoleRules(rules: readonly GrantRule[], facts: RuleFacts): RoleRules 
   };
 }
 
-function scopeOf(candidates: readonly Compiled[]): Scope {
+function scopeOf(candidates: readonly CompiledRule[]): Scope {
   const sorted = candidates.toSorted(byRank);
   const everything = firstOf(
     sorted.filter((compiled) => isEverything(compiled.name) && (compiled.rule.kind !== 'column' || isEverything(compiled.second ?? ''))),
