@@ -73,6 +73,12 @@ export function appliedDigests(document: Document, plan: Plan, outcomes: readonl
   );
 }
 
+/**
+ * Whose SQL nobody should run for us: a verifier is a secret, and functions of ours that an administrator binds to events would run as
+ * whoever causes them, superusers included.
+ */
+const WITHOUT_ADVICE: ReadonlySet<ChangeKind> = new Set(['set_password', 'install_event_trigger']);
+
 /** What failed in this cycle and is still wanted, and what still waits after failing in an earlier one. */
 export function failureNotices(outcomes: readonly Outcome[], { changes, deferred, blocked }: Plan, render: RenderOptions): Notice[] {
   // What is no longer wanted was mended by something else, as by the CASCADE of another change.
@@ -80,11 +86,12 @@ export function failureNotices(outcomes: readonly Outcome[], { changes, deferred
   const failed = outcomes.flatMap((outcome) => (outcome.result === 'failed' && wanted.has(groupKeyOf(outcome.change)) ? [outcome] : []));
   const now = failed.map(({ change, message, class: failure }): Notice => {
     const cannot = failure === 'cannot';
-    const sql = cannot && change.kind !== 'set_password' ? renderChange(change, render).join('; ') : undefined;
+    const sql = cannot && !WITHOUT_ADVICE.has(change.kind) ? renderChange(change, render).join('; ') : undefined;
+    const instead = change.kind === 'install_event_trigger' ? '; EVENT_TRIGGERS=off or auto does without' : '';
     return {
       kind: cannot ? 'cannot' : 'failed',
       subject: subjectOf(change),
-      message: `could not ${sentenceOf(change)}: ${message}; it is tried again later`,
+      message: `could not ${sentenceOf(change)}: ${message}; it is tried again later${instead}`,
       sql,
     };
   });

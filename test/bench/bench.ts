@@ -1,8 +1,9 @@
-// The benchmarks. They print medians and ratios; never absolute claims, and never a verdict. BENCH_ONLY=users or privileges runs one of them.
+// The benchmarks. They print medians and ratios; never absolute claims, and never a verdict. BENCH_ONLY names one of them.
+import { benchIdle } from './idle.ts';
 import { benchPrivileges } from './privileges.ts';
 import { benchUsers } from './users.ts';
 
+const BENCHES: Readonly<Record<string, () => Promise<void>>> = { privileges: benchPrivileges, users: benchUsers, idle: benchIdle };
 const only = process.env['BENCH_ONLY'];
-if (only !== 'users') await benchPrivileges();
-if (only !== 'privileges') await benchUsers();
+for (const [name, bench] of Object.entries(BENCHES)) if (only === undefined || only === name) await bench();
 process.exit(0);
