@@ -19,8 +19,8 @@ const MEANING: Readonly<Record<NoticeKind, { readonly ready: boolean; readonly r
   pending: { ready: true, reason: 'Pending' },
   held: { ready: true, reason: 'Held' },
   kept: { ready: true, reason: 'Kept' },
-  unmanaged: { ready: true, reason: 'Unmanaged' },
   fallback: { ready: true, reason: 'Fallback' },
+  unmanaged: { ready: true, reason: 'Unmanaged' },
 };
 const ORDER = Object.keys(MEANING) as NoticeKind[];
 const APPLIED: Condition = { ready: true, reason: 'Applied', message: '' };

@@ -1,4 +1,6 @@
 // What is shown in Kubernetes, piece by piece: Events that are joined and limited, conditions, and a status that stays as it is while nothing changes.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { Change } from '../../src/core/change.ts';
 import { NOTICE_KINDS, type Notice } from '../../src/core/notice.ts';
@@ -9,9 +11,11 @@ import { statusData } from '../../src/kubernetes/status-data.ts';
 import { createStatusConfigMap } from '../../src/kubernetes/status-configmap.ts';
 import { createAnnouncer } from '../../src/observe/announcements.ts';
 import { conditionsOf } from '../../src/observe/conditions.ts';
+import { ROOT } from '../support/daemon.ts';
 import { type Announcement, type Condition, type Conditions, SourceError } from '../../src/sources/source.ts';
 
 const signal = new AbortController().signal;
+const reference = readFileSync(join(ROOT, 'docs/reference.md'), 'utf8');
 const REPORT: CycleReport = {
   result: 'converged',
   duration: 0,
@@ -116,7 +120,11 @@ it('an Event that the API server has forgotten is made anew, and a right that st
 
 it('announcements say each thing that a cycle did or found, and what annotations began and ended', () => {
   const announcementsOf = createAnnouncer();
-  const reasons = (report: Partial<CycleReport>): string[] => announcementsOf({ ...REPORT, ...report }).map(({ reason }) => reason);
+  const reasons = (report: Partial<CycleReport>): string[] =>
+    announcementsOf({ ...REPORT, ...report }).map(({ reason }) => {
+      expect(reference).toContain(`\`${reason}\``);
+      return reason;
+    });
   expect(reasons({ requests: { paused: false, reconcileAt: 'before we came' } })).toEqual([]);
   expect(reasons({ requests: { paused: false, reconcileAt: 'now' } })).toEqual(['ReconcileRequested']);
   expect(reasons({ requests: { paused: true, reconcileAt: 'now' }, result: 'paused', drift: [change], planned: [change] })).toEqual(['Paused']);
@@ -144,15 +152,20 @@ it('announcements say each thing that a cycle did or found, and what annotations
 it('every kind of notice has a condition, and only those that hold something back are not ready', () => {
   for (const kind of NOTICE_KINDS) {
     const { overall, entities } = conditionsOf({ ...REPORT, notices: [notice(kind), notice('unmanaged')] });
-    const isFine = ['pending', 'held', 'kept', 'unmanaged'].includes(kind);
+    const isFine = ['pending', 'held', 'kept', 'unmanaged', 'fallback'].includes(kind);
     expect([kind, entities?.users.get('alice')?.ready, overall.ready]).toEqual([kind, isFine, isFine]);
     expect(entities?.users.get('alice')?.message).toBe(`it is ${kind}`);
+    expect(reference).toContain(`\`${entities?.users.get('alice')?.reason}\``);
     expect(entities?.roles.get('team')).toEqual({ ready: true, reason: 'Applied', message: '' });
   }
 });
 
 it('the whole is ready only where everything is, and what a cycle could not tell is left as it was', () => {
-  const reasonOf = (report: Partial<CycleReport>): string => conditionsOf({ ...REPORT, ...report }).overall.reason;
+  const reasonOf = (report: Partial<CycleReport>): string => {
+    const { reason } = conditionsOf({ ...REPORT, ...report }).overall;
+    expect(reference).toContain(`\`${reason}\``);
+    return reason;
+  };
   expect(reasonOf({})).toBe('Applied');
   expect(reasonOf({ notices: [notice('failed', 'somebody who left')] })).toBe('NotReady');
   expect(reasonOf({ breakerTripped: true })).toBe('BreakerTripped');
