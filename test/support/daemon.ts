@@ -107,6 +107,10 @@ export interface Daemon {
 
 export const ROOT = resolve(import.meta.dirname, '../..');
 
+/** ACCELERATORS=off: without event triggers, sessions that listen, small looks and watches, so that only the interval is left. */
+export const ACCELERATORS: Readonly<Record<string, string>> =
+  process.env['ACCELERATORS'] === 'off' ? { EVENT_TRIGGERS: 'off', MAX_LISTENERS: '0', DRIFT_INTERVAL: '0', WATCH: 'off' } : {};
+
 /** The environment of a daemon on this server and folder. */
 export const daemonEnv = (server: Postgres, folder: string, more: Readonly<Record<string, string>> = {}): Record<string, string> => ({
   SOURCE: `dir:${folder}`,
@@ -119,6 +123,7 @@ export const daemonEnv = (server: Postgres, folder: string, more: Readonly<Recor
   MAX_RETRIES: '2',
   RETRY_BACKOFF_BASE: '1.5',
   HTTP_HOST: '127.0.0.1',
+  ...ACCELERATORS,
   ...more,
 });
 

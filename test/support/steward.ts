@@ -9,7 +9,7 @@ import { createConnections } from '../../src/postgres/connection.ts';
 import { createResidents } from '../../src/postgres/residents.ts';
 import { createReconciler } from '../../src/reconcile.ts';
 import { createDirectorySource } from '../../src/sources/directory.ts';
-import { Manifests } from './daemon.ts';
+import { ACCELERATORS, Manifests } from './daemon.ts';
 import type { Postgres } from './postgres.ts';
 import { expectNoSecrets } from './secrets.ts';
 
@@ -40,6 +40,7 @@ export async function createSteward(
     STATE_FILE: join(stateDir, 'state.json'),
     MAX_RETRIES: '2',
     RETRY_BACKOFF_BASE: '1.2',
+    ...ACCELERATORS,
     ...env,
   };
   const config = readConfig(all);
