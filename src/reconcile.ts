@@ -1,12 +1,13 @@
 // Reconcile: one cycle, from the source to the report. What a cycle does reads here from top to bottom.
 import pRetry from 'p-retry';
 import type { Config } from './config.ts';
-import { type Change, databaseOf, keyOf } from './core/change.ts';
+import { type Change, databaseOf, IN_KUBERNETES, keyOf } from './core/change.ts';
 import type { Document } from './core/document/types.ts';
 import { declaringNames, namesIn } from './core/named.ts';
 import type { Notice } from './core/notice.ts';
 import { type Plan, planOf } from './core/plan.ts';
 import type { DatabaseReading } from './core/privileges/plan-privileges.ts';
+import { nextStep } from './core/secret-plan.ts';
 import { databasesWithTrigger } from './core/triggers/plan-trigger.ts';
 import { type Applied, createApplied } from './cycle/applied.ts';
 import { createBackoff } from './cycle/backoff.ts';
@@ -17,6 +18,7 @@ import { createInputs, type Inputs } from './cycle/inputs.ts';
 import { createMemory, withRows } from './cycle/memory.ts';
 import { correctedRows } from './cycle/remember.ts';
 import type { CycleReport } from './cycle/report.ts';
+import { createSecrets } from './cycle/secrets.ts';
 import type { Woken } from './loop.ts';
 import { applyPlan } from './postgres/apply.ts';
 import type { ApplyContext, Outcome } from './postgres/run-batch.ts';
@@ -53,7 +55,7 @@ export interface Reconciler {
 type ReadCatalog = Awaited<ReturnType<typeof readCatalog>>;
 
 /** Plans are made and applied at most this often in a cycle: what one pass uncovers, the next mends. */
-const PASSES = 5;
+const PASSES = 7;
 
 /** A cycle after which nothing is left to do; while inputs and fingerprint are the same, neither is there anything to read. */
 interface Settled {
@@ -66,8 +68,9 @@ interface Settled {
 export function createReconciler({ config, source, connections, residents, log, onProgress }: ReconcilerOptions): Reconciler {
   const sourceId = `${config.NAMESPACE}/${config.CONFIGMAP_NAME}`;
   const timeouts = { statementTimeout: config.DB_STATEMENT_TIMEOUT, lockTimeout: config.DB_LOCK_TIMEOUT };
-  const readInputs = createInputs(source, { retries: config.MAX_RETRIES, base: config.RETRY_BACKOFF_BASE }, config.DB_NAME);
+  const inputReader = createInputs(source, { retries: config.MAX_RETRIES, base: config.RETRY_BACKOFF_BASE }, config.DB_NAME);
   const backoff = createBackoff(config.RETRY_BACKOFF_BASE, () => performance.now());
+  const secrets = createSecrets({ source, config, sourceId, isDeferred: (key) => backoff.isDeferred(key) });
   const memory = createMemory({ config, source: sourceId, connections, timeouts, warn: (message) => log.warn(message) });
   const databases = createDatabases(connections, residents, config, timeouts);
   let settled: Settled | undefined;
@@ -137,6 +140,7 @@ export function createReconciler({ config, source, connections, residents, log, 
       },
       defaultDatabase: config.DB_NAME,
       withoutSecret: credentials.withoutSecret,
+      secrets: secrets.wishes(document, credentials),
       passwords,
       isDeferred: (key) => backoff.isDeferred(key),
       anyDeferred: backoff.any,
@@ -169,9 +173,14 @@ export function createReconciler({ config, source, connections, residents, log, 
     intentsClosed = true;
   };
 
-  const apply = async (changes: readonly Change[], context: ApplyContext, applied: Applied): Promise<Outcome[]> => {
+  const apply = async (
+    changes: readonly Change[],
+    context: ApplyContext,
+    applied: Applied,
+    writeSecrets: (changes: readonly Change[]) => Promise<Outcome[]>,
+  ): Promise<Outcome[]> => {
     if (changes.some((change) => databaseOf(change) !== '')) intentsClosed = false;
-    const outcomes = await applyPlan(changes, context);
+    const outcomes = changes.some(({ kind }) => IN_KUBERNETES.has(kind)) ? await writeSecrets(changes) : await applyPlan(changes, context);
     for (const outcome of outcomes) {
       if (outcome.result === 'failed') backoff.fail(keyOf(outcome.change));
       if (outcome.result !== 'applied') continue;
@@ -189,24 +198,25 @@ export function createReconciler({ config, source, connections, residents, log, 
   };
 
   const cycle = async (writer: string | undefined, signal: AbortSignal, focus: ReadonlySet<string> | undefined): Promise<Partial<CycleReport>> => {
-    const inputs = await readInputs(signal);
+    let inputs = await inputReader.read(signal);
     onProgress();
     const { document } = inputs;
     asked = aboutInputs(inputs);
     // Paused: whatever writes needs a fence, and there is none.
     const fence = inputs.requests?.paused === true ? undefined : writer;
     if (document === undefined) return { ...fromInputs(inputs), result: 'waiting' };
-    if (inputs.version !== lastInputs) backoff.clear();
-    lastInputs = inputs.version;
-    if (settled?.inputs === inputs.version) {
+    await secrets.read(document, signal);
+    const versionNow = (): string => `${inputs.version}\n${secrets.version()}`;
+    if (versionNow() !== lastInputs) backoff.clear();
+    lastInputs = versionNow();
+    if (settled?.inputs === lastInputs) {
       const [now, same] = await Promise.all([fingerprintNow(settled.facts), databases.unchanged(focus)]);
       if (same && now === settled.fingerprint) return { ...settled.report, unchanged: true };
     }
     settled = undefined;
     if (fence !== undefined) await retried(() => memory.prepareLedger(), signal);
 
-    const credentials = readCredentials(document, inputs.secrets);
-    const aboutDatabases = [inputs.documentVersion, ...credentials.withoutSecret.keys()].join('\n');
+    let credentials = readCredentials(document, inputs.secrets, secrets.mayGenerate);
     const base = { ...fromInputs(inputs), problems: [...inputs.problems, ...newlineWarnings(document, credentials)] };
     const outcomes: Outcome[] = [];
     const applied = createApplied();
@@ -222,6 +232,7 @@ export function createReconciler({ config, source, connections, residents, log, 
       if (memory.hasLedger && !catalog.hasLedger) memory.forgetLedger();
       onProgress();
       const { stale, unwitnessed } = await checkPasswords(credentials, catalog);
+      const aboutDatabases = [inputs.documentVersion, ...credentials.withoutSecret.keys()].join('\n');
       const readings = await databases.read(document, catalog, aboutDatabases, pass === 1 ? focus : undefined);
       facts = {
         readsVerifiers: catalog.server.readsVerifiers,
@@ -257,21 +268,28 @@ export function createReconciler({ config, source, connections, residents, log, 
       await retried(() => memory.rememberTriggers(catalog.triggerDatabases, withTrigger, fence), signal);
       const context = applyContext(catalog, fence, inputs.why, credentials, signal);
       await closeIntents(current, context);
-      if (changes.length > 0) {
-        const results = await apply(changes, context, applied);
+      const next = nextStep(changes, again, document);
+      if (next.length > 0) {
+        const judged = credentials;
+        const results = await apply(next, context, applied, (some) => secrets.write(some, document, judged, context));
         outcomes.push(...results);
         memory.note(catalog.managed, results);
+        if (next.some((change) => change.kind === 'create_secret')) {
+          inputs = await inputReader.readSecretsAgain(inputs, signal);
+          credentials = readCredentials(document, inputs.secrets, secrets.mayGenerate);
+        }
+        lastInputs = versionNow();
         continue;
       }
 
       settle(current);
-      const notices = [...current.notices, ...failureNotices(outcomes, current, context.render), ...stuck];
+      const notices = [...current.notices, ...failureNotices(outcomes, current, context.render, secrets.lastFailure), ...stuck];
       await memory.save(withRows(catalog.managed, rows), document, appliedDigests(document, current, outcomes, memory.digests));
       const report = { ...found, outcomes, notices, result: resultOf(inputs, notices, outcomes) };
       const isQuiet = memory.isPrepared && current.changes.length === 0 && current.deferred.length === 0 && notices.every((notice) => QUIET.has(notice.kind));
       if (isQuiet && before !== '' && (await fingerprintNow(facts)) === before)
         settled = {
-          inputs: inputs.version,
+          inputs: versionNow(),
           fingerprint: before,
           facts,
           report: { ...EMPTY, ...report, planned: [], outcomes: [], drift: [], result: report.result === 'changed' ? 'converged' : report.result },

@@ -154,9 +154,9 @@ const readingsOf = (object: KubeObject | undefined, keys: ReadonlySet<string>, n
 });
 
 function readingOf(object: KubeObject | undefined, key: string, namespace: string): SecretReading {
-  if (object === undefined) return { kind: 'missing', detail: `there is no such Secret in namespace ${namespace}` };
+  if (object === undefined) return { kind: 'missing', what: 'secret', detail: `there is no such Secret in namespace ${namespace}` };
   const value = bytesAt(object.data, key);
-  if (value === undefined) return { kind: 'missing', detail: `it has no key ${key}` };
+  if (value === undefined) return { kind: 'missing', what: 'key', detail: `it has no key ${key}` };
   return value === null ? { kind: 'unreadable', detail: `its key ${key} is not base64` } : { kind: 'value', value, version: versionOf(object) };
 }
 

@@ -46,6 +46,8 @@ describe('the reference', () => {
       roles: 'roles',
       secret: 'passwordSecretRef',
       login: 'login',
+      password: 'password',
+      connectionSecret: 'connectionSecret',
       connectionLimit: 'connectionLimit',
       validUntil: 'validUntil',
       settings: 'settings',
@@ -150,7 +152,7 @@ describe('the manifests', () => {
     expect([...base, 'kustomization.yaml'].toSorted()).toEqual(inBase.toSorted());
   });
 
-  it('give no rights but these, and the overlay adds only list and watch on Secrets', () => {
+  it('give no rights but these, and of the overlays one adds only list and watch on Secrets, and one create and patch', () => {
     expect(ofKind('Role')).toHaveLength(1);
     expect([...ofKind('ClusterRole'), ...ofKind('ClusterRoleBinding')]).toEqual([]);
     const rules = ofKind('Role')[0]?.rules;
@@ -162,10 +164,15 @@ describe('the manifests', () => {
       { apiGroups: [''], resources: ['configmaps'], verbs: ['create'] },
     ]);
     const patches = ofKind('Kustomization').flatMap((value) => value.patches ?? []);
-    expect(patches).toHaveLength(1);
-    const [operations] = parseAllDocuments(patches[0]?.patch ?? '').map((document): unknown => document.toJS());
+    const operations = patches.flatMap(({ patch }) => parseAllDocuments(patch).flatMap((document) => document.toJS() as object[]));
     // The second rule is the one for Secrets.
-    expect(operations).toEqual([{ op: 'replace', path: '/rules/1/verbs', value: ['get', 'list', 'watch'] }]);
+    expect(operations).toEqual(
+      expect.arrayContaining([
+        { op: 'replace', path: '/rules/1/verbs', value: ['get', 'list', 'watch'] },
+        { op: 'add', path: '/rules/-', value: { apiGroups: [''], resources: ['secrets'], verbs: ['create', 'patch'] } },
+      ]),
+    );
+    expect(operations).toHaveLength(2);
   });
 
   it('run a pod that the restricted policy admits, as the user of the image', () => {

@@ -1,0 +1,90 @@
+// Secrets in the plan: which of those that are wanted are made or written now, and which wait for what their user still lacks.
+import { type Change, type ChangeKind, IN_KUBERNETES, keyOf, subjectOf } from './change.ts';
+import type { Document } from './document/types.ts';
+import type { Notice, NoticeKind } from './notice.ts';
+
+type WriteConnection = Extract<Change, { kind: 'write_connection_secret' }>;
+
+/** What Secrets need, as far as the Secrets themselves tell. */
+export interface SecretWishes {
+  readonly create: readonly Extract<Change, { kind: 'create_secret' }>[];
+  readonly write: readonly WriteConnection[];
+  readonly notices: readonly Notice[];
+}
+
+/** Notices that say that somebody has less than the document gives. */
+const LACKS: ReadonlySet<NoticeKind> = new Set(['invalid', 'refused', 'secret', 'pending', 'cannot', 'failed', 'not_converging']);
+/** Without these nobody can log in. */
+const LOGIN: ReadonlySet<ChangeKind> = new Set(['create_secret', 'create_role', 'alter_role', 'set_password']);
+
+/** Whom something is still to be done for. */
+interface OpenWork {
+  /** Changes that are not made. */
+  readonly changes: readonly Change[];
+  readonly notices: readonly Notice[];
+}
+
+/**
+ * A function that tells whether a connection Secret may be written while this work is open: a first one, or one that says something else,
+ * only when the user and every role that it is a member of have all that the document gives them. A password that no longer works is
+ * replaced as soon as the new one does: waiting would keep out whoever uses it.
+ */
+function readinessOf(document: Document, open: OpenWork): (change: WriteConnection) => boolean {
+  const troubled = new Set([...open.changes.map(subjectOf), ...open.notices.filter(({ kind }) => LACKS.has(kind)).map(({ subject }) => subject)]);
+  const locked = new Set(open.changes.filter(({ kind }) => LOGIN.has(kind)).map(subjectOf));
+  const memberOf = new Map([
+    ...document.roles.map((role) => [role.name, role.memberOf ?? []] as const),
+    ...document.users.map((user) => [user.username, user.roles] as const),
+  ]);
+  return (change) => {
+    if (change.isBroken || change.reason === 'drift') return !locked.has(change.role);
+    // A set grows while it is walked through: what is added is visited as well.
+    const names = new Set([change.role]);
+    for (const name of names) for (const role of memberOf.get(name) ?? []) names.add(role.name);
+    return names.isDisjointFrom(troubled);
+  };
+}
+
+/** The part of the wishes that goes into a plan whose other changes are sifted already. */
+export function planConnections(
+  wishes: SecretWishes,
+  document: Document,
+  open: OpenWork,
+  isPlanned: (role: string) => boolean,
+  isDeferred: (key: string) => boolean,
+): { readonly changes: readonly Change[]; readonly deferred: readonly Change[]; readonly notices: readonly Notice[] } {
+  const isReady = readinessOf(document, open);
+  const positions = new Map(document.users.map((user) => [user.username, user.connectionSecret?.position]));
+  const changes: Change[] = [];
+  const deferred: Change[] = [];
+  const notices: Notice[] = [];
+  for (const change of wishes.write) {
+    if (isDeferred(keyOf(change))) deferred.push(change);
+    else if (isPlanned(change.role) && isReady(change)) changes.push(change);
+    else
+      notices.push({
+        kind: 'pending',
+        subject: change.role,
+        position: positions.get(change.role),
+        message: `the connection Secret ${placeOf(change)} waits until the user has everything that the document gives it`,
+      });
+  }
+  return { changes, deferred, notices };
+}
+
+/**
+ * What is done next of these changes: Secrets for passwords, which the others are planned anew with; then the server; and connection Secrets
+ * when nothing is left to do there.
+ * @param stuck changes that do not take effect.
+ */
+export function nextStep(changes: readonly Change[], stuck: readonly Change[], document: Document): readonly Change[] {
+  const created = changes.filter((change) => change.kind === 'create_secret');
+  if (created.length > 0) return created;
+  const server = changes.filter((change) => !IN_KUBERNETES.has(change.kind));
+  if (server.length > 0) return server;
+  const isReady = readinessOf(document, { changes: stuck, notices: [] });
+  return changes.filter((change) => change.kind === 'write_connection_secret' && isReady(change));
+}
+
+/** `namespace/name` */
+export const placeOf = ({ namespace, secret }: Pick<WriteConnection, 'namespace' | 'secret'>): string => `${namespace}/${secret}`;
