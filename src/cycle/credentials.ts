@@ -8,7 +8,7 @@ import { sideBySide } from '../side-by-side.ts';
 import { type SecretReading, secretKey } from '../sources/source.ts';
 
 export interface Credentials {
-  readonly usable: ReadonlyMap<string, { readonly credential: Credential; readonly version: string }>;
+  readonly usable: ReadonlyMap<string, { readonly credential: Credential; readonly version: string; readonly passwordOf: string | undefined }>;
   /** Users whose Secret cannot be used: a sentence that names the Secret. */
   readonly withoutSecret: ReadonlyMap<string, string>;
   /** Users whose Secret is made before anything else: those above do not count them. */
@@ -26,7 +26,7 @@ export interface Credentials {
 export function readCredentials(document: Document, secrets: ReadonlyMap<string, SecretReading>, mayGenerate: (user: UserEntry) => boolean): Credentials {
   const toGenerate = new Set<string>();
   const notGenerated = new Set<string>();
-  const usable = new Map<string, { credential: Credential; version: string }>();
+  const usable = new Map<string, { credential: Credential; version: string; passwordOf: string | undefined }>();
   const withoutSecret = new Map<string, string>();
   const trimmed: string[] = [];
   for (const user of document.users) {
@@ -50,7 +50,7 @@ export function readCredentials(document: Document, secrets: ReadonlyMap<string,
       continue;
     }
     if (read.trimmed) trimmed.push(user.username);
-    usable.set(user.username, { credential: read, version: reading.version });
+    usable.set(user.username, { credential: read, version: reading.version, passwordOf: reading.passwordOf });
   }
   return { usable, withoutSecret, toGenerate, notGenerated, trimmed };
 }

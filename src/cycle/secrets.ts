@@ -7,6 +7,7 @@ import type { Notice } from '../core/notice.ts';
 import { placeOf, type SecretWishes } from '../core/secret-plan.ts';
 import { sentenceOf } from '../core/sentence.ts';
 import type { ApplyContext, Outcome } from '../postgres/run-batch.ts';
+import { PASSWORD_OF } from '../sources/annotations.ts';
 import type { SecretPlace, Source } from '../sources/source.ts';
 import { createConnectionReadings } from './connection-readings.ts';
 import type { Credentials } from './credentials.ts';
@@ -78,7 +79,13 @@ export function createSecrets({ source, config, sourceId, isDeferred }: SecretsO
     const present = reading.object;
     const refusal = present === undefined ? undefined : notOurs(present, facts);
     if (refusal !== undefined) return say('refused', `is refused: ${refusal}; delete it, or choose another name`);
-    const credential = credentials.usable.get(user.username)?.credential;
+    const usable = credentials.usable.get(user.username);
+    const credential = usable?.credential;
+    if (usable !== undefined && !mayRepeat(user, usable.passwordOf))
+      return say(
+        'refused',
+        `is refused: the Secret ${user.secret.name} does not say that it holds the password of ${user.username}, and may hold something else; annotate it with ${PASSWORD_OF}=${user.username}`,
+      );
     if (credential?.kind === 'verifier')
       return say('cannot', `is not written: the Secret ${user.secret.name} holds a verifier, from which no password can be had`);
     if (credential === undefined && !credentials.toGenerate.has(user.username)) return undefined;
@@ -142,6 +149,13 @@ export function createSecrets({ source, config, sourceId, isDeferred }: SecretsO
     return [{ kind, subject: user.username, position: user.position, message: `cannot ${sentenceOf(change)}: ${reason}` }];
   }
 }
+
+/**
+ * Whether the password's Secret lets a connection Secret repeat it. A reference can name any Secret of our namespace, and whoever edits the
+ * document may be able to read the connection Secret: so the Secret itself has to say whose password it holds, by its name or an annotation.
+ */
+const mayRepeat = ({ username, secretIsDerived }: UserEntry, passwordOf: string | undefined): boolean =>
+  secretIsDerived || passwordOf === username || passwordOf?.split(',').some((name) => name.trim() === username) === true;
 
 const creationOf = (user: UserEntry): Extract<Change, { kind: 'create_secret' }> | undefined =>
   user.password?.kind === 'generate'

@@ -6,6 +6,7 @@ import { type AuditRecord, auditSql } from '../postgres/ledger-write.ts';
 import { type ApplyContext, ledgerFacts, type Outcome } from '../postgres/run-batch.ts';
 import { beginSql } from '../postgres/transaction.ts';
 import { sideBySide } from '../side-by-side.ts';
+import { PASSWORD_OF } from '../sources/annotations.ts';
 import { type SecretStore, SourceError } from '../sources/source.ts';
 import type { ConnectionReadings } from './connection-readings.ts';
 
@@ -66,7 +67,7 @@ const create = (change: Extract<Change, { kind: 'create_secret' }>, { store, nam
     { namespace, name: change.secret },
     {
       labels: { [MANAGED_BY]: 'pgsteward' },
-      annotations: { 'pgsteward.dev/password-of': change.role, 'pgsteward.dev/source': sourceId },
+      annotations: { [PASSWORD_OF]: change.role, 'pgsteward.dev/source': sourceId },
       data: new Map([[change.key, generatePassword(change.spec)]]),
     },
     signal,

@@ -3,6 +3,7 @@ import type { SecretRef } from '../core/document/types.ts';
 import type { KubeClient } from '../kubernetes/client.ts';
 import { bytesAt, type KubeObject, readObject, UNREAD, versionOf } from '../kubernetes/objects.ts';
 import { PARALLEL } from '../kubernetes/session.ts';
+import { PASSWORD_OF } from './annotations.ts';
 import { chooseSecrets, type Sweepable } from './secret-sweep.ts';
 import { type SecretReading, secretKey, type Source, SourceError } from './source.ts';
 
@@ -157,7 +158,9 @@ function readingOf(object: KubeObject | undefined, key: string, namespace: strin
   if (object === undefined) return { kind: 'missing', what: 'secret', detail: `there is no such Secret in namespace ${namespace}` };
   const value = bytesAt(object.data, key);
   if (value === undefined) return { kind: 'missing', what: 'key', detail: `it has no key ${key}` };
-  return value === null ? { kind: 'unreadable', detail: `its key ${key} is not base64` } : { kind: 'value', value, version: versionOf(object) };
+  if (value === null) return { kind: 'unreadable', detail: `its key ${key} is not base64` };
+  const passwordOf = object.annotations[PASSWORD_OF];
+  return { kind: 'value', value, version: versionOf(object), passwordOf: typeof passwordOf === 'string' ? passwordOf : undefined };
 }
 
 /** Every Secret of the namespace that is wanted, page by page; a list whose pages expired is begun again once. */

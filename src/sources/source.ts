@@ -19,7 +19,13 @@ export interface DocumentReading {
 
 /** One Secret's key. `version` changes whenever the value may have changed and never holds anything derived from the value. */
 export type SecretReading =
-  | { readonly kind: 'value'; readonly value: Uint8Array; readonly version: string }
+  | {
+      readonly kind: 'value';
+      readonly value: Uint8Array;
+      readonly version: string;
+      /** The annotation `pgsteward.dev/password-of`: whose password the Secret says it holds. */
+      readonly passwordOf?: string | undefined;
+    }
   /** The Secret is not there, or has no such key: `what` is missing. */
   | { readonly kind: 'missing'; readonly what: 'secret' | 'key'; readonly detail: string }
   /** It could not be read this time: `detail` says why, without any content. */

@@ -263,15 +263,46 @@ it('a deleted Secret of a generated password is made anew, and a replaced one is
   expect(await secretNames()).toEqual(['alice-db', 'user-alice-secret']);
 });
 
+it('no connection Secret repeats what a Secret does not call the password of that user', async () => {
+  await at.kube.overlay(at.namespace, 'connection-secrets');
+  rememberPassword('the-admins-password');
+  const body = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'admin' }, data: { password: Buffer.from('the-admins-password').toString('base64') } };
+  await at.kube.api('POST', pathOf(''), body);
+  await at.users([{ username: 'alice', passwordSecretRef: { name: 'admin' }, connectionSecret: 'alice-db' }]);
+  await run();
+  const { notices } = await at.daemon.ready();
+  expect(notices).toHaveLength(1);
+  expect(notices[0]).toMatchObject({ kind: 'refused', subject: 'alice' });
+  expect(notices[0]?.message).toContain('annotate it with pgsteward.dev/password-of=alice');
+  expect([await at.canLogin('alice', 'the-admins-password'), await secretNames()]).toEqual([true, ['admin']]);
+  await at.kube.api('PATCH', pathOf('admin'), { metadata: { annotations: { 'pgsteward.dev/password-of': 'bob, alice' } } });
+  await cycleUntil(async () => (await secretAt('alice-db')) !== undefined);
+});
+
 it('killed at any moment, it ends with one Secret whose password works', async () => {
   await at.kube.overlay(at.namespace, 'connection-secrets');
-  const users = Array.from({ length: 8 }, (_, index) => `user-${index}`);
+  const users = Array.from({ length: 20 }, (_, index) => `user-${index}`);
   await at.users(users.map((username) => ({ username, password: { generate: {} }, connectionSecret: `${username}-db` })));
-  for (let delay = 250; delay < 900; delay += 60) {
+  const created = async (): Promise<number> => (await secretNames()).length;
+  const roles = async (): Promise<number> => (await at.server.query(`SELECT 1 FROM pg_roles WHERE rolname ~ '^user-'`)).length;
+  const passwords = async (): Promise<number> => (await at.server.query(`SELECT 1 FROM pg_authid WHERE rolname ~ '^user-' AND rolpassword IS NOT NULL`)).length;
+  const moments: readonly (() => Promise<boolean>)[] = [
+    async () => (await created()) > 0,
+    async () => (await created()) >= users.length / 2,
+    async () => (await roles()) > 0,
+    async () => (await passwords()) > 0,
+    async () => (await created()) > users.length,
+  ];
+  for (const moment of moments) {
     await run();
-    await new Promise((resolve) => setTimeout(resolve, delay));
+    await at.until(moment, 1);
     await at.daemon.kill9();
   }
+  // What a rotation left half done is no different.
+  await at.kube.api('DELETE', pathOf('user-user-3-secret'));
+  await run();
+  await at.until(async () => (await secretAt('user-user-3-secret')) !== undefined, 1);
+  await at.daemon.kill9();
   await run();
   await at.daemon.ready();
   expect((await at.daemon.cycle()).notices).toEqual([]);
