@@ -14,6 +14,8 @@ export interface ConnectionReadings {
   of(place: SecretPlace): ConnectionReading;
   /** What an answer to our own writing said. */
   note(place: SecretPlace, object: SecretObject): void;
+  /** Something went wrong with writing it: what we know of it may be old, and is read again before anything else. */
+  doubt(place: SecretPlace): void;
   /** Equal while all that was read is the same. */
   version(): string;
 }
@@ -50,6 +52,10 @@ export function createConnectionReadings(store: SecretStore, budget: number): Co
     },
     of: (place) => known.get(keyOf(place))?.reading ?? NOT_READ,
     note: (place, object) => void known.set(keyOf(place), { reading: { kind: 'read', object }, lastRead: sweep, failed: false }),
+    doubt: (place) => {
+      const before = known.get(keyOf(place));
+      if (before !== undefined) known.set(keyOf(place), { ...before, failed: true });
+    },
     version: () => [...known].map(([key, { reading }]) => `${key} ${reading.kind === 'read' ? (reading.object?.version ?? '') : reading.detail}`).join('\n'),
   };
 }

@@ -62,7 +62,11 @@ export function createSecrets({ source, config, sourceId, isDeferred }: SecretsO
         };
 
   /** What is to be written for a user, or a notice of why it cannot be. */
-  const connectionWish = (user: UserEntry, credentials: Credentials): SecretWishes['write'][number] | Notice | undefined => {
+  const connectionWish = (
+    user: UserEntry,
+    credentials: Credentials,
+    taken: ReadonlyMap<string, string>,
+  ): SecretWishes['write'][number] | Notice | undefined => {
     const facts = factsOf(user);
     if (facts === undefined) return undefined;
     const { namespace, name } = place(user);
@@ -77,7 +81,8 @@ export function createSecrets({ source, config, sourceId, isDeferred }: SecretsO
     if (reading.kind === 'unreadable')
       return say(reading.reason === 'forbidden' ? 'cannot' : 'failed', `cannot be read, and is not written: ${reading.detail}`);
     const present = reading.object;
-    const refusal = present === undefined ? undefined : notOurs(present, facts);
+    const other = taken.get(placeOf({ namespace, secret: name }));
+    const refusal = other !== undefined && other !== user.username ? `the document uses it for ${other} too` : present && notOurs(present, facts);
     if (refusal !== undefined) return say('refused', `is refused: ${refusal}; delete it, or choose another name`);
     const usable = credentials.usable.get(user.username);
     const credential = usable?.credential;
@@ -91,7 +96,8 @@ export function createSecrets({ source, config, sourceId, isDeferred }: SecretsO
     if (credential === undefined && !credentials.toGenerate.has(user.username)) return undefined;
     const reason = whyWritten(facts, credential?.password, present);
     if (reason === undefined) return undefined;
-    const isBroken = present !== undefined && passwordIn(present) !== credential?.password;
+    const before = present === undefined ? undefined : passwordIn(present);
+    const isBroken = before !== undefined && before !== credential?.password;
     return { kind: 'write_connection_secret', role: user.username, namespace, secret: name, reason, isBroken };
   };
 
@@ -104,7 +110,8 @@ export function createSecrets({ source, config, sourceId, isDeferred }: SecretsO
     },
     wishes: (document, credentials) => {
       const create = document.users.flatMap((user) => (credentials.toGenerate.has(user.username) ? (creationOf(user) ?? []) : []));
-      const found = connected(document).flatMap((user) => connectionWish(user, credentials) ?? []);
+      const taken = takenPlaces(document);
+      const found = connected(document).flatMap((user) => connectionWish(user, credentials, taken) ?? []);
       return {
         create,
         write: found.filter((one) => one.kind === 'write_connection_secret'),
@@ -139,6 +146,18 @@ export function createSecrets({ source, config, sourceId, isDeferred }: SecretsO
     },
     lastFailure: (change) => failures.get(keyOf(change)),
   };
+
+  /** Whose each Secret is. The document's own check does not know which namespace is ours. */
+  function takenPlaces(document: Document): ReadonlyMap<string, string> {
+    const taken = new Map<string, string>();
+    const take = (key: string, username: string): void => void (taken.has(key) || taken.set(key, username));
+    const users = connected(document);
+    if (users.length === 0) return taken;
+    for (const user of document.users)
+      if (hasPassword(user)) take(placeOf({ namespace: config.NAMESPACE, secret: user.secret.name }), `the password of ${user.username}`);
+    for (const user of users) take(placeOf({ namespace: place(user).namespace, secret: place(user).name }), user.username);
+    return taken;
+  }
 
   function notGenerated(user: UserEntry): Notice[] {
     const change = creationOf(user);

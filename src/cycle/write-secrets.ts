@@ -53,6 +53,7 @@ async function outcomeOf(change: Change, writing: SecretWriting, signal: AbortSi
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof SourceError)) throw error;
+    if (change.kind === 'write_connection_secret') writing.readings.doubt({ namespace: change.namespace, name: change.secret });
     // What somebody else made meanwhile is read like any other Secret.
     if (change.kind === 'create_secret' && error.reason === 'conflict') return { change, result: 'skipped', message: 'there is one by now' };
     // A right to patch is not enough for the first time.

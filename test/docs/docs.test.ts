@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { describe, expect, it } from 'vitest';
 import { readConfig, SETTINGS } from '../../src/config.ts';
+import { CONNECTION_KEYS } from '../../src/core/connection-keys.ts';
 import { parseDocument } from '../../src/core/document/parse.ts';
 import type { UserEntry } from '../../src/core/document/types.ts';
 import { NOTICE_KINDS } from '../../src/core/notice.ts';
@@ -86,6 +87,19 @@ describe('the reference', () => {
     }
     const table = tableOf(reference, 'field of `/status`');
     for (const field of Object.keys(createStatus({ source: '', dryRun: false, patience: 1 }).toJson())) expect(table).toContain(`\`${field}\``);
+  });
+
+  it('has every key of a connection Secret, and the examples around it are what the code knows', () => {
+    const keys = [...tableOf(reference, 'key of a connection Secret').matchAll(/^\| ([^|]+) \|/gm)].flatMap(([, cell = '']) =>
+      [...cell.matchAll(/`([\w-]+)`/g)].map(([, key = '']) => key),
+    );
+    expect(keys.filter((key) => key !== 'template').toSorted()).toEqual([...CONNECTION_KEYS].toSorted());
+    const [, document = ''] = /```yaml\n(users:.*?)```/s.exec(read('docs/credentials.md')) ?? [];
+    const { users, problems } = parseDocument(Buffer.from(document), 'users.yaml');
+    expect([users.length, problems]).toEqual([2, []]);
+    const used = [...read('docs/examples.md').matchAll(/secretKeyRef: \{name: shop-db, key: ([\w-]+)\}/g)].map(([, key]) => key);
+    expect(used).toEqual(['uri', 'jdbc-uri']);
+    expect(CONNECTION_KEYS).toEqual(expect.arrayContaining(used));
   });
 
   it('has every column of the ledger', () => {

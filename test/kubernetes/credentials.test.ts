@@ -157,10 +157,26 @@ it('without the overlay it says which right is missing, holds up nobody else, an
   expect(await whoami((await valuesOf('bob-db'))['uri'] ?? '')).toBe('bob');
 });
 
+/** A Role of its own in another namespace, as docs/security.md shows it. */
+async function letIn(namespace: string, rules: readonly object[]): Promise<void> {
+  const rbac = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}`;
+  await at.kube.api('POST', `${rbac}/roles`, { metadata: { name: 'pgsteward-connection-secrets' }, rules });
+  await at.kube.api('POST', `${rbac}/rolebindings`, {
+    metadata: { name: 'pgsteward-connection-secrets' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'pgsteward-connection-secrets' },
+    subjects: [{ kind: 'User', apiGroup: 'rbac.authorization.k8s.io', name: 'pgsteward-controller' }],
+  });
+}
+const rule = (verbs: readonly string[], more: object = {}): object => ({ apiGroups: [''], resources: ['secrets'], verbs, ...more });
+const otherNamespace = async (): Promise<string> => {
+  const name = `${at.namespace}-team`;
+  await at.kube.api('POST', '/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+  return name;
+};
+
 it('another namespace is closed until it has a Role of its own, and the message names the right and the namespace', async () => {
   await at.kube.overlay(at.namespace, 'connection-secrets');
-  const team = `${at.namespace}-team`;
-  await at.kube.api('POST', '/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: team } });
+  const team = await otherNamespace();
   await at.users([{ username: 'alice', password: { generate: {} }, connectionSecret: { name: 'db', namespace: team } }]);
   await run();
   const { notices } = await at.daemon.ready();
@@ -168,17 +184,24 @@ it('another namespace is closed until it has a Role of its own, and the message 
   expect(notices[0]).toMatchObject({ kind: 'cannot', subject: 'alice' });
   expect(notices[0]?.message).toContain(`we may not get secrets db in namespace ${team}; the Role needs the verb get on secrets`);
   expect(await at.exists('alice')).toBe(true);
-  const rbac = `/apis/rbac.authorization.k8s.io/v1/namespaces/${team}`;
-  const rules = [{ apiGroups: [''], resources: ['secrets'], verbs: ['get', 'create', 'patch'] }];
-  await at.kube.api('POST', `${rbac}/roles`, { metadata: { name: 'pgsteward-connections' }, rules });
-  await at.kube.api('POST', `${rbac}/rolebindings`, {
-    metadata: { name: 'pgsteward-connections' },
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'pgsteward-connections' },
-    subjects: [{ kind: 'User', apiGroup: 'rbac.authorization.k8s.io', name: 'pgsteward-controller' }],
-  });
+  await letIn(team, [rule(['get', 'patch'], { resourceNames: ['db'] }), rule(['create'])]);
   await cycleUntil(async () => (await secretAt('db', team)) !== undefined);
   expect(await whoami((await valuesOf('db', team))['uri'] ?? '')).toBe('alice');
   expect((await at.daemon.cycle()).notices).toEqual([]);
+});
+
+it('without the right to create it fills a Secret that was made for it', async () => {
+  await at.kube.overlay(at.namespace, 'connection-secrets');
+  const team = await otherNamespace();
+  const annotations = { 'pgsteward.dev/connection-of': 'alice', 'pgsteward.dev/source': `${at.namespace}/postgres-users-config` };
+  const metadata = { name: 'db', annotations, labels: { 'app.kubernetes.io/managed-by': 'pgsteward' } };
+  await at.kube.api('POST', pathOf('', team), { apiVersion: 'v1', kind: 'Secret', metadata, type: 'servicebinding.io/postgresql' });
+  await letIn(team, [rule(['get', 'patch'], { resourceNames: ['db'] })]);
+  await at.users([{ username: 'alice', password: { generate: {} }, connectionSecret: { name: 'db', namespace: team } }]);
+  await run();
+  await at.daemon.ready();
+  await cycleUntil(async () => (await valuesOf('db', team))['uri'] !== undefined);
+  expect(await whoami((await valuesOf('db', team))['uri'] ?? '')).toBe('alice');
 });
 
 it('what somebody edits in a connection Secret is drift and repaired, what others add stays, and a key that left the template goes', async () => {
@@ -277,6 +300,39 @@ it('no connection Secret repeats what a Secret does not call the password of tha
   expect([await at.canLogin('alice', 'the-admins-password'), await secretNames()]).toEqual([true, ['admin']]);
   await at.kube.api('PATCH', pathOf('admin'), { metadata: { annotations: { 'pgsteward.dev/password-of': 'bob, alice' } } });
   await cycleUntil(async () => (await secretAt('alice-db')) !== undefined);
+});
+
+it('two users whose connection Secrets turn out to be one, or the Secret of a password, do not overwrite each other', async () => {
+  await at.kube.overlay(at.namespace, 'connection-secrets');
+  const here = at.namespace;
+  await at.users([
+    { username: 'alice', password: { generate: {} }, connectionSecret: 'shared' },
+    { username: 'bob', password: { generate: {} }, connectionSecret: { name: 'shared', namespace: here } },
+    { username: 'carol', password: { generate: {} }, connectionSecret: { name: 'user-alice-secret', namespace: here } },
+  ]);
+  await run();
+  const { notices } = await at.daemon.ready();
+  expect(notices.map(({ kind, subject }) => `${kind} ${subject}`).toSorted()).toEqual(['refused bob', 'refused carol']);
+  expect((await valuesOf('shared'))['username']).toBe('alice');
+  expect(Object.keys(await valuesOf('user-alice-secret'))).toEqual(['password']);
+});
+
+it('what was edited since it was last read is not overwritten blindly, and is mended by the cycles that follow', async () => {
+  await at.kube.overlay(at.namespace, 'connection-secrets');
+  const users = ['a', 'b', 'c', 'd'];
+  await at.users(users.map((username) => ({ username, password: { generate: {} }, connectionSecret: `${username}-db` })));
+  await run({ SECRET_READS_PER_CYCLE: '1', WATCH: 'off' });
+  await at.daemon.ready();
+  for (const user of users) {
+    await at.kube.api('PATCH', pathOf(`${user}-db`), { data: { PGHOST: 'eA==' } });
+    await at.kube.api('DELETE', pathOf(`user-${user}-secret`));
+  }
+  await cycleUntil(async () => {
+    const all = await Promise.all(users.map((user) => valuesOf(`${user}-db`)));
+    const names = await Promise.all(all.map((values) => whoami(values['uri'] ?? '').catch(() => '')));
+    return (await secretNames()).length === 8 && all.every((values) => values['PGHOST'] === at.server.host) && names.join('') === 'abcd';
+  });
+  await cycleUntil(async () => (await at.daemon.status()).lastCycle?.result === 'converged');
 });
 
 it('killed at any moment, it ends with one Secret whose password works', async () => {
