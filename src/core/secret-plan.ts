@@ -25,11 +25,11 @@ interface OpenWork {
 }
 
 /**
- * A function that tells whether a connection Secret may be written while this work is open: a first one, or one that says something else,
- * only when the user and every role that it is a member of have all that the document gives them. A password that no longer works is
- * replaced as soon as the new one does: waiting would keep out whoever uses it.
+ * A function that tells for whom a connection Secret waits while this work is open. A first one, and one that says something else, waits for
+ * the user and every role that it is a member of to have all that the document gives them. A password that no longer works is replaced as
+ * soon as the new one does: waiting would keep out whoever uses it.
  */
-function readinessOf(document: Document, open: OpenWork): (change: WriteConnection) => boolean {
+function waitingFor(document: Document, open: OpenWork): (change: WriteConnection) => readonly string[] {
   const troubled = new Set([...open.changes.map(subjectOf), ...open.notices.filter(({ kind }) => LACKS.has(kind)).map(({ subject }) => subject)]);
   const locked = new Set(open.changes.filter(({ kind }) => LOGIN.has(kind)).map(subjectOf));
   const memberOf = new Map([
@@ -37,11 +37,11 @@ function readinessOf(document: Document, open: OpenWork): (change: WriteConnecti
     ...document.users.map((user) => [user.username, user.roles] as const),
   ]);
   return (change) => {
-    if (change.isBroken || change.reason === 'drift') return !locked.has(change.role);
+    if (change.isBroken || change.reason === 'drift') return locked.has(change.role) ? [change.role] : [];
     // A set grows while it is walked through: what is added is visited as well.
     const names = new Set([change.role]);
     for (const name of names) for (const role of memberOf.get(name) ?? []) names.add(role.name);
-    return names.isDisjointFrom(troubled);
+    return [...names.intersection(troubled)];
   };
 }
 
@@ -53,20 +53,22 @@ export function planConnections(
   isPlanned: (role: string) => boolean,
   isDeferred: (key: string) => boolean,
 ): { readonly changes: readonly Change[]; readonly deferred: readonly Change[]; readonly notices: readonly Notice[] } {
-  const isReady = readinessOf(document, open);
+  if (wishes.write.length === 0) return { changes: [], deferred: [], notices: [] };
+  const lacking = waitingFor(document, open);
   const positions = new Map(document.users.map((user) => [user.username, user.connectionSecret?.position]));
   const changes: Change[] = [];
   const deferred: Change[] = [];
   const notices: Notice[] = [];
   for (const change of wishes.write) {
+    const names = isPlanned(change.role) ? lacking(change) : [change.role];
     if (isDeferred(keyOf(change))) deferred.push(change);
-    else if (isPlanned(change.role) && isReady(change)) changes.push(change);
+    else if (names.length === 0) changes.push(change);
     else
       notices.push({
         kind: 'pending',
         subject: change.role,
         position: positions.get(change.role),
-        message: `the connection Secret ${placeOf(change)} waits until the user has everything that the document gives it`,
+        message: `the connection Secret ${placeOf(change)} waits until the user has everything that the document gives it; something is still missing for ${names.toSorted().join(', ')}`,
       });
   }
   return { changes, deferred, notices };
@@ -78,12 +80,13 @@ export function planConnections(
  * @param stuck changes that do not take effect.
  */
 export function nextStep(changes: readonly Change[], stuck: readonly Change[], document: Document): readonly Change[] {
+  if (changes.length === 0) return changes;
   const created = changes.filter((change) => change.kind === 'create_secret');
   if (created.length > 0) return created;
   const server = changes.filter((change) => !IN_KUBERNETES.has(change.kind));
   if (server.length > 0) return server;
-  const isReady = readinessOf(document, { changes: stuck, notices: [] });
-  return changes.filter((change) => change.kind === 'write_connection_secret' && isReady(change));
+  const lacking = waitingFor(document, { changes: stuck, notices: [] });
+  return changes.filter((change) => change.kind === 'write_connection_secret' && lacking(change).length === 0);
 }
 
 /** `namespace/name` */

@@ -37,7 +37,9 @@ it('a first one waits for everything that its user and the roles behind it still
     expect(isWritten(write(), [], [pending(name)]), name).toBe(false);
   }
   expect(isWritten(write(), [comment('bob'), comment('other')], [pending('other'), { kind: 'held', subject: 'alice', message: '' }])).toBe(true);
-  expect(plan(write(), [], [pending('inner')]).notices[0]).toMatchObject({ kind: 'pending', subject: 'alice', position: { line: 3 } });
+  const [notice] = plan(write(), [comment('bob')], [pending('inner'), pending('outer')]).notices;
+  expect(notice).toMatchObject({ kind: 'pending', subject: 'alice', position: { line: 3 } });
+  expect(notice?.message).toMatch(/something is still missing for inner, outer$/);
 });
 
 it('one whose password no longer works waits for nothing but the new password', () => {
