@@ -4,8 +4,21 @@ import type { KubeClient, Target } from '../kubernetes/client.ts';
 import { asRecord, readObject, versionOf } from '../kubernetes/objects.ts';
 import { type SecretObject, type SecretPlace, type SecretStore, SourceError } from './source.ts';
 
-/** A store on this API server. */
-export function createSecretStore(client: KubeClient): SecretStore {
+/** A store that can tell a watch what is news to it. */
+export interface WatchableStore extends SecretStore {
+  /** The Secrets of our namespace that were read or applied. */
+  names(): Iterable<string>;
+  /** Whether this is another version of such a Secret than the one that we know. */
+  isNews(name: string, version: string | undefined): boolean;
+}
+
+/** A store on this API server. @param ours the namespace that a watch sees. */
+export function createSecretStore(client: KubeClient, ours: string): WatchableStore {
+  const known = new Map<string, string | undefined>();
+  const note = <T extends SecretObject | undefined>({ namespace, name }: SecretPlace, object: T): T => {
+    if (namespace === ours) known.set(name, object?.version);
+    return object;
+  };
   const target = (verb: 'get' | 'patch', { namespace, name }: SecretPlace): Target => ({ verb, resource: 'secrets', namespace, name });
   const encode = (data: ReadonlyMap<string, string>): Record<string, string> =>
     Object.fromEntries([...data].map(([key, value]) => [key, Buffer.from(value).toString('base64')]));
@@ -17,9 +30,9 @@ export function createSecretStore(client: KubeClient): SecretStore {
     },
     read: async (place, signal) => {
       try {
-        return secretOf(await client.send(target('get', place), { signal }), place);
+        return note(place, secretOf(await client.send(target('get', place), { signal }), place));
       } catch (error) {
-        if (error instanceof SourceError && error.reason === 'not_found') return undefined;
+        if (error instanceof SourceError && error.reason === 'not_found') return note(place, undefined);
         throw error;
       }
     },
@@ -32,8 +45,10 @@ export function createSecretStore(client: KubeClient): SecretStore {
         contentType: 'application/apply-patch+yaml',
         body: { apiVersion: 'v1', kind: 'Secret', metadata, type: CONNECTION_TYPE, data: encode(data) },
       });
-      return secretOf(answer, place);
+      return note(place, secretOf(answer, place));
     },
+    names: () => known.keys(),
+    isNews: (name, version) => known.has(name) && known.get(name) !== version,
   };
 }
 

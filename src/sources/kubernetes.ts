@@ -3,7 +3,7 @@ import { createKubeClient } from '../kubernetes/client.ts';
 import { createEventSink } from '../kubernetes/events.ts';
 import { bytesAt, type KubeObject, readObject, UNREAD, versionOf } from '../kubernetes/objects.ts';
 import { createStatusConfigMap } from '../kubernetes/status-configmap.ts';
-import { runWatch } from '../kubernetes/watch.ts';
+import { runWatch, type Watched } from '../kubernetes/watch.ts';
 import { requestsOf } from './annotations.ts';
 import { createSecretReader, type SecretReaderOptions } from './kubernetes-secrets.ts';
 import { createSecretStore } from './kubernetes-secret-store.ts';
@@ -27,6 +27,7 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Source
   const ref = `${namespace}/${configMapName}`;
   const status = createStatusConfigMap(client, { namespace, configMapName, warn });
   const secrets = createSecretReader(client, namespace, options);
+  const store = createSecretStore(client, namespace);
   let documentVersion: string | undefined = UNREAD;
   /** Whether the API server answered when it was last asked for the document: what it does not hear needs no waiting for. */
   let answers = false;
@@ -46,7 +47,7 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Source
       return { version: versionOf(object), ref, file: 'users.yaml', content, requests };
     },
     readSecrets: secrets.read,
-    secretStore: createSecretStore(client),
+    secretStore: store,
     announce: async (announcements, signal) => (answers ? events.emit(announcements, signal) : undefined),
     publish: async (conditions, signal) => (answers ? status.publish(conditions, signal) : undefined),
     watch: async (observer, signal) => {
@@ -68,7 +69,13 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Source
         secrets.mayList();
         observer.heard(what);
       };
-      const watched = { ...secrets, what: 'secret', resource: 'secrets', namespace } as const;
+      const watched: Watched = {
+        what: 'secret',
+        resource: 'secrets',
+        namespace,
+        names: () => new Set([...secrets.names(), ...store.names()]),
+        isNews: (name, version) => secrets.isNews(name, version) || store.isNews(name, version),
+      };
       await Promise.all([document, options.secretAccess === 'get' ? undefined : runWatch(client, watched, { ...observer, heard }, signal)]);
     },
     close: () => client.close(),

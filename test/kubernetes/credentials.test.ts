@@ -226,6 +226,21 @@ it('what somebody edits in a connection Secret is drift and repaired, what other
   expect(await valuesOf('alice-db')).toEqual(rest);
 });
 
+it('with the right to watch, an edited and a deleted connection Secret are mended at once', async () => {
+  await at.kube.overlay(at.namespace, 'connection-secrets');
+  await at.kube.overlay(at.namespace, 'bulk-secrets');
+  await at.users([{ username: 'alice', password: { generate: {} }, connectionSecret: 'alice-db' }]);
+  await run();
+  await at.daemon.ready();
+  const before = await valuesOf('alice-db');
+  await at.until(async () => (await at.metric('watch_connected{watch="secret"}')) === 1);
+  await at.kube.api('PATCH', pathOf('alice-db'), { data: { PGHOST: 'eA==' } });
+  await at.until(async () => (await valuesOf('alice-db'))['PGHOST'] === before['PGHOST']);
+  await at.kube.api('DELETE', pathOf('alice-db'));
+  await at.until(async () => (await secretAt('alice-db')) !== undefined);
+  expect(await valuesOf('alice-db')).toEqual(before);
+});
+
 it('a Secret that somebody else made is refused and left as it is', async () => {
   await at.kube.overlay(at.namespace, 'connection-secrets');
   const body = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'alice-db' }, data: { password: 'dGhlaXJz' } };
