@@ -5,14 +5,14 @@ import type { ObjectKind } from '../core/privileges/kinds.ts';
 import { literal } from '../core/sql-text.ts';
 import type { TriggerState } from '../core/triggers/plan-trigger.ts';
 import { type TriggerRule, withKey } from '../core/triggers/trigger-rules.ts';
-import { expectedTriggers, RULE_COLUMNS, RULE_TABLES, TRIGGER_NAMES } from '../core/triggers/trigger-sql.ts';
+import { expectedTriggers, HAS_SHAPE, RULE_COLUMNS, RULE_TABLES, TRIGGER_NAMES } from '../core/triggers/trigger-sql.ts';
 import { query, type Row } from './query.ts';
 
 /** One row: is there a schema, is everything in it ours, are the tables there and guarded, and the triggers with their functions. */
 export const TRIGGER_STATE = `SELECT n.oid IS NOT NULL,
     n.nspowner = r.oid AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relnamespace = n.oid AND c.relowner <> r.oid)
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.pronamespace = n.oid AND p.proowner <> r.oid),
-    pg_catalog.to_regclass('pgsteward.trigger_rule') IS NOT NULL AND pg_catalog.to_regclass('pgsteward.trigger_subject') IS NOT NULL,
+    ${HAS_SHAPE},
     ${isGuarded(RULE_TABLES)},
     current_user,
     (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(e.evtname, e.evttags, p.proname, p.prosecdef, p.proconfig,

@@ -177,7 +177,7 @@ const planned = (more: readonly string[], parts: readonly Part[], columns: boole
           FROM entry a GROUP BY a.id, a.role, a.privilege) f
       WHERE f.mode IS NOT NULL AND f.privilege IN (${PRIVILEGES})
     ), change AS (
-      SELECT d.id, d.role, d.wanted AS option, pg_catalog.string_agg(d.privilege || o.part, ', ' ORDER BY d.privilege) AS privileges
+      SELECT o.target, o.part <> '' AS columns, d.role, d.wanted AS option, pg_catalog.string_agg(d.privilege || o.part, ', ' ORDER BY o.part, d.privilege) AS privileges
       FROM difference d JOIN object o ON o.id = d.id
       WHERE CASE WHEN d.wanted IS NULL THEN d.extra AND d.by_owner AND NOT d.held
         ELSE (d.held IS NULL OR d.wanted AND NOT d.held${
@@ -189,16 +189,16 @@ const planned = (more: readonly string[], parts: readonly Part[], columns: boole
             : ''
         })
           AND (d.role = 'public' OR EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = d.role AND r.oid <> o.owner)) END
-      GROUP BY 1, 2, 3
+      GROUP BY 1, 2, 3, 4
     )
     SELECT pg_catalog.array_agg(CASE WHEN g.option IS NULL THEN pg_catalog.format('REVOKE %s ON %s FROM %s', g.privileges, g.target, g.roles)
           ELSE pg_catalog.format('GRANT %s ON %s TO %s%s', g.privileges, g.target, g.roles, CASE WHEN g.option THEN ' WITH GRANT OPTION' ELSE '' END) END
-          ORDER BY CASE WHEN g.option IS NULL THEN CASE WHEN g.part = '' THEN 3 ELSE 2 END WHEN g.part = '' THEN 1 ELSE 4 END),
+          ORDER BY CASE WHEN g.option IS NULL THEN CASE WHEN g.columns THEN 2 ELSE 3 END WHEN g.columns THEN 4 ELSE 1 END),
         EXISTS (SELECT FROM difference d WHERE d.extra AND (NOT d.by_owner OR d.held))
       INTO statements, rest
-      FROM (SELECT o.target, o.part, c.option, c.privileges,
+      FROM (SELECT c.target, c.columns, c.option, c.privileges,
             pg_catalog.string_agg(CASE WHEN c.role = 'public' THEN 'PUBLIC' ELSE pg_catalog.quote_ident(c.role) END, ', ' ORDER BY c.role) AS roles
-          FROM change c JOIN object o ON o.id = c.id GROUP BY c.id, 1, 2, 3, 4) g;`;
+          FROM change c GROUP BY 1, 2, 3, 4) g;`;
 
 const isNew = (tag: string): boolean => !tag.startsWith('ALTER ');
 const tagIs = (tags: readonly string[]): string => `tg_tag IN (${tags.map((tag) => `'${tag}'`).join(', ')})`;
@@ -213,14 +213,14 @@ export const applyRules = (): string => `
 DECLARE
   statements text[];
   statement text;
-  columns boolean;
+  by_column boolean;
   rest boolean := false;
   earlier text;
 BEGIN
-  columns := EXISTS (SELECT FROM pgsteward.trigger_rule WHERE kind = 'column');
-  IF ${tagIs(RELATIONS.filter(isNew))} AND NOT columns THEN
+  by_column := EXISTS (SELECT FROM pgsteward.trigger_rule WHERE kind = 'column');
+  IF ${tagIs(RELATIONS.filter(isNew))} AND NOT by_column THEN
     ${planned([], [RELATION], false)}
-  ELSIF ${tagIs(RELATIONS)} AND NOT columns THEN
+  ELSIF ${tagIs(RELATIONS)} AND NOT by_column THEN
     ${planned([OWNED_SEQUENCES], [RELATION], false)}
   ELSIF ${tagIs(ROUTINES)} THEN
     ${planned([], [ROUTINE], false)}

@@ -49,7 +49,11 @@ const DRIFT: EventTrigger = {
   name: 'pgsteward_drift',
   function: 'notify_drift',
   tags: [
-    ...['GRANT', 'REVOKE', 'ALTER DEFAULT PRIVILEGES', 'ALTER LARGE OBJECT', 'DROP OWNED'],
+    'GRANT',
+    'REVOKE',
+    'ALTER DEFAULT PRIVILEGES',
+    'ALTER LARGE OBJECT',
+    'DROP OWNED',
     ...[...RELATIONS, ...ROUTINES, ...OTHERS].filter((tag) => tag.startsWith('ALTER ')),
   ],
   attributes: 'SECURITY INVOKER',
@@ -91,13 +95,31 @@ const createFunction = ({ function: name, attributes, config, body }: EventTrigg
     .map((setting) => `SET ${setting.replace('=', ' = ')}`)
     .join(' ')} AS ${literal(body(admin))}`;
 
-/** What the trigger follows. */
-export const RULE_TABLES: readonly string[] = ['trigger_subject', 'trigger_rule'];
+/** What the trigger follows, and the columns of it: a table that somebody changed is none. */
+const SHAPES = {
+  trigger_subject: 'role text, mode text, database oid',
+  trigger_rule:
+    'key text, role text, kind text, schema text, name text, second text, glob boolean, wide boolean, implied boolean, rank integer[], privileges text[], options boolean[], place text',
+};
+export const RULE_TABLES: readonly string[] = Object.keys(SHAPES);
+
+/** SQL that is true where the tables are as they should be. */
+export const HAS_SHAPE = Object.entries(SHAPES)
+  .map(
+    ([
+      table,
+      shape,
+    ]) => `EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass('pgsteward.${table}') AND c.relkind = 'r' AND ${literal(shape)} =
+    (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
+      FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped))`,
+  )
+  .join(' AND ');
 
 /** Everything that the trigger needs; what is there already stays. Names of the catalogs have the collation "C": with another one no index serves them. */
 export const installSql = ({ admin, newSchema }: { readonly admin: string; readonly newSchema: boolean }): readonly string[] => [
   ...(!newSchema ? [] : ['CREATE SCHEMA pgsteward', `COMMENT ON SCHEMA pgsteward IS 'The memory of pgsteward'`]),
   'REVOKE ALL ON SCHEMA pgsteward FROM PUBLIC',
+  `DO LANGUAGE plpgsql $shape$ BEGIN IF NOT (${HAS_SHAPE}) THEN DROP TABLE IF EXISTS ${RULE_TABLES.map((table) => `pgsteward.${table}`).join(', ')}; END IF; END $shape$`,
   'CREATE TABLE IF NOT EXISTS pgsteward.trigger_subject (role text COLLATE "C" PRIMARY KEY, mode text NOT NULL, database oid NOT NULL)',
   `CREATE TABLE IF NOT EXISTS pgsteward.trigger_rule (key text PRIMARY KEY, role text COLLATE "C" NOT NULL, kind text NOT NULL, schema text NOT NULL, name text NOT NULL,
      second text, glob boolean NOT NULL, wide boolean NOT NULL, implied boolean NOT NULL, rank int[] NOT NULL, privileges text[] NOT NULL, options boolean[] NOT NULL,
@@ -145,12 +167,16 @@ export function syncSql(change: {
   ];
 }
 
-/** The triggers and their functions; or the tables, and the schema with them where nothing else is in it. */
+/**
+ * The triggers; or all else, and the schema with it where nothing else is in it. The functions do not go together with the triggers: a session that
+ * has looked up its triggers already would fail to find them.
+ */
 export const removeSql = (part: 'trigger' | 'rules'): readonly string[] =>
   part === 'trigger'
-    ? TRIGGERS.flatMap((one) => [`DROP EVENT TRIGGER IF EXISTS ${one.name}`, `DROP FUNCTION IF EXISTS pgsteward.${one.function}()`])
+    ? TRIGGERS.map((one) => `DROP EVENT TRIGGER IF EXISTS ${one.name}`)
     : [
         'DROP TABLE IF EXISTS pgsteward.trigger_rule, pgsteward.trigger_subject',
+        ...TRIGGERS.map((one) => `DROP FUNCTION IF EXISTS pgsteward.${one.function}()`),
         // The ledger's tables may need the function still.
         `DO LANGUAGE plpgsql $remove$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_class WHERE relnamespace = 'pgsteward'::pg_catalog.regnamespace) THEN
