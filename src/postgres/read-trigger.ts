@@ -5,7 +5,7 @@ import type { ObjectKind } from '../core/privileges/kinds.ts';
 import { literal } from '../core/sql-text.ts';
 import type { TriggerState } from '../core/triggers/plan-trigger.ts';
 import { type TriggerRule, withKey } from '../core/triggers/trigger-rules.ts';
-import { expectedTriggers, RULE_TABLES, TRIGGER_NAMES } from '../core/triggers/trigger-sql.ts';
+import { expectedTriggers, RULE_COLUMNS, RULE_TABLES, TRIGGER_NAMES } from '../core/triggers/trigger-sql.ts';
 import { query, type Row } from './query.ts';
 
 /** One row: is there a schema, is everything in it ours, are the tables there and guarded, and the triggers with their functions. */
@@ -29,7 +29,7 @@ export const RULES_FINGERPRINT = `SELECT pg_catalog.concat_ws('|', ${[
   xmins(`pg_catalog.pg_trigger WHERE tgrelid IN (${RULE_TABLES.map((table) => `'pgsteward.${table}'::pg_catalog.regclass`).join(', ')})`),
 ].join(', ')})`;
 
-const RULES = 'SELECT key, role, kind, schema, name, second, glob, implied, rank, privileges, options FROM pgsteward.trigger_rule';
+const RULES = `SELECT ${RULE_COLUMNS} FROM pgsteward.trigger_rule`;
 // A row of a copied database is none: the trigger does not follow it either.
 const SUBJECTS = `SELECT s.role, CASE WHEN s.database = d.oid THEN s.mode ELSE '' END FROM pgsteward.trigger_subject s
   JOIN pg_catalog.pg_database d ON d.datname = pg_catalog.current_database()`;
@@ -78,7 +78,7 @@ function triggerOf(found: readonly Found[], admin: string, guarded: boolean): Tr
 }
 
 function ruleOf(row: Row): [string, TriggerRule | null] {
-  const [key, role, kind, schema, name, second, glob, implied, rank, privileges, options] = row as readonly [
+  const [key, role, kind, schema, name, second, glob, wide, implied, rank, privileges, options] = row as readonly [
     string,
     string,
     ObjectKind,
@@ -87,10 +87,11 @@ function ruleOf(row: Row): [string, TriggerRule | null] {
     string | null,
     boolean,
     boolean,
+    boolean,
     readonly number[],
     readonly string[],
     readonly boolean[],
   ];
-  const rule = withKey({ role, kind, schema, name, second, glob, implied, rank, privileges, options });
+  const rule = withKey({ role, kind, schema, name, second, glob, wide, implied, rank, privileges, options });
   return [key, rule.key === key ? rule : null];
 }
