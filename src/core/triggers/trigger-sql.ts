@@ -49,7 +49,11 @@ const DRIFT: EventTrigger = {
   name: 'pgsteward_drift',
   function: 'notify_drift',
   tags: [
-    ...['GRANT', 'REVOKE', 'ALTER DEFAULT PRIVILEGES', 'ALTER LARGE OBJECT', 'DROP OWNED'],
+    'GRANT',
+    'REVOKE',
+    'ALTER DEFAULT PRIVILEGES',
+    'ALTER LARGE OBJECT',
+    'DROP OWNED',
     ...[...RELATIONS, ...ROUTINES, ...OTHERS].filter((tag) => tag.startsWith('ALTER ')),
   ],
   attributes: 'SECURITY INVOKER',
