@@ -26,6 +26,9 @@ const SETTLE_MS = 100;
 /** A burst that does not end is answered anyway. */
 const SETTLE_AT_MOST_MS = 2000;
 
+/** However soon something is due again. */
+const RETRY_AT_LEAST_MS = 250;
+
 export function createWake(): Wake {
   let causes = new Set<WakeCause>();
   let databases = new Set<string>();
@@ -66,15 +69,18 @@ export interface LoopOptions {
   readonly cycle: (signal: AbortSignal, woken: Woken) => Promise<void>;
   /** Seconds; each wait is up to a tenth longer or shorter, so that instances do not move in step. */
   readonly interval: number;
+  /** Milliseconds until something that failed is due again; undefined where nothing is. */
+  readonly retryIn?: () => number | undefined;
   readonly wake: Wake;
   readonly signal: AbortSignal;
 }
 
 /** Runs cycles until the signal aborts. */
-export async function runLoop({ cycle, interval, wake, signal }: LoopOptions): Promise<void> {
+export async function runLoop({ cycle, interval, retryIn, wake, signal }: LoopOptions): Promise<void> {
   let woken: Woken = { causes: new Set(), databases: new Set(), requests: 0 };
   while (!signal.aborted) {
     await cycle(signal, woken);
-    woken = await wake.wait(interval * 1000 * (0.9 + Math.random() * 0.2), signal);
+    const retry = Math.max(RETRY_AT_LEAST_MS, retryIn?.() ?? Number.POSITIVE_INFINITY);
+    woken = await wake.wait(Math.min(interval * 1000 * (0.9 + Math.random() * 0.2), retry), signal);
   }
 }

@@ -1,14 +1,18 @@
 // The composition root: settings, parts, signals and exit codes. The only file that touches the process.
 import { type Config, ConfigError, readConfig } from './config.ts';
+import { watchDrift } from './cycle/drift-watch.ts';
 import { createServer } from './http/server.ts';
 import { createWake, runLoop } from './loop.ts';
-import { announcementsOf } from './observe/announcements.ts';
+import { createAnnouncer } from './observe/announcements.ts';
+import { conditionsOf } from './observe/conditions.ts';
 import { createLog, type Log } from './observe/log.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { createReportLog } from './observe/report-log.ts';
 import { createStatus } from './observe/status.ts';
+import { createWatchObserver } from './observe/watching.ts';
 import { createConnections } from './postgres/connection.ts';
 import { describeFailure } from './postgres/failures.ts';
+import { createResidents } from './postgres/residents.ts';
 import { acquireWriterLock } from './postgres/writer-lock.ts';
 import { createReconciler } from './reconcile.ts';
 import { createDirectorySource } from './sources/directory.ts';
@@ -17,7 +21,7 @@ import type { Source } from './sources/source.ts';
 /** A shutdown that is not done by then ends anyway: the server rolls back what was under way. */
 const SHUTDOWN_MS = 8000;
 
-async function createSource(config: Config): Promise<Source> {
+async function createSource(config: Config, log: Log): Promise<Source> {
   const names = { namespace: config.NAMESPACE, configMapName: config.CONFIGMAP_NAME };
   if (config.SOURCE.startsWith('dir:')) return createDirectorySource(config.SOURCE.slice('dir:'.length), names);
   // Loaded only where it is needed: the Kubernetes client costs more memory than the rest of pgsteward.
@@ -27,6 +31,7 @@ async function createSource(config: Config): Promise<Source> {
     secretAccess: config.SECRET_ACCESS,
     secretReadsPerCycle: config.SECRET_READS_PER_CYCLE,
     kubeconfig: config.KUBECONFIG,
+    warn: (message) => log.warn(message),
   });
 }
 
@@ -36,19 +41,22 @@ async function main(config: Config, log: Log): Promise<void> {
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort(new Error(name)));
   process.on('SIGHUP', () => wake.request('signal'));
 
-  const source = await createSource(config);
+  const source = await createSource(config, log);
   const connections = createConnections(config, (error) => log.debug(`a session ended: ${describeFailure(error)}`));
-  const metrics = createMetrics();
   const status = createStatus({ source: source.description, dryRun: config.DRY_RUN, patience: Math.max(600_000, config.SYNC_INTERVAL * 3000) });
-  const server = createServer({ registry: metrics.registry, status });
-  const reconcile = createReconciler({
+  const residents = createResidents({ connections, max: config.MAX_LISTENERS, onHeard: (database) => wake.request('database', database) });
+  const metrics = createMetrics({ listeners: () => residents.counts() });
+  const reconciler = createReconciler({
     config,
     source,
     connections,
+    residents,
     log: { warn: (message) => log.warn(message) },
     onProgress: () => status.beat(),
   });
+  const server = createServer({ registry: metrics.registry, status });
   const writeReport = createReportLog(log);
+  const announcementsOf = createAnnouncer();
   const address = await server.listen({ host: config.HTTP_HOST, port: config.HTTP_PORT });
   log.info({ address, source: source.description, dryRun: config.DRY_RUN }, 'pgsteward started');
 
@@ -57,17 +65,26 @@ async function main(config: Config, log: Log): Promise<void> {
       signal,
       wake,
       interval: config.SYNC_INTERVAL,
+      retryIn: () => reconciler.retryIn(),
       cycle: async (_signal, woken) => {
         status.beat();
         metrics.woken(woken);
-        const report = await reconcile(fence, signal);
+        const report = await reconciler.cycle(fence, signal, woken);
         metrics.record(report);
         status.record(report);
         writeReport(report);
-        if (!config.DRY_RUN) await source.announce?.(announcementsOf(report), signal);
+        if (!config.DRY_RUN) {
+          await source.announce?.(announcementsOf(report), signal);
+          if (config.STATUS_CONFIGMAP === 'on') await source.publish?.(conditionsOf(report), signal);
+        }
         status.beat();
       },
     });
+
+  // For the life of the process, whatever its role: it only wakes.
+  const watching = config.WATCH === 'on' ? source.watch?.(createWatchObserver(wake, metrics.watching, log), stop.signal) : undefined;
+
+  const looking = watchDrift(config.DRIFT_INTERVAL, reconciler, wake, stop.signal);
 
   const asWriter = async (): Promise<void> => {
     let waitingFor = '';
@@ -91,6 +108,7 @@ async function main(config: Config, log: Log): Promise<void> {
       if (!stop.signal.aborted && !lock.lost.aborted) throw error;
     } finally {
       metrics.setWriter(false);
+      residents.follow([]);
       await lock.release();
     }
     if (lock.lost.aborted && !stop.signal.aborted) log.warn('the writer lock was lost: nothing is written until it is ours again');
@@ -109,8 +127,9 @@ async function main(config: Config, log: Log): Promise<void> {
     if (!stop.signal.aborted) throw error;
   });
   await Promise.race([finished, deadline]);
+  residents.close();
   await connections.close();
-  await Promise.race([Promise.all([server.close(), source.close()]), new Promise((resolve) => setTimeout(resolve, 1000).unref())]);
+  await Promise.race([Promise.all([server.close(), watching, looking, source.close()]), new Promise((resolve) => setTimeout(resolve, 1000).unref())]);
   log.info('pgsteward stopped');
 }
 

@@ -12,11 +12,12 @@ import { type Applied, createApplied } from './cycle/applied.ts';
 import { createBackoff } from './cycle/backoff.ts';
 import { checkPasswords, type Credentials, readCredentials } from './cycle/credentials.ts';
 import { createDatabases } from './cycle/databases.ts';
-import { appliedDigests, driftOf, failureNotices, newlineWarnings, notConverging } from './cycle/findings.ts';
+import { appliedDigests, deafNotices, driftOf, failureNotices, newlineWarnings, notConverging } from './cycle/findings.ts';
 import { createInputs, type Inputs } from './cycle/inputs.ts';
 import { createMemory, withRows } from './cycle/memory.ts';
 import { correctedRows } from './cycle/remember.ts';
 import type { CycleReport } from './cycle/report.ts';
+import type { Woken } from './loop.ts';
 import { applyPlan } from './postgres/apply.ts';
 import type { ApplyContext, Outcome } from './postgres/run-batch.ts';
 import type { Connections } from './postgres/connection.ts';
@@ -24,19 +25,30 @@ import { classify, describeFailure, mayPass } from './postgres/failures.ts';
 import { fingerprint, type FingerprintFacts } from './postgres/fingerprint.ts';
 import { readCatalog } from './postgres/read-catalog.ts';
 import { closeFinishedIntents, intentKey } from './postgres/release.ts';
+import type { Residents } from './postgres/residents.ts';
 import type { Source } from './sources/source.ts';
 
 export interface ReconcilerOptions {
   readonly config: Config;
   readonly source: Source;
   readonly connections: Connections;
+  readonly residents: Residents;
   readonly log: { warn(message: string): void };
   /** Called whenever the cycle makes progress, for the heartbeat. */
   readonly onProgress: () => void;
 }
 
-/** Runs one cycle under the writer's fence (undefined in a dry run, which writes nothing). Never throws but for an abort. */
-export type Reconcile = (fence: string | undefined, signal: AbortSignal) => Promise<CycleReport>;
+export interface Reconciler {
+  /**
+   * Runs one cycle under the writer's fence (undefined in a dry run, which writes nothing). Never throws but for an abort.
+   * @param woken why it runs: what woke it says which databases to look at, and after an interval all of them are.
+   */
+  cycle(fence: string | undefined, signal: AbortSignal, woken?: Woken): Promise<CycleReport>;
+  /** Milliseconds until something that failed is due again. */
+  retryIn(): number | undefined;
+  /** Between cycles: whether somebody changed something since the last one that no notification tells us of. Never throws. */
+  lookForDrift(): Promise<{ readonly cluster: boolean; readonly databases: readonly string[] }>;
+}
 
 type ReadCatalog = Awaited<ReturnType<typeof readCatalog>>;
 
@@ -51,16 +63,21 @@ interface Settled {
   readonly report: CycleReport;
 }
 
-export function createReconciler({ config, source, connections, log, onProgress }: ReconcilerOptions): Reconcile {
+export function createReconciler({ config, source, connections, residents, log, onProgress }: ReconcilerOptions): Reconciler {
   const sourceId = `${config.NAMESPACE}/${config.CONFIGMAP_NAME}`;
   const timeouts = { statementTimeout: config.DB_STATEMENT_TIMEOUT, lockTimeout: config.DB_LOCK_TIMEOUT };
   const readInputs = createInputs(source, { retries: config.MAX_RETRIES, base: config.RETRY_BACKOFF_BASE }, config.DB_NAME);
   const backoff = createBackoff(config.RETRY_BACKOFF_BASE, () => performance.now());
   const memory = createMemory({ config, source: sourceId, connections, timeouts, warn: (message) => log.warn(message) });
-  const databases = createDatabases(connections, config, timeouts);
+  const databases = createDatabases(connections, residents, config, timeouts);
   let settled: Settled | undefined;
+  /** The server as the last cycle left it, and undefined while one runs. */
+  let seen: Pick<Settled, 'fingerprint' | 'facts'> | undefined;
+  /** The server just before the last pass read it: whatever came later is still to be found. */
+  let last: typeof seen;
   let facts: FingerprintFacts | undefined;
   let lastInputs = '';
+  let asked = aboutInputs(undefined);
   let intentsClosed = false;
 
   const retried = <T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> =>
@@ -171,21 +188,25 @@ export function createReconciler({ config, source, connections, log, onProgress 
     databases.settle((name) => !busy.has(name), current.noticesOf);
   };
 
-  const cycle = async (fence: string | undefined, signal: AbortSignal): Promise<Partial<CycleReport>> => {
+  const cycle = async (writer: string | undefined, signal: AbortSignal, focus: ReadonlySet<string> | undefined): Promise<Partial<CycleReport>> => {
     const inputs = await readInputs(signal);
     onProgress();
     const { document } = inputs;
+    asked = aboutInputs(inputs);
+    // Paused: whatever writes needs a fence, and there is none.
+    const fence = inputs.requests?.paused === true ? undefined : writer;
     if (document === undefined) return { ...fromInputs(inputs), result: 'waiting' };
     if (inputs.version !== lastInputs) backoff.clear();
     lastInputs = inputs.version;
     if (settled?.inputs === inputs.version) {
-      const [now, same] = await Promise.all([fingerprintNow(settled.facts), databases.unchanged()]);
+      const [now, same] = await Promise.all([fingerprintNow(settled.facts), databases.unchanged(focus)]);
       if (same && now === settled.fingerprint) return { ...settled.report, unchanged: true };
     }
     settled = undefined;
     if (fence !== undefined) await retried(() => memory.prepareLedger(), signal);
 
     const credentials = readCredentials(document, inputs.secrets);
+    const aboutDatabases = [inputs.documentVersion, ...credentials.withoutSecret.keys()].join('\n');
     const base = { ...fromInputs(inputs), problems: [...inputs.problems, ...newlineWarnings(document, credentials)] };
     const outcomes: Outcome[] = [];
     const applied = createApplied();
@@ -194,13 +215,14 @@ export function createReconciler({ config, source, connections, log, onProgress 
     for (let pass = 1; ; pass += 1) {
       // Taken before the catalogs are read: a change in between then shows as one, and is never missed.
       const before = facts === undefined ? '' : await fingerprintNow(facts);
+      last = facts === undefined || before === '' ? undefined : { facts, fingerprint: before };
       const snapshot = await retried(() => read(document), signal);
       const imported = memory.firstContact(snapshot);
       const catalog = { ...snapshot, managed: withRows(snapshot.managed, imported) };
       if (memory.hasLedger && !catalog.hasLedger) memory.forgetLedger();
       onProgress();
       const { stale, unwitnessed } = await checkPasswords(credentials, catalog);
-      const readings = await databases.read(document, catalog, inputs.version);
+      const readings = await databases.read(document, catalog, aboutDatabases, pass === 1 ? focus : undefined);
       facts = {
         readsVerifiers: catalog.server.readsVerifiers,
         ledger: catalog.hasLedger,
@@ -220,7 +242,7 @@ export function createReconciler({ config, source, connections, log, onProgress 
       };
       if (fence === undefined) {
         settle(current);
-        return { ...found, result: 'dry_run', notices: current.notices };
+        return { ...found, result: writer === undefined ? 'dry_run' : 'paused', notices: current.notices };
       }
 
       const { again, fresh } = applied.split(current.changes);
@@ -258,18 +280,36 @@ export function createReconciler({ config, source, connections, log, onProgress 
     }
   };
 
-  return async (fence, signal) => {
-    const started = performance.now();
-    const seconds = (): number => (performance.now() - started) / 1000;
-    try {
-      return { ...EMPTY, ...(await cycle(fence, signal)), duration: seconds() };
-    } catch (error) {
-      signal.throwIfAborted();
-      settled = undefined;
-      return { ...EMPTY, duration: seconds(), error: { reason: classify(error), message: describeFailure(error) } };
-    }
+  return {
+    cycle: async (fence, signal, woken) => {
+      const started = performance.now();
+      const seconds = (): number => (performance.now() - started) / 1000;
+      seen = undefined;
+      try {
+        const found = await cycle(fence, signal, focusOf(woken));
+        if (facts !== undefined) seen = settled ?? last ?? { facts, fingerprint: await fingerprintNow(facts) };
+        const notices = [...(found.notices ?? []), ...deafNotices(residents, config.DRIFT_INTERVAL)];
+        return { ...EMPTY, ...found, notices, ...asked, duration: seconds() };
+      } catch (error) {
+        signal.throwIfAborted();
+        settled = undefined;
+        return { ...EMPTY, ...asked, duration: seconds(), error: { reason: classify(error), message: describeFailure(error) } };
+      }
+    },
+    retryIn: () => backoff.nextIn(),
+    lookForDrift: async () => {
+      const before = seen;
+      if (before === undefined) return { cluster: false, databases: [] };
+      const [now, drifted] = await Promise.all([fingerprintNow(before.facts), databases.driftedUnheard()]);
+      // A cycle that began meanwhile looks itself.
+      return seen === before ? { cluster: now !== '' && now !== before.fingerprint, databases: drifted } : { cluster: false, databases: [] };
+    },
   };
 }
+
+/** Whoever woke us named the databases to look at; nobody did for an interval or a signal. */
+const focusOf = (woken: Woken | undefined): ReadonlySet<string> | undefined =>
+  woken === undefined || woken.requests === 0 || woken.causes.has('signal') ? undefined : woken.databases;
 
 /** What can hold without any look at the server being needed: everything that it depends on is in the fingerprint or the inputs. */
 const QUIET: ReadonlySet<Notice['kind']> = new Set(['invalid', 'refused', 'secret', 'pending', 'held', 'unmanaged', 'fallback', 'cannot']);
@@ -295,7 +335,17 @@ const EMPTY: CycleReport = {
   sourceFailure: undefined,
   error: undefined,
   unchanged: false,
+  requests: undefined,
+  document: undefined,
+  declared: new Map(),
 };
+
+/** What a report says of its inputs however the cycle ends. */
+const aboutInputs = (inputs: Inputs | undefined): Pick<CycleReport, 'requests' | 'document' | 'declared'> => ({
+  requests: inputs?.requests,
+  document: inputs?.followed,
+  declared: inputs?.declared ?? EMPTY.declared,
+});
 
 const fromInputs = ({ why, problems, failure }: Inputs): Pick<CycleReport, 'why' | 'problems' | 'sourceFailure'> => ({
   why,

@@ -9,6 +9,8 @@ export interface Backoff {
   /** Whether anything failed lately. */
   readonly any: boolean;
   isDeferred(key: string): boolean;
+  /** Milliseconds until the first of those that wait may be tried again; undefined where none waits. */
+  nextIn(): number | undefined;
   isKnown(key: string): boolean;
   /** Everything is tried again at once, for example after the document changed. */
   clear(): void;
@@ -35,6 +37,10 @@ export function createBackoff(base: number, now: () => number): Backoff {
       return failures.size > 0;
     },
     isDeferred: (key) => (failures.get(key)?.until ?? 0) > now(),
+    nextIn: () => {
+      const waiting = [...failures.values()].map(({ until }) => until - now()).filter((ms) => ms > 0);
+      return waiting.length === 0 ? undefined : Math.min(...waiting);
+    },
     isKnown: (key) => failures.has(key),
     clear: () => failures.clear(),
   };

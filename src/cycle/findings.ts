@@ -7,6 +7,7 @@ import type { Notice } from '../core/notice.ts';
 import type { Plan } from '../core/plan.ts';
 import { PUBLIC } from '../core/privileges/contents.ts';
 import { type RenderOptions, renderChange } from '../core/sql.ts';
+import type { Deafness, Residents } from '../postgres/residents.ts';
 import type { Outcome } from '../postgres/run-batch.ts';
 import type { Credentials } from './credentials.ts';
 import { entryDigest } from './remember.ts';
@@ -72,6 +73,12 @@ export function appliedDigests(document: Document, plan: Plan, outcomes: readonl
   );
 }
 
+/**
+ * Whose SQL nobody should run for us: a verifier is a secret, and functions of ours that an administrator binds to events would run as
+ * whoever causes them, superusers included.
+ */
+const WITHOUT_ADVICE: ReadonlySet<ChangeKind> = new Set(['set_password', 'install_event_trigger']);
+
 /** What failed in this cycle and is still wanted, and what still waits after failing in an earlier one. */
 export function failureNotices(outcomes: readonly Outcome[], { changes, deferred, blocked }: Plan, render: RenderOptions): Notice[] {
   // What is no longer wanted was mended by something else, as by the CASCADE of another change.
@@ -79,11 +86,12 @@ export function failureNotices(outcomes: readonly Outcome[], { changes, deferred
   const failed = outcomes.flatMap((outcome) => (outcome.result === 'failed' && wanted.has(groupKeyOf(outcome.change)) ? [outcome] : []));
   const now = failed.map(({ change, message, class: failure }): Notice => {
     const cannot = failure === 'cannot';
-    const sql = cannot && change.kind !== 'set_password' ? renderChange(change, render).join('; ') : undefined;
+    const sql = cannot && !WITHOUT_ADVICE.has(change.kind) ? renderChange(change, render).join('; ') : undefined;
+    const instead = change.kind === 'install_event_trigger' ? '; EVENT_TRIGGERS=off or auto does without' : '';
     return {
       kind: cannot ? 'cannot' : 'failed',
       subject: subjectOf(change),
-      message: `could not ${sentenceOf(change)}: ${message}; it is tried again later`,
+      message: `could not ${sentenceOf(change)}: ${message}; it is tried again later${instead}`,
       sql,
     };
   });
@@ -100,6 +108,19 @@ export const notConverging = (change: Change): Notice => ({
   subject: subjectOf(change),
   message: `not converging: «${sentenceOf(change)}» succeeded and is still wanted (${objectOf(change)}); it is backed off`,
 });
+
+const DEAFNESS: Readonly<Record<Deafness, string>> = {
+  pooler: 'there is a pooler between us and the server; point DB_HOST at the server itself',
+  two_phase_commit: 'max_prepared_transactions is not 0, and a transaction that notifies could not be prepared',
+};
+
+/** Databases in which nobody tells us of changes, although a session is there to listen. */
+export const deafNotices = (residents: Residents, driftInterval: number): Notice[] =>
+  [...Map.groupBy(residents.deaf(), ([, why]) => why)].map(([why, databases]) => ({
+    kind: 'fallback',
+    subject: '',
+    message: `no notification tells of changes by hand in ${databases.map(([name]) => name).join(', ')}: ${DEAFNESS[why]}. They are looked for every ${driftInterval} s (DRIFT_INTERVAL), and with each cycle`,
+  }));
 
 /** A warning for each user whose Secret ends in a newline: it is trimmed, as nobody means it. */
 export function newlineWarnings(document: Document, { trimmed }: Credentials): Problem[] {

@@ -1,8 +1,11 @@
 // Inputs: the document and the Secrets of this cycle, with the last good document where today's cannot be used.
 import pRetry from 'p-retry';
+import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Entity } from '../core/change.ts';
 import { parseDocument } from '../core/document/parse.ts';
 import type { Document, Problem, SecretRef } from '../core/document/types.ts';
+import type { Requests } from '../sources/annotations.ts';
 import { type DocumentReading, type SecretReading, type Source, SourceError, secretKey } from '../sources/source.ts';
 
 export interface RetryOptions {
@@ -21,8 +24,16 @@ export interface Inputs {
   readonly secrets: ReadonlyMap<string, SecretReading>;
   /** Why the source could not be read this time. */
   readonly failure: SourceError | undefined;
+  /** What was asked for by hand; undefined until the ConfigMap could be read. */
+  readonly requests: Requests | undefined;
+  /** Which document it is whose entries are followed: its version, and the SHA-256 of its content. */
+  readonly followed: { readonly version: string; readonly hash: string } | undefined;
+  /** Users and roles that the document in force declares. */
+  readonly declared: ReadonlyMap<string, Entity>;
   /** Equal for two cycles whose inputs are the same. */
   readonly version: string;
+  /** The same for the document alone. */
+  readonly documentVersion: string;
 }
 
 const NO_SECRETS: ReadonlyMap<string, SecretReading> = new Map();
@@ -33,12 +44,16 @@ export function createInputs(source: Source, retry: RetryOptions, defaultDatabas
   let inForceVersion = '';
   let read: { readonly version: string; readonly document: Document } | undefined;
   let why = '';
+  let requests: Requests | undefined;
+  let followed: Inputs['followed'];
+  let declared: Inputs['declared'] = new Map();
   let refs: readonly SecretRef[] = [];
   let secretsVersion: { readonly of: ReadonlyMap<string, SecretReading>; readonly version: string } = { of: new Map(), version: '' };
 
   return async (signal) => {
     const reading = await readDocument(source, retry, signal);
     const failure = reading instanceof SourceError ? reading : undefined;
+    requests = reading.requests ?? requests;
     if (!(reading instanceof SourceError)) {
       if (read?.version !== reading.version) {
         read = { version: reading.version, document: parseDocument(reading.content, reading.file, defaultDatabase) };
@@ -46,6 +61,8 @@ export function createInputs(source: Source, retry: RetryOptions, defaultDatabas
         refs = wantedSecrets(inForce);
         inForceVersion = reading.version;
         why = `${reading.ref}@${reading.version}`;
+        if (read.document.usable) followed = { version: reading.version, hash: createHash('sha256').update(reading.content).digest('hex') };
+        declared = declaredIn(inForce);
       }
     }
     const problems = read?.document.problems ?? [];
@@ -54,7 +71,8 @@ export function createInputs(source: Source, retry: RetryOptions, defaultDatabas
     if (secretsVersion.of !== secrets) secretsVersion = { of: secrets, version: versionOf(secrets) };
     // A source that cannot be read says nothing about who is gone.
     const document = failure === undefined || inForce === undefined ? inForce : { ...inForce, problems: [...inForce.problems, unreadable(failure)] };
-    return { document, problems, why, secrets, failure, version: [inForceVersion, failure?.message ?? '', secretsVersion.version].join('\n') };
+    const version = [inForceVersion, failure?.message ?? '', secretsVersion.version].join('\n');
+    return { document, problems, why, secrets, failure, requests, followed, declared, version, documentVersion: inForceVersion };
   };
 }
 
@@ -74,6 +92,12 @@ function merge(document: Document, before: Document | undefined): Document | und
   const databases = (before?.databases ?? []).filter((entry) => document.invalidDatabases.has(entry.name));
   return { ...document, users: [...document.users, ...kept], roles: [...document.roles, ...roles], databases: [...document.databases, ...databases] };
 }
+
+const declaredIn = (document: Document | undefined): Inputs['declared'] =>
+  new Map([
+    ...(document?.users ?? []).map(({ username }): [string, Entity] => [username, 'user']),
+    ...(document?.roles ?? []).map(({ name }): [string, Entity] => [name, 'role']),
+  ]);
 
 function wantedSecrets(document: Document | undefined): SecretRef[] {
   const refs = new Map<string, SecretRef>();

@@ -2,10 +2,11 @@
 import { type Change, type ChangeKind, type Entity, subjectOf } from '../core/change.ts';
 import type { Problem } from '../core/document/types.ts';
 import type { Notice } from '../core/notice.ts';
+import type { Requests } from '../sources/annotations.ts';
 import type { Outcome } from '../postgres/run-batch.ts';
 
-/** How a cycle ended; also a metric label. `waiting`: there is no document to follow yet. */
-export const CYCLE_RESULTS = ['converged', 'changed', 'incomplete', 'dry_run', 'waiting', 'failed'] as const;
+/** How a cycle ended; also a metric label. `waiting`: there is no document to follow yet. `paused`: as a dry run, because somebody asked for it. */
+export const CYCLE_RESULTS = ['converged', 'changed', 'incomplete', 'dry_run', 'paused', 'waiting', 'failed'] as const;
 export type CycleResult = (typeof CYCLE_RESULTS)[number];
 
 export interface CycleReport {
@@ -31,7 +32,16 @@ export interface CycleReport {
   readonly error: { readonly reason: string; readonly message: string } | undefined;
   /** Whether the cycle was answered by the fingerprint alone. */
   readonly unchanged: boolean;
+  /** What was asked for by hand; undefined until the ConfigMap could be read. */
+  readonly requests: Requests | undefined;
+  /** Which document it is whose entries are followed: its version, and the SHA-256 of its content. */
+  readonly document: { readonly version: string; readonly hash: string } | undefined;
+  /** Users and roles that it declares, whether we manage them or not. */
+  readonly declared: ReadonlyMap<string, Entity>;
 }
+
+/** Whether the cycle only said what it would do. */
+export const isPreview = (report: CycleReport): boolean => report.result === 'dry_run' || report.result === 'paused';
 
 /** Changes that concern no user. */
 const ABOUT_DATABASES: ReadonlySet<ChangeKind> = new Set([
@@ -56,9 +66,9 @@ export interface Summary {
   readonly duration: number;
 }
 
-/** The counts of a cycle's one summary line; in a dry run, of what would have been done. */
+/** The counts of a cycle's one summary line; in a dry run or a pause, of what would have been done. */
 export function summarize(report: CycleReport): Summary {
-  const changes = report.result === 'dry_run' ? report.planned : report.outcomes.flatMap((outcome) => (outcome.result === 'applied' ? [outcome.change] : []));
+  const changes = isPreview(report) ? report.planned : report.outcomes.flatMap((outcome) => (outcome.result === 'applied' ? [outcome.change] : []));
   const roles = (kind: ChangeKind, entity: 'user' | 'role'): ReadonlySet<string> =>
     new Set(changes.flatMap((change) => (change.kind === kind && 'entity' in change && change.entity === entity ? [change.role] : [])));
   const created = roles('create_role', 'user');

@@ -6,11 +6,12 @@ export interface KubeObject {
   readonly name: string;
   readonly uid: string;
   readonly resourceVersion: string;
+  readonly annotations: Readonly<Record<string, unknown>>;
   readonly data: Readonly<Record<string, unknown>>;
   readonly binaryData: Readonly<Record<string, unknown>>;
 }
 
-const asRecord = (value: unknown): Record<string, unknown> | undefined =>
+export const asRecord = (value: unknown): Record<string, unknown> | undefined =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
 
 /** @throws SourceError (malformed) where metadata or data are not what every API server sends. */
@@ -22,10 +23,14 @@ export function readObject(value: unknown, what: string): KubeObject {
   const binaryData = object?.['binaryData'] === undefined || object['binaryData'] === null ? {} : asRecord(object['binaryData']);
   if (typeof name !== 'string' || typeof uid !== 'string' || typeof resourceVersion !== 'string' || data === undefined || binaryData === undefined)
     throw new SourceError('malformed', `the API server's answer for ${what} has no usable metadata or data`, { retryable: true });
-  return { name, uid, resourceVersion, data, binaryData };
+  return { name, uid, resourceVersion, annotations: asRecord(metadata?.['annotations']) ?? {}, data, binaryData };
 }
 
-export const versionOf = ({ uid, resourceVersion }: KubeObject): string => `${uid}/${resourceVersion}`;
+/** Equals no version that an object can have. */
+export const UNREAD = 'unread';
+
+/** Differs between any two states of an object, also of one that was made anew under its name. */
+export const versionOf = ({ uid, resourceVersion }: Pick<KubeObject, 'uid' | 'resourceVersion'>): string => `${uid}/${resourceVersion}`;
 
 /** The bytes under a key of a map of base64 texts: undefined where there is none, null where it is no base64. */
 export function bytesAt(map: Readonly<Record<string, unknown>>, key: string): Buffer | null | undefined {

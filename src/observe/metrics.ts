@@ -1,9 +1,13 @@
 // Metrics: written from reports of cycles. Label values come from closed sets only.
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { type CycleReport, CYCLE_RESULTS } from '../cycle/report.ts';
+import { type CycleReport, CYCLE_RESULTS, isPreview } from '../cycle/report.ts';
 import { CHANGE_KINDS } from '../core/change.ts';
 import { NOTICE_KINDS } from '../core/notice.ts';
+import type { WatchObserver } from '../sources/source.ts';
 import { WAKE_CAUSES, type Woken } from '../loop.ts';
+import type { Residents } from '../postgres/residents.ts';
+
+export type WatchMetrics = Omit<WatchObserver, 'changed' | 'refused'>;
 
 export interface Metrics {
   readonly registry: Registry;
@@ -11,9 +15,17 @@ export interface Metrics {
   setWriter(isWriter: boolean): void;
   /** Counts what a cycle was woken by. */
   woken(woken: Woken): void;
+  /** Hears how the watches are. */
+  readonly watching: WatchMetrics;
 }
 
-export function createMetrics(now: () => number = Date.now): Metrics {
+const NO_LISTENERS: ReturnType<Residents['counts']> = { listening: 0, deaf: 0, connecting: 0 };
+
+/** @param listeners resident sessions by state, asked for whenever somebody reads the metrics. */
+export function createMetrics({
+  listeners = () => NO_LISTENERS,
+  now = Date.now,
+}: { readonly listeners?: () => ReturnType<Residents['counts']>; readonly now?: () => number } = {}): Metrics {
   const registry = new Registry();
   const registers = [registry];
   const prefix = 'postgres_controller_';
@@ -44,14 +56,30 @@ export function createMetrics(now: () => number = Date.now): Metrics {
   const sourceSuccess = gauge('source_last_success_timestamp', 'When the source was last read, in seconds since the epoch', ['source']);
   const passwordAge = gauge('password_last_set_timestamp', 'When a password was last set by this process, in seconds since the epoch');
   const writer = gauge('is_writer', '1 on the instance that holds the writer lock');
+  const paused = gauge('paused', '1 while somebody has asked by an annotation that nothing is written');
+  const watchConnected = gauge('watch_connected', '1 while a watch is open', ['watch']);
+  const watchHeard = gauge('watch_last_success_timestamp', 'When a list or a watch last brought anything, in seconds since the epoch', ['watch']);
+  const watchRestarts = counter('watch_restarts_total', 'How often a watch had to begin again, by why', ['watch', 'reason']);
   const wakeups = counter('wakeups_total', 'Cycles that began before their interval was over, by what woke them', ['cause']);
   const joined = counter('wakeups_joined_total', 'Wake-ups that shared a cycle with others');
+  registry.registerMetric(
+    new Gauge({
+      name: `${prefix}listeners`,
+      help: 'Resident sessions in managed databases, by whether they hear of changes',
+      labelNames: ['state'],
+      registers: [],
+      collect() {
+        for (const [state, count] of Object.entries(listeners())) this.set({ state }, count);
+      },
+    }),
+  );
   for (const cause of WAKE_CAUSES) wakeups.inc({ cause }, 0);
   for (const kind of CHANGE_KINDS) pending.set({ kind }, 0);
   for (const kind of NOTICE_KINDS) notices.set({ kind }, 0);
   for (const result of CYCLE_RESULTS) results.inc({ result }, 0);
   breaker.set(0);
   writer.set(0);
+  paused.set(0);
 
   const fail = (reason: string): void => {
     errors.inc();
@@ -65,6 +93,11 @@ export function createMetrics(now: () => number = Date.now): Metrics {
       for (const cause of causes) wakeups.inc({ cause });
       if (requests > 1) joined.inc(requests - 1);
     },
+    watching: {
+      connected: (watch, isConnected) => watchConnected.set({ watch }, isConnected ? 1 : 0),
+      heard: (watch) => watchHeard.set({ watch }, now() / 1000),
+      restarted: (watch, reason) => watchRestarts.inc({ watch, reason }),
+    },
     record: (report) => {
       cycles.inc();
       results.inc({ result: report.result });
@@ -73,6 +106,7 @@ export function createMetrics(now: () => number = Date.now): Metrics {
       if (report.sourceFailure === undefined && report.why !== '') sourceSuccess.set({ source: 'document' }, now() / 1000);
       else if (report.sourceFailure !== undefined) fail(`source_${report.sourceFailure.reason}`);
       if (report.error !== undefined) fail(report.error.reason);
+      paused.set(report.requests?.paused === true ? 1 : 0);
       invalid.set(report.problems.filter((problem) => problem.severity === 'error').length);
       if (report.result === 'failed' || report.result === 'waiting') return;
       users.set(report.users);
@@ -85,9 +119,7 @@ export function createMetrics(now: () => number = Date.now): Metrics {
         driftBy.inc({ kind: change.kind });
       }
       const open = new Map<string, number>();
-      for (const change of report.result === 'dry_run'
-        ? report.planned
-        : report.outcomes.flatMap((outcome) => (outcome.result === 'applied' ? [] : [outcome.change])))
+      for (const change of isPreview(report) ? report.planned : report.outcomes.flatMap((outcome) => (outcome.result === 'applied' ? [] : [outcome.change])))
         open.set(change.kind, (open.get(change.kind) ?? 0) + 1);
       for (const kind of CHANGE_KINDS) pending.set({ kind }, open.get(kind) ?? 0);
       for (const outcome of report.outcomes) {

@@ -2,13 +2,14 @@
 import { formatProblem } from '../core/document/format.ts';
 import { sentenceOf } from '../core/sentence.ts';
 import { planLines } from '../core/plan-lines.ts';
-import { type CycleReport, summarize } from '../cycle/report.ts';
+import { type CycleReport, isPreview, summarize } from '../cycle/report.ts';
 import type { Log } from './log.ts';
 
 /** A writer of reports that says what holds once, and again only after it was gone. */
 export function createReportLog(log: Log): (report: CycleReport) => void {
   let said = new Set<string>();
-  let lastDryRun = '';
+  let lastPreview = '';
+  let paused = false;
   return (report) => {
     const holding = new Set<string>();
     const once = (level: 'warn' | 'error', message: string, fields: object = {}): void => {
@@ -26,10 +27,17 @@ export function createReportLog(log: Log): (report: CycleReport) => void {
         { kind: notice.kind, ...(notice.sql === undefined ? {} : { sql: notice.sql }) },
       );
     said = holding;
-    if (report.result === 'dry_run') {
-      const lines = planLines(report.planned).map((line) => `[DRY-RUN] Would ${line}`);
-      if (lines.join('\n') !== lastDryRun) for (const line of lines) log.info(line);
-      lastDryRun = lines.join('\n');
+    if (report.requests !== undefined && report.requests.paused !== paused) {
+      paused = report.requests.paused;
+      log.warn(
+        paused ? 'paused by the annotation pgsteward.dev/paused: nothing is written until it is taken away' : 'the pause is over: what waited is written',
+      );
+    }
+    const mark = report.result === 'paused' ? '[PAUSED]' : '[DRY-RUN]';
+    if (isPreview(report)) {
+      const lines = planLines(report.planned).map((line) => `${mark} Would ${line}`);
+      if (lines.join('\n') !== lastPreview) for (const line of lines) log.info(line);
+      lastPreview = lines.join('\n');
     }
     const drift = new Set(report.drift);
     for (const { change, ...outcome } of report.outcomes) {
@@ -41,7 +49,7 @@ export function createReportLog(log: Log): (report: CycleReport) => void {
     const level = report.unchanged ? 'debug' : 'info';
     log[level](
       { result: report.result, ...summary, duration: Number(summary.duration.toFixed(3)) },
-      report.result === 'dry_run' ? '[DRY-RUN] reconciliation summary: nothing was written' : 'reconciliation summary',
+      isPreview(report) ? `${mark} reconciliation summary: nothing was written` : 'reconciliation summary',
     );
   };
 }

@@ -43,6 +43,7 @@ export function createStatus(options: { readonly source: string; readonly dryRun
     toJson: () => ({
       role,
       dryRun: options.dryRun,
+      paused: last?.requests?.paused ?? false,
       source: { description: options.source, inForce: last?.why ?? null, lastSuccess: iso(lastSourceSuccess), failure: last?.sourceFailure ?? null },
       lastCycle: last === undefined ? null : { result: last.result, end: iso(lastEnd), error: last.error ?? null, ...summarize(last) },
       lastConverged: iso(lastSuccess),

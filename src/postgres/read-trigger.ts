@@ -6,6 +6,7 @@ import { literal } from '../core/sql-text.ts';
 import type { TriggerState } from '../core/triggers/plan-trigger.ts';
 import { type TriggerRule, withKey } from '../core/triggers/trigger-rules.ts';
 import { expectedTriggers, HAS_SHAPE, RULE_COLUMNS, RULE_TABLES, TRIGGER_NAMES } from '../core/triggers/trigger-sql.ts';
+import { rowsDigest } from './fingerprint.ts';
 import { query, type Row } from './query.ts';
 
 /** One row: is there a schema, is everything in it ours, are the tables there and guarded, and the triggers with their functions. */
@@ -20,13 +21,10 @@ export const TRIGGER_STATE = `SELECT n.oid IS NOT NULL,
       FROM pg_catalog.pg_event_trigger e JOIN pg_catalog.pg_proc p ON p.oid = e.evtfoid WHERE e.evtname IN (${TRIGGER_NAMES.map(literal).join(', ')}))
   FROM pg_catalog.pg_roles r LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = 'pgsteward' WHERE r.rolname = current_user`;
 
-const xmins = (from: string): string =>
-  `(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashint8extended(xmin::text::bigint, 0::bigint))) FROM ${from})`;
-
 /** Changes with every write to the rules, and when their guards are switched off. */
 export const RULES_FINGERPRINT = `SELECT pg_catalog.concat_ws('|', ${[
-  ...RULE_TABLES.map((table) => xmins(`pgsteward.${table}`)),
-  xmins(`pg_catalog.pg_trigger WHERE tgrelid IN (${RULE_TABLES.map((table) => `'pgsteward.${table}'::pg_catalog.regclass`).join(', ')})`),
+  ...RULE_TABLES.map((table) => rowsDigest('0::bigint', `pgsteward.${table}`)),
+  rowsDigest('oid::bigint', `pg_catalog.pg_trigger WHERE tgrelid IN (${RULE_TABLES.map((table) => `'pgsteward.${table}'::pg_catalog.regclass`).join(', ')})`),
 ].join(', ')})`;
 
 const RULES = `SELECT ${RULE_COLUMNS} FROM pgsteward.trigger_rule`;

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import type { SecretRef } from '../core/document/types.ts';
+import { requestsOf } from './annotations.ts';
 import { decodeBase64, type Manifest, type Parsed, readJsonManifests, readManifests } from './manifests.ts';
 import { type DocumentReading, type SecretReading, secretKey, type Source, SourceError } from './source.ts';
 
@@ -45,11 +46,15 @@ export function createDirectorySource(path: string, options: { readonly namespac
       if (detail !== '') throw new SourceError('malformed', `the ConfigMap ${ref} cannot be read: ${detail}`);
       throw new SourceError('not_found', `there is no ConfigMap ${ref} in ${path}; CONFIGMAP_NAME and NAMESPACE say which one is read`);
     }
+    const requests = requestsOf(first.manifest.annotations);
     const text = first.manifest.data.get('users.yaml');
     const binary = first.manifest.binaryData.get('users.yaml');
     const content = text === undefined ? (binary === undefined ? undefined : decodeBase64(binary)) : Buffer.from(text);
-    if (content === undefined) throw new SourceError('not_found', `the ConfigMap ${ref} in ${first.file.path} has no key users.yaml`);
-    return { version: createHash('sha256').update(content).digest('hex').slice(0, 16), ref, file: 'users.yaml', content };
+    if (content === undefined) throw new SourceError('not_found', `the ConfigMap ${ref} in ${first.file.path} has no key users.yaml`, { requests });
+    const digest = createHash('sha256').update(content);
+    // What is asked for by hand is part of the version, as in a cluster: it leads to a full look.
+    if (requests.paused || requests.reconcileAt !== undefined) digest.update(JSON.stringify(requests));
+    return { version: digest.digest('hex').slice(0, 16), ref, file: 'users.yaml', content, requests };
   };
 
   const readSecret = (secret: SecretRef, index: ReadonlyMap<string, { file: File; manifest: Manifest }[]>): SecretReading => {

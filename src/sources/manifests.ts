@@ -5,6 +5,7 @@ export interface Manifest {
   readonly kind: string;
   readonly name: string;
   readonly namespace: string | undefined;
+  readonly annotations: Readonly<Record<string, unknown>>;
   readonly data: ReadonlyMap<string, string>;
   readonly stringData: ReadonlyMap<string, string>;
   readonly binaryData: ReadonlyMap<string, string>;
@@ -82,6 +83,7 @@ function toManifest(value: unknown, line: number): Manifest {
     kind,
     name: typeof name === 'string' ? name : '',
     namespace: typeof namespace === 'string' ? namespace : undefined,
+    annotations: asRecord(metadata?.['annotations']) ?? {},
     data: relevant ? strings('data') : none,
     stringData: relevant ? strings('stringData') : none,
     binaryData: relevant ? strings('binaryData') : none,

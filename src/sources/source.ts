@@ -1,5 +1,6 @@
 // What a source of desired state offers: one document and the Secrets that it names. Everything after it is the same code.
 import type { SecretRef } from '../core/document/types.ts';
+import type { Requests } from './annotations.ts';
 
 /** The users document as it was read just now. */
 export interface DocumentReading {
@@ -11,6 +12,8 @@ export interface DocumentReading {
   readonly file: string;
   /** The raw value of `users.yaml`; bytes, because a file or `binaryData` may not be UTF-8. */
   readonly content: Uint8Array;
+  /** What the ConfigMap's annotations ask for. */
+  readonly requests: Requests;
 }
 
 /** One Secret's key. `version` changes whenever the value may have changed and never holds anything derived from the value. */
@@ -35,11 +38,18 @@ export class SourceError extends Error {
   readonly retryable: boolean;
   /** Milliseconds that the server asked us to wait (Retry-After). */
   readonly retryAfterMs: number | undefined;
-  constructor(reason: SourceFailure, message: string, options: { retryable?: boolean; retryAfterMs?: number | undefined; cause?: unknown } = {}) {
+  /** What the ConfigMap's annotations ask for, where these could be read and the document could not. */
+  readonly requests: Requests | undefined;
+  constructor(
+    reason: SourceFailure,
+    message: string,
+    options: { retryable?: boolean; retryAfterMs?: number | undefined; cause?: unknown; requests?: Requests } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.reason = reason;
     this.retryable = options.retryable ?? false;
     this.retryAfterMs = options.retryAfterMs;
+    this.requests = options.requests;
   }
 }
 
@@ -60,7 +70,47 @@ export interface Source {
   readSecrets(refs: readonly SecretRef[], signal: AbortSignal): Promise<ReadonlyMap<string, SecretReading>>;
   /** Tells the document's author what became of it, where the source has a way to; never throws. */
   announce?(announcements: readonly Announcement[], signal: AbortSignal): Promise<void>;
+  /** Writes down what holds, where the source has a place for it; only where it differs from what is there. Never throws. */
+  publish?(conditions: Conditions, signal: AbortSignal): Promise<void>;
+  /**
+   * Says soon after something changed that the next cycle would read, until the signal aborts. It never says what: that is read by the cycle.
+   * Never throws.
+   */
+  watch?(observer: WatchObserver, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
+}
+
+/** Why a watch had to begin again; a metric label. `ended` (its time was up) and `silent` are nothing to worry about. */
+export type WatchEnd = 'ended' | 'silent' | SourceFailure;
+
+/** Hears of what a source watches: the document, and the Secrets that it names. */
+export interface WatchObserver {
+  changed(what: 'document' | 'secret'): void;
+  connected(what: 'document' | 'secret', isConnected: boolean): void;
+  /** A sign of life: a list, or anything at all from a watch. */
+  heard(what: 'document' | 'secret'): void;
+  /** The message holds no content of any object. */
+  restarted(what: 'document' | 'secret', reason: WatchEnd, message: string): void;
+  /** A right is missing, and it is not asked for again for a while. */
+  refused(what: 'document' | 'secret', message: string): void;
+}
+
+/** Whether something is as declared, in the manner of Kubernetes' conditions; the source adds since when. */
+export interface Condition {
+  readonly ready: boolean;
+  /** In CamelCase. */
+  readonly reason: string;
+  /** Never holds a secret. */
+  readonly message: string;
+}
+
+/** What holds after a cycle: as a whole, and for every user and role that is declared or managed. */
+export interface Conditions {
+  readonly overall: Condition;
+  /** What was last applied; undefined where this process has not applied anything yet, and whatever was said before stays. */
+  readonly applied: { readonly version: string; readonly hash: string } | undefined;
+  /** undefined where the cycle could not tell: what was said before stays. */
+  readonly entities: { readonly users: ReadonlyMap<string, Condition>; readonly roles: ReadonlyMap<string, Condition> } | undefined;
 }
 
 /** One sentence for the author of the document; it never holds a secret. */

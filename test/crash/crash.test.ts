@@ -24,6 +24,8 @@ const AFTER = [
   { username: 'stayer', roles: ['team'] },
   { username: 'joiner', database: 'app', roles: ['fresh'] },
 ];
+/** The messages of a cycle, and none of those that listen or look between cycles. */
+const ONLY_CYCLES = { DB_SSLMODE: 'disable', MAX_LISTENERS: '0', DRIFT_INTERVAL: '0' };
 /** In two databases, so that changes are made beside the ledger's own transactions. */
 const goods = (tables: object) => ({ databases: ['app', 'postgres'], schemas: ['goods'], tables });
 const ROLES_BEFORE = [
@@ -125,7 +127,7 @@ it('the daemon killed at each message of its cycle, before and after the server 
       const folder = await prepare();
       let daemon: Daemon | undefined;
       const proxy = await startCuttingProxy(server.port, point, deliver, () => daemon?.process.kill('SIGKILL'));
-      daemon = await startDaemon({ ...daemonEnv(server, folder.folder), DB_PORT: String(proxy.port), DB_SSLMODE: 'disable' });
+      daemon = await startDaemon({ ...daemonEnv(server, folder.folder), DB_PORT: String(proxy.port), ...ONLY_CYCLES });
       await Promise.race([daemon.ready().catch(() => undefined), new Promise((resolve) => daemon?.process.once('exit', resolve))]);
       await daemon.kill9();
       await proxy.close();
@@ -148,7 +150,7 @@ it('PostgreSQL killed after each message of a cycle', { timeout: 1_200_000 }, as
     const proxy = await startCuttingProxy(server.port, point, true, () => {
       killed = server.kill9();
     });
-    const daemon = await startDaemon({ ...daemonEnv(server, folder.folder), DB_PORT: String(proxy.port), DB_SSLMODE: 'disable', SYNC_INTERVAL: '1' });
+    const daemon = await startDaemon({ ...daemonEnv(server, folder.folder), DB_PORT: String(proxy.port), ...ONLY_CYCLES, SYNC_INTERVAL: '1' });
     for (const end = Date.now() + 20_000; killed === undefined && Date.now() < end; await sleep(20))
       if ((await daemon.status().catch(() => undefined))?.lastCycle?.result === 'changed') break;
     if (killed !== undefined) {

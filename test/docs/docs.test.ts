@@ -150,20 +150,22 @@ describe('the manifests', () => {
     expect([...base, 'kustomization.yaml'].toSorted()).toEqual(inBase.toSorted());
   });
 
-  it('give no rights but these, and the overlay adds only list on Secrets', () => {
+  it('give no rights but these, and the overlay adds only list and watch on Secrets', () => {
     expect(ofKind('Role')).toHaveLength(1);
     expect([...ofKind('ClusterRole'), ...ofKind('ClusterRoleBinding')]).toEqual([]);
     const rules = ofKind('Role')[0]?.rules;
     expect(rules).toEqual([
-      { apiGroups: [''], resources: ['configmaps'], resourceNames: ['postgres-users-config'], verbs: ['get'] },
+      { apiGroups: [''], resources: ['configmaps'], resourceNames: ['postgres-users-config'], verbs: ['get', 'list', 'watch'] },
       { apiGroups: [''], resources: ['secrets'], verbs: ['get'] },
-      { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create'] },
+      { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] },
+      { apiGroups: [''], resources: ['configmaps'], resourceNames: ['postgres-users-config-status'], verbs: ['get', 'patch'] },
+      { apiGroups: [''], resources: ['configmaps'], verbs: ['create'] },
     ]);
     const patches = ofKind('Kustomization').flatMap((value) => value.patches ?? []);
     expect(patches).toHaveLength(1);
     const [operations] = parseAllDocuments(patches[0]?.patch ?? '').map((document): unknown => document.toJS());
     // The second rule is the one for Secrets.
-    expect(operations).toEqual([{ op: 'replace', path: '/rules/1/verbs', value: ['get', 'list'] }]);
+    expect(operations).toEqual([{ op: 'replace', path: '/rules/1/verbs', value: ['get', 'list', 'watch'] }]);
   });
 
   it('run a pod that the restricted policy admits, as the user of the image', () => {

@@ -62,3 +62,25 @@ it('creates, converges and removes, and the second instance waits until the firs
   await second.kill9();
   manifests.remove();
 });
+
+it('hears nothing through a transaction pooler, says so, leaves nothing in the sessions of others, and finds changes by looking', async () => {
+  await server.query('CREATE DATABASE shop');
+  await server.query('CREATE TABLE goods (id int)', 'shop');
+  const manifests = new Manifests();
+  manifests.users(
+    'roles: [{name: reader, grants: [{database: shop, schemas: [public], tables: {goods: [SELECT]}}]}]\nusers: [{username: web, login: false, roles: [reader]}]',
+  );
+  const daemon = await startDaemon({ ...daemonEnv(server, manifests.folder, { DRIFT_INTERVAL: '1' }), DB_PORT: String(port), SYNC_INTERVAL: '3600' });
+  const settled = async (accept: () => Promise<boolean>): Promise<void> => {
+    for (const end = Date.now() + 15_000; !(await accept()) && Date.now() < end;) await sleep(100);
+    expect(await accept()).toBe(true);
+  };
+  await daemon.ready();
+  await settled(async () => (await daemon.cycle()).notices.some(({ kind, message }) => kind === 'fallback' && message.includes('pooler')));
+  await server.query('GRANT INSERT ON goods TO reader', 'shop');
+  await settled(async () => (await server.query(`SELECT has_table_privilege('reader', 'goods', 'INSERT') AS may`, 'shop'))[0]?.['may'] === false);
+  const left = await server.query(`SELECT FROM pg_stat_activity WHERE query ILIKE '%LISTEN pgsteward%' AND pid <> pg_backend_pid()`);
+  expect(left).toEqual([]);
+  await daemon.kill9();
+  manifests.remove();
+});

@@ -50,7 +50,7 @@ describe('what is refused', () => {
     const client = await server.client(database);
     expect(await held('reader')).toEqual(ORDERS_HELD);
     const own = await client.query(`SELECT has_schema_privilege('reader', 'pgsteward', 'USAGE') AS usage WHERE to_regnamespace('pgsteward') IS NOT NULL`);
-    expect(own.rows).toEqual([{ usage: false }]);
+    expect(own.rows.filter((row: { usage: boolean }) => row.usage)).toEqual([]);
     const inside = await client.query(
       `SELECT c.relname FROM pg_class c, aclexplode(c.relacl) x WHERE x.grantee = 'reader'::regrole AND c.relnamespace = $1::regnamespace`,
       [schema],

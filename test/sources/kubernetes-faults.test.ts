@@ -1,5 +1,5 @@
 // Faults that a real API server cannot be made to show: each has a defined outcome, and no message repeats what the server sent.
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -236,6 +236,62 @@ it('a value that LIST replaced is never answered from memory once LIST is forbid
   mayList = false;
   expect(await values()).toEqual(['new', 'new', 'new', 'new']);
   now.mockRestore();
+});
+
+it('a watch tells only what the cycle has not read yet, of Secrets that users name, and asks for none where they are read by name', async () => {
+  const objects = (resource: string): object[] =>
+    resource === 'configmaps'
+      ? [{ metadata: { name: 'users', uid: 'u', resourceVersion: '1' }, data: { 'users.yaml': '' } }]
+      : ['a', 'b'].map((name) => JSON.parse(secret(name)) as object);
+  const asked = new Set<string>();
+  const streams: ServerResponse[] = [];
+  const listener: RequestListener = (request, response) => {
+    const url = new URL(request.url ?? '', 'http://x');
+    const [resource = '', name] = url.pathname.split('/').slice(5);
+    asked.add(`${url.searchParams.has('watch') ? 'watch' : 'read'} ${resource}`);
+    if (url.searchParams.has('watch')) {
+      response.writeHead(200).flushHeaders();
+      if (resource === 'secrets') streams.push(response);
+      return;
+    }
+    const items = objects(resource);
+    response.end(JSON.stringify(name === undefined ? { metadata: { resourceVersion: '1' }, items } : items[0]));
+  };
+  const changes: string[] = [];
+  const quiet = (): void => undefined;
+  const observer = { changed: (what: string) => void changes.push(what), connected: quiet, heard: quiet, restarted: quiet, refused: quiet };
+  await start(listener, 'list');
+  await source.readDocument(signal);
+  await source.readSecrets([{ name: 'a', key: 'password' }], signal);
+  const stop = new AbortController();
+  const watching = source.watch?.(observer, stop.signal);
+  await expect.poll(() => streams.length).toBe(1);
+  const say = (type: string, name: string, resourceVersion: string): void =>
+    void streams[0]?.write(`${JSON.stringify({ type, object: { metadata: { name, uid: 'u', resourceVersion } } })}\n`);
+  say('ADDED', 'a', '1');
+  say('MODIFIED', 'b', '2');
+  say('DELETED', 'b', '3');
+  await sleep(100);
+  expect(changes).toEqual([]);
+  say('MODIFIED', 'a', '4');
+  await expect.poll(() => changes).toEqual(['secret']);
+  stop.abort();
+  await watching;
+  await source.close();
+  server.closeAllConnections();
+  server.close();
+  rmSync(folder, { recursive: true });
+  asked.clear();
+  await start(listener, 'get');
+  const until = new AbortController();
+  const byName = source.watch?.(observer, until.signal);
+  await expect.poll(() => asked.has('watch configmaps')).toBe(true);
+  await sleep(100);
+  until.abort();
+  await byName;
+  expect([...asked].filter((request) => request.endsWith('secrets'))).toEqual([]);
+  // Nothing was read before: the document may be news.
+  expect(changes).toEqual(['secret', 'document']);
 });
 
 it('Retry-After holds for LIST as well', async () => {

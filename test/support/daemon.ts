@@ -28,13 +28,24 @@ export class Manifests {
   readonly folder = mkdtempSync(join(tmpdir(), 'pgsteward-manifests-'));
   readonly #secrets = new Map<string, string>();
 
+  #document = '';
+  #annotations: Readonly<Record<string, string>> = {};
+
   /** Writes the users document; a text is taken as it is. */
   users(users: readonly object[] | string): void {
-    const document = typeof users === 'string' ? users : stringify({ users });
-    this.#write(
-      'configmap.yaml',
-      stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'postgres-users-config', namespace: 'postgres' }, data: { 'users.yaml': document } }),
-    );
+    this.#document = typeof users === 'string' ? users : stringify({ users });
+    this.#writeConfigMap();
+  }
+
+  /** Replaces the ConfigMap's annotations. */
+  annotate(annotations: Readonly<Record<string, string>>): void {
+    this.#annotations = annotations;
+    this.#writeConfigMap();
+  }
+
+  #writeConfigMap(): void {
+    const metadata = { name: 'postgres-users-config', namespace: 'postgres', annotations: this.#annotations };
+    this.#write('configmap.yaml', stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { 'users.yaml': this.#document } }));
   }
 
   secret(user: string, password: string | undefined): void {
@@ -96,6 +107,10 @@ export interface Daemon {
 
 export const ROOT = resolve(import.meta.dirname, '../..');
 
+/** ACCELERATORS=off: without event triggers, sessions that listen, small looks and watches, so that only the interval is left. */
+export const ACCELERATORS: Readonly<Record<string, string>> =
+  process.env['ACCELERATORS'] === 'off' ? { EVENT_TRIGGERS: 'off', MAX_LISTENERS: '0', DRIFT_INTERVAL: '0', WATCH: 'off' } : {};
+
 /** The environment of a daemon on this server and folder. */
 export const daemonEnv = (server: Postgres, folder: string, more: Readonly<Record<string, string>> = {}): Record<string, string> => ({
   SOURCE: `dir:${folder}`,
@@ -108,6 +123,7 @@ export const daemonEnv = (server: Postgres, folder: string, more: Readonly<Recor
   MAX_RETRIES: '2',
   RETRY_BACKOFF_BASE: '1.5',
   HTTP_HOST: '127.0.0.1',
+  ...ACCELERATORS,
   ...more,
 });
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request } from 'undici';
-import { parseAllDocuments } from 'yaml';
+import { parseAllDocuments, parseDocument } from 'yaml';
 import { ROOT } from './daemon.ts';
 import { freePort } from './postgres.ts';
 
@@ -18,10 +18,16 @@ export interface ControlPlane {
     path: string,
     body?: object,
   ): Promise<{ readonly status: number; readonly json: Record<string, unknown> }>;
-  /** A namespace of its own with the shipped Role, bound to the controller's account; rules of the Role may be given instead. */
+  /** A namespace of its own with the shipped Role, bound to the controller's account. */
   namespace(name: string): Promise<void>;
+  /** Patches the namespace's Role as an overlay of the manifests does. */
+  overlay(namespace: string, name: 'bulk-secrets'): Promise<void>;
   /** Writes a kubeconfig for the controller's account. */
   kubeconfig(): string;
+  /** Gives the controller's account another token with the next start; the old one is refused from then on. */
+  rotateToken(): void;
+  /** Forgets the past of everything stored: a watch that goes on from there is told that it expired. */
+  compact(): Promise<void>;
   pause(): void;
   resume(): void;
   kill(): Promise<void>;
@@ -30,7 +36,6 @@ export interface ControlPlane {
 }
 
 const ADMIN = 'admin-token';
-const CONTROLLER = 'controller-token';
 
 export async function startControlPlane(): Promise<ControlPlane> {
   const assets = process.env['KUBEBUILDER_ASSETS'];
@@ -38,7 +43,10 @@ export async function startControlPlane(): Promise<ControlPlane> {
   const base = mkdtempSync(join(tmpdir(), 'pgsteward-kube-'));
   const [port, etcdPort, peerPort] = await Promise.all([freePort(), freePort(), freePort()]);
   writeFileSync(join(base, 'sa.key'), generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ type: 'pkcs1', format: 'pem' }));
-  writeFileSync(join(base, 'tokens.csv'), `${ADMIN},admin,1,"system:masters"\n${CONTROLLER},pgsteward-controller,2\n`);
+  let rotations = 0;
+  const controllerToken = (): string => `controller-token-${rotations}`;
+  const writeTokens = (): void => writeFileSync(join(base, 'tokens.csv'), `${ADMIN},admin,1,"system:masters"\n${controllerToken()},pgsteward-controller,2\n`);
+  writeTokens();
   const children = new Map<string, ChildProcess>();
   const launch = (command: string, args: readonly string[]): void => {
     const log = openSync(join(base, `${command}.log`), 'a');
@@ -76,7 +84,10 @@ export async function startControlPlane(): Promise<ControlPlane> {
     const response = await request(`https://127.0.0.1:${port}${path}`, {
       method,
       dispatcher: agent,
-      headers: { authorization: `Bearer ${ADMIN}`, 'content-type': method === 'PATCH' ? 'application/merge-patch+json' : 'application/json' },
+      headers: {
+        authorization: `Bearer ${ADMIN}`,
+        'content-type': method === 'PATCH' ? `application/${Array.isArray(body) ? 'json' : 'merge'}-patch+json` : 'application/json',
+      },
       body: body === undefined ? null : JSON.stringify(body),
       signal: AbortSignal.timeout(10_000),
     });
@@ -132,6 +143,28 @@ export async function startControlPlane(): Promise<ControlPlane> {
       await api('POST', `/apis/rbac.authorization.k8s.io/v1/namespaces/${name}/roles`, role);
       await api('POST', `/apis/rbac.authorization.k8s.io/v1/namespaces/${name}/rolebindings`, { ...binding, subjects });
     },
+    overlay: async (namespace, name) => {
+      const { patches } = parseDocument(readFileSync(join(ROOT, `manifests/overlays/${name}/kustomization.yaml`), 'utf8')).toJS() as {
+        patches: readonly { readonly target: { readonly kind: string; readonly name: string }; readonly patch: string }[];
+      };
+      for (const { target, patch } of patches) {
+        const path = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/${target.kind.toLowerCase()}s/${target.name}`;
+        const { status } = await api('PATCH', path, parseDocument(patch).toJS() as object);
+        if (status !== 200) throw new Error(`the overlay ${name} does not fit: ${status}`);
+      }
+    },
+    rotateToken: () => {
+      rotations += 1;
+      writeTokens();
+    },
+    compact: async () => {
+      const etcd = async (path: string, body: object): Promise<Record<string, unknown>> => {
+        const response = await request(`http://127.0.0.1:${etcdPort}/v3/kv/${path}`, { method: 'POST', body: JSON.stringify(body) });
+        return (await response.body.json()) as Record<string, unknown>;
+      };
+      const { header } = (await etcd('range', { key: Buffer.from('/none').toString('base64') })) as { header: { revision: string } };
+      await etcd('compaction', { revision: header.revision, physical: true });
+    },
     kubeconfig: () => {
       const file = join(base, 'kubeconfig');
       const ca = readFileSync(join(base, 'certs/apiserver.crt')).toString('base64');
@@ -142,7 +175,7 @@ export async function startControlPlane(): Promise<ControlPlane> {
           kind: 'Config',
           'current-context': 'c',
           clusters: [{ name: 'c', cluster: { server: `https://127.0.0.1:${port}`, 'certificate-authority-data': ca } }],
-          users: [{ name: 'u', user: { token: CONTROLLER } }],
+          users: [{ name: 'u', user: { token: controllerToken() } }],
           contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
         }),
         { mode: 0o600 },

@@ -6,9 +6,10 @@ import { type Config, readConfig } from '../../src/config.ts';
 import { sentenceOf } from '../../src/core/sentence.ts';
 import type { CycleReport } from '../../src/cycle/report.ts';
 import { createConnections } from '../../src/postgres/connection.ts';
+import { createResidents } from '../../src/postgres/residents.ts';
 import { createReconciler } from '../../src/reconcile.ts';
 import { createDirectorySource } from '../../src/sources/directory.ts';
-import { Manifests } from './daemon.ts';
+import { ACCELERATORS, Manifests } from './daemon.ts';
 import type { Postgres } from './postgres.ts';
 import { expectNoSecrets } from './secrets.ts';
 
@@ -39,16 +40,19 @@ export async function createSteward(
     STATE_FILE: join(stateDir, 'state.json'),
     MAX_RETRIES: '2',
     RETRY_BACKOFF_BASE: '1.2',
+    ...ACCELERATORS,
     ...env,
   };
   const config = readConfig(all);
   const connections = createConnections(config, () => undefined);
   const source = createDirectorySource(manifests.folder, { namespace: config.NAMESPACE, configMapName: config.CONFIGMAP_NAME });
   const warnings: string[] = [];
-  const reconcile = createReconciler({
+  const residents = createResidents({ connections, max: 0, onHeard: () => undefined });
+  const reconciler = createReconciler({
     config,
     source,
     connections,
+    residents,
     log: { warn: (message) => void warnings.push(message) },
     onProgress: () => undefined,
   });
@@ -58,7 +62,7 @@ export async function createSteward(
     config,
     warnings,
     cycle: async () => {
-      const report = await reconcile(config.DRY_RUN ? undefined : 'SELECT 1', stop.signal);
+      const report = await reconciler.cycle(config.DRY_RUN ? undefined : 'SELECT 1', stop.signal);
       const { notices, problems, planned, outcomes, error, sourceFailure } = report;
       expectNoSecrets(JSON.stringify([notices, problems, planned.map(sentenceOf), outcomes, error, sourceFailure]), 'a report');
       return report;

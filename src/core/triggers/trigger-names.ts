@@ -3,7 +3,7 @@
 /** Set to `on` by our own sessions and by the trigger itself: what they change is no drift. */
 export const APPLYING = 'pgsteward.applying';
 /** Listeners hear on it that there is something to look at; it carries nothing else, as anybody may listen. */
-const CHANNEL = 'pgsteward';
+export const CHANNEL = 'pgsteward';
 
 /** A transaction with a notification cannot be prepared for two-phase commit, and one more in a full queue fails: then nobody is told. */
 export const NOTIFY = `IF pg_catalog.current_setting('max_prepared_transactions') = '0' AND pg_catalog.pg_notification_queue_usage() < 0.5 THEN
