@@ -9,15 +9,19 @@ import { expectedTriggers, HAS_SHAPE, RULE_COLUMNS, RULE_TABLES, TRIGGER_NAMES }
 import { rowsDigest } from './fingerprint.ts';
 import { query, type Row } from './query.ts';
 
+/** Whether an owner is ourselves or, for a superuser, another one: nobody else may have put anything where our rights follow it. */
+const isTrusted = (owner: string): string =>
+  `(${owner} = r.oid OR (r.rolsuper AND EXISTS (SELECT FROM pg_catalog.pg_roles o WHERE o.oid = ${owner} AND o.rolsuper)))`;
+
 /** One row: is there a schema, is everything in it ours, are the tables there and guarded, and the triggers with their functions. */
 export const TRIGGER_STATE = `SELECT n.oid IS NOT NULL,
-    n.nspowner = r.oid AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relnamespace = n.oid AND c.relowner <> r.oid)
-      AND NOT EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.pronamespace = n.oid AND p.proowner <> r.oid),
+    ${isTrusted('n.nspowner')} AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relnamespace = n.oid AND NOT ${isTrusted('c.relowner')})
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.pronamespace = n.oid AND NOT ${isTrusted('p.proowner')}),
     ${HAS_SHAPE},
     ${isGuarded(RULE_TABLES)},
     current_user,
     (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(e.evtname, e.evttags, p.proname, p.prosecdef, p.proconfig,
-        pg_catalog.md5(pg_catalog.convert_to(p.prosrc, 'UTF8')), e.evtenabled, e.evtevent, e.evtowner = r.oid))
+        pg_catalog.md5(pg_catalog.convert_to(p.prosrc, 'UTF8')), e.evtenabled, e.evtevent, ${isTrusted('e.evtowner')}))
       FROM pg_catalog.pg_event_trigger e JOIN pg_catalog.pg_proc p ON p.oid = e.evtfoid WHERE e.evtname IN (${TRIGGER_NAMES.map(literal).join(', ')}))
   FROM pg_catalog.pg_roles r LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = 'pgsteward' WHERE r.rolname = current_user`;
 
