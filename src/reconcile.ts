@@ -3,6 +3,7 @@ import pRetry from 'p-retry';
 import type { Config } from './config.ts';
 import { type Change, databaseOf, keyOf } from './core/change.ts';
 import type { Document } from './core/document/types.ts';
+import { closedUsers } from './core/drain.ts';
 import { declaringNames, namesIn } from './core/named.ts';
 import type { Notice } from './core/notice.ts';
 import { type Plan, planOf } from './core/plan.ts';
@@ -79,6 +80,8 @@ export function createReconciler({ config, source, connections, residents, log, 
   let lastInputs = '';
   let asked = aboutInputs(undefined);
   let intentsClosed = false;
+  /** When time alone gives a plan something to do: the end of a validity, or of a drain. Infinity for never. */
+  let due = Number.POSITIVE_INFINITY;
 
   const retried = <T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> =>
     pRetry(work, {
@@ -101,6 +104,7 @@ export function createReconciler({ config, source, connections, residents, log, 
         source: sourceId,
         named: namesIn(document),
         declaring: declaringNames(document),
+        closed: (now) => closedUsers(document, now).map((user) => user.username),
         defaultDatabase: config.DB_NAME,
         remembered: memory.remembered,
         triggerDatabases: memory.triggerDatabases,
@@ -133,6 +137,7 @@ export function createReconciler({ config, source, connections, residents, log, 
         policy: config.DELETION_POLICY,
         maxDeletions: config.MAX_DELETIONS,
         reassignTo: config.REASSIGN_TO,
+        drain: config.DRAIN,
         defaultDatabase: config.DB_NAME,
       },
       defaultDatabase: config.DB_NAME,
@@ -189,6 +194,8 @@ export function createReconciler({ config, source, connections, residents, log, 
   };
 
   const cycle = async (writer: string | undefined, signal: AbortSignal, focus: ReadonlySet<string> | undefined): Promise<Partial<CycleReport>> => {
+    const isDue = due <= performance.now();
+    if (isDue) due = Number.POSITIVE_INFINITY;
     const inputs = await readInputs(signal);
     onProgress();
     const { document } = inputs;
@@ -198,7 +205,7 @@ export function createReconciler({ config, source, connections, residents, log, 
     if (document === undefined) return { ...fromInputs(inputs), result: 'waiting' };
     if (inputs.version !== lastInputs) backoff.clear();
     lastInputs = inputs.version;
-    if (settled?.inputs === inputs.version) {
+    if (settled?.inputs === inputs.version && !isDue) {
       const [now, same] = await Promise.all([fingerprintNow(settled.facts), databases.unchanged(focus)]);
       if (same && now === settled.fingerprint) return { ...settled.report, unchanged: true };
     }
@@ -229,9 +236,11 @@ export function createReconciler({ config, source, connections, residents, log, 
         major: catalog.server.major,
         declaring: [...declaringNames(document)],
         read: [...readings.keys()],
+        counted: catalog.counted,
       };
       onProgress();
       const current = plan(document, catalog, readings, credentials, stale);
+      due = performance.now() + (current.dueAt - catalog.server.now);
       first ??= { plan: current, drift: driftOf(current, document, memory.digests, catalog) };
       const found = {
         ...base,
@@ -296,7 +305,10 @@ export function createReconciler({ config, source, connections, residents, log, 
         return { ...EMPTY, ...asked, duration: seconds(), error: { reason: classify(error), message: describeFailure(error) } };
       }
     },
-    retryIn: () => backoff.nextIn(),
+    retryIn: () => {
+      const next = Math.min(backoff.nextIn() ?? Number.POSITIVE_INFINITY, due - performance.now());
+      return Number.isFinite(next) ? next : undefined;
+    },
     lookForDrift: async () => {
       const before = seen;
       if (before === undefined) return { cluster: false, databases: [] };
