@@ -18,6 +18,7 @@ import { createInputs, type Inputs } from './cycle/inputs.ts';
 import { createMemory, withRows } from './cycle/memory.ts';
 import { correctedRows } from './cycle/remember.ts';
 import type { CycleReport } from './cycle/report.ts';
+import { validityEnds } from './cycle/validity.ts';
 import type { Woken } from './loop.ts';
 import { applyPlan } from './postgres/apply.ts';
 import type { ApplyContext, Outcome } from './postgres/run-batch.ts';
@@ -247,6 +248,7 @@ export function createReconciler({ config, source, connections, residents, log, 
         planned: first.plan.changes,
         drift: first.drift,
         ...counts(current),
+        validity: validityEnds(catalog, current.entities),
         breakerTripped: first.plan.breakerTripped || current.breakerTripped,
       };
       if (fence === undefined) {
@@ -344,6 +346,7 @@ const EMPTY: CycleReport = {
   entities: new Map(),
   users: 0,
   roles: 0,
+  validity: [],
   sourceFailure: undefined,
   error: undefined,
   unchanged: false,

@@ -32,6 +32,7 @@ const REPORT: CycleReport = {
   ]),
   users: 1,
   roles: 1,
+  validity: [],
   sourceFailure: undefined,
   error: undefined,
   unchanged: false,
