@@ -50,6 +50,7 @@ const schema = z.object({
   DRY_RUN: flag,
   STATE_FILE: z.string().min(1).default('/tmp/users_state.json'),
   DELETION_POLICY: z.enum(['drop', 'disable', 'retain']).default('drop'),
+  PASSWORD_PROBE: z.enum(['off', 'salt', 'login']).default('off'),
   DRAIN: z
     .string()
     .refine((text) => drainTime(text) !== undefined, 'must be «terminate», «keep» or a duration as 30s, 5m, 2h, 1d')

@@ -16,6 +16,7 @@ import { createDatabases } from './cycle/databases.ts';
 import { appliedDigests, deafNotices, driftOf, failureNotices, newlineWarnings, notConverging } from './cycle/findings.ts';
 import { createInputs, type Inputs } from './cycle/inputs.ts';
 import { createMemory, withRows } from './cycle/memory.ts';
+import { createProbes } from './cycle/probes.ts';
 import { correctedRows } from './cycle/remember.ts';
 import type { CycleReport } from './cycle/report.ts';
 import { validityEnds } from './cycle/validity.ts';
@@ -71,6 +72,7 @@ export function createReconciler({ config, source, connections, residents, log, 
   const readInputs = createInputs(source, { retries: config.MAX_RETRIES, base: config.RETRY_BACKOFF_BASE }, config.DB_NAME);
   const backoff = createBackoff(config.RETRY_BACKOFF_BASE, () => performance.now());
   const memory = createMemory({ config, source: sourceId, connections, timeouts, warn: (message) => log.warn(message) });
+  const probes = createProbes(config, connections);
   const databases = createDatabases(connections, residents, config, timeouts);
   let settled: Settled | undefined;
   /** The server as the last cycle left it, and undefined while one runs. */
@@ -195,6 +197,13 @@ export function createReconciler({ config, source, connections, residents, log, 
   };
 
   const cycle = async (writer: string | undefined, signal: AbortSignal, focus: ReadonlySet<string> | undefined): Promise<Partial<CycleReport>> => {
+    let mayProbe = focus === undefined;
+    /** Once a cycle, so that no user is tried twice. */
+    const sweep = async (): Promise<boolean> => {
+      const may = mayProbe;
+      mayProbe = false;
+      return may && (await probes.sweep());
+    };
     const isDue = due <= performance.now();
     if (isDue) due = Number.POSITIVE_INFINITY;
     const inputs = await readInputs(signal);
@@ -208,7 +217,7 @@ export function createReconciler({ config, source, connections, residents, log, 
     lastInputs = inputs.version;
     if (settled?.inputs === inputs.version && !isDue) {
       const [now, same] = await Promise.all([fingerprintNow(settled.facts), databases.unchanged(focus)]);
-      if (same && now === settled.fingerprint) return { ...settled.report, unchanged: true };
+      if (same && now === settled.fingerprint && !(await sweep())) return { ...settled.report, unchanged: true };
     }
     settled = undefined;
     if (fence !== undefined) await retried(() => memory.prepareLedger(), signal);
@@ -230,6 +239,8 @@ export function createReconciler({ config, source, connections, residents, log, 
       if (memory.hasLedger && !catalog.hasLedger) memory.forgetLedger();
       onProgress();
       const { stale, unwitnessed } = await checkPasswords(credentials, catalog);
+      await probes.follow(document, credentials, catalog, stale);
+      await sweep();
       const readings = await databases.read(document, catalog, aboutDatabases, pass === 1 ? focus : undefined);
       facts = {
         readsVerifiers: catalog.server.readsVerifiers,
@@ -240,7 +251,7 @@ export function createReconciler({ config, source, connections, residents, log, 
         counted: catalog.counted,
       };
       onProgress();
-      const current = plan(document, catalog, readings, credentials, stale);
+      const current = plan(document, catalog, readings, credentials, probes.withChanged(stale));
       due = performance.now() + (current.dueAt - catalog.server.now);
       first ??= { plan: current, drift: driftOf(current, document, memory.digests, catalog) };
       const found = {
@@ -299,8 +310,8 @@ export function createReconciler({ config, source, connections, residents, log, 
       try {
         const found = await cycle(fence, signal, focusOf(woken));
         if (facts !== undefined) seen = settled ?? last ?? { facts, fingerprint: await fingerprintNow(facts) };
-        const notices = [...(found.notices ?? []), ...deafNotices(residents, config.DRIFT_INTERVAL)];
-        return { ...EMPTY, ...found, notices, ...asked, duration: seconds() };
+        const notices = [...(found.notices ?? []), ...deafNotices(residents, config.DRIFT_INTERVAL), ...probes.notices()];
+        return { ...EMPTY, ...found, notices, ...asked, probes: probes.take(), duration: seconds() };
       } catch (error) {
         signal.throwIfAborted();
         settled = undefined;
@@ -340,6 +351,7 @@ const EMPTY: CycleReport = {
   planned: [],
   outcomes: [],
   drift: [],
+  probes: { same: 0, differs: 0, unknown: 0 },
   problems: [],
   notices: [],
   breakerTripped: false,

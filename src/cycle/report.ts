@@ -4,6 +4,7 @@ import type { Problem } from '../core/document/types.ts';
 import type { Notice } from '../core/notice.ts';
 import type { Requests } from '../sources/annotations.ts';
 import type { Outcome } from '../postgres/run-batch.ts';
+import type { ProbeCounts } from './probes.ts';
 import type { ValidityEnd } from './validity.ts';
 
 /** How a cycle ended; also a metric label. `waiting`: there is no document to follow yet. `paused`: as a dry run, because somebody asked for it. */
@@ -21,6 +22,8 @@ export interface CycleReport {
   readonly outcomes: readonly Outcome[];
   /** Changes of the first plan that undo what somebody did by hand. */
   readonly drift: readonly Change[];
+  /** Probes of passwords in this cycle, by outcome. */
+  readonly probes: ProbeCounts;
   readonly problems: readonly Problem[];
   readonly notices: readonly Notice[];
   readonly breakerTripped: boolean;

@@ -1,6 +1,7 @@
 // Metrics: written from reports of cycles. Label values come from closed sets only.
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { type CycleReport, CYCLE_RESULTS, isPreview } from '../cycle/report.ts';
+import { PROBE_OUTCOMES } from '../cycle/probes.ts';
 import { SPANS, validityAt, type ValidityEnd } from '../cycle/validity.ts';
 import { CHANGE_KINDS } from '../core/change.ts';
 import { NOTICE_KINDS } from '../core/notice.ts';
@@ -56,6 +57,7 @@ export function createMetrics({
   const withoutSecret = gauge('users_without_secret', 'Users whose Secret cannot be used');
   const sourceSuccess = gauge('source_last_success_timestamp', 'When the source was last read, in seconds since the epoch', ['source']);
   const passwordAge = gauge('password_last_set_timestamp', 'When a password was last set by this process, in seconds since the epoch');
+  const probes = counter('password_probes_total', 'Probes of passwords on the server, by outcome', ['outcome']);
   const writer = gauge('is_writer', '1 on the instance that holds the writer lock');
   const paused = gauge('paused', '1 while somebody has asked by an annotation that nothing is written');
   const watchConnected = gauge('watch_connected', '1 while a watch is open', ['watch']);
@@ -131,6 +133,7 @@ export function createMetrics({
       if (report.sourceFailure === undefined && report.why !== '') sourceSuccess.set({ source: 'document' }, now() / 1000);
       else if (report.sourceFailure !== undefined) fail(`source_${report.sourceFailure.reason}`);
       if (report.error !== undefined) fail(report.error.reason);
+      for (const outcome of PROBE_OUTCOMES) probes.inc({ outcome }, report.probes[outcome]);
       paused.set(report.requests?.paused === true ? 1 : 0);
       invalid.set(report.problems.filter((problem) => problem.severity === 'error').length);
       if (report.result === 'failed' || report.result === 'waiting') return;

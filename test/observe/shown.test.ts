@@ -23,6 +23,7 @@ const REPORT: CycleReport = {
   planned: [],
   outcomes: [],
   drift: [],
+  probes: { same: 0, differs: 0, unknown: 0 },
   problems: [],
   notices: [],
   breakerTripped: false,
