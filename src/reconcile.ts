@@ -3,6 +3,7 @@ import pRetry from 'p-retry';
 import type { Config } from './config.ts';
 import { type Change, databaseOf, keyOf } from './core/change.ts';
 import type { Document } from './core/document/types.ts';
+import { closedUsers } from './core/drain.ts';
 import { declaringNames, namesIn } from './core/named.ts';
 import type { Notice } from './core/notice.ts';
 import { type Plan, planOf } from './core/plan.ts';
@@ -15,8 +16,10 @@ import { createDatabases } from './cycle/databases.ts';
 import { appliedDigests, deafNotices, driftOf, failureNotices, newlineWarnings, notConverging } from './cycle/findings.ts';
 import { createInputs, type Inputs } from './cycle/inputs.ts';
 import { createMemory, withRows } from './cycle/memory.ts';
+import { createProbes } from './cycle/probes.ts';
 import { correctedRows } from './cycle/remember.ts';
 import type { CycleReport } from './cycle/report.ts';
+import { validityEnds } from './cycle/validity.ts';
 import type { Woken } from './loop.ts';
 import { applyPlan } from './postgres/apply.ts';
 import type { ApplyContext, Outcome } from './postgres/run-batch.ts';
@@ -69,6 +72,7 @@ export function createReconciler({ config, source, connections, residents, log, 
   const readInputs = createInputs(source, { retries: config.MAX_RETRIES, base: config.RETRY_BACKOFF_BASE }, config.DB_NAME);
   const backoff = createBackoff(config.RETRY_BACKOFF_BASE, () => performance.now());
   const memory = createMemory({ config, source: sourceId, connections, timeouts, warn: (message) => log.warn(message) });
+  const probes = createProbes(config, connections);
   const databases = createDatabases(connections, residents, config, timeouts);
   let settled: Settled | undefined;
   /** The server as the last cycle left it, and undefined while one runs. */
@@ -79,6 +83,8 @@ export function createReconciler({ config, source, connections, residents, log, 
   let lastInputs = '';
   let asked = aboutInputs(undefined);
   let intentsClosed = false;
+  /** When time alone gives a plan something to do: the end of a validity, or of a drain. Infinity for never. */
+  let due = Number.POSITIVE_INFINITY;
 
   const retried = <T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> =>
     pRetry(work, {
@@ -101,6 +107,7 @@ export function createReconciler({ config, source, connections, residents, log, 
         source: sourceId,
         named: namesIn(document),
         declaring: declaringNames(document),
+        closed: (now) => closedUsers(document, now).map((user) => user.username),
         defaultDatabase: config.DB_NAME,
         remembered: memory.remembered,
         triggerDatabases: memory.triggerDatabases,
@@ -133,6 +140,7 @@ export function createReconciler({ config, source, connections, residents, log, 
         policy: config.DELETION_POLICY,
         maxDeletions: config.MAX_DELETIONS,
         reassignTo: config.REASSIGN_TO,
+        drain: config.DRAIN,
         defaultDatabase: config.DB_NAME,
       },
       defaultDatabase: config.DB_NAME,
@@ -189,6 +197,15 @@ export function createReconciler({ config, source, connections, residents, log, 
   };
 
   const cycle = async (writer: string | undefined, signal: AbortSignal, focus: ReadonlySet<string> | undefined): Promise<Partial<CycleReport>> => {
+    let mayProbe = focus === undefined;
+    /** Once a cycle, so that no user is tried twice. */
+    const sweep = async (): Promise<boolean> => {
+      const may = mayProbe;
+      mayProbe = false;
+      return may && (await probes.sweep());
+    };
+    const isDue = due <= performance.now();
+    if (isDue) due = Number.POSITIVE_INFINITY;
     const inputs = await readInputs(signal);
     onProgress();
     const { document } = inputs;
@@ -198,9 +215,9 @@ export function createReconciler({ config, source, connections, residents, log, 
     if (document === undefined) return { ...fromInputs(inputs), result: 'waiting' };
     if (inputs.version !== lastInputs) backoff.clear();
     lastInputs = inputs.version;
-    if (settled?.inputs === inputs.version) {
+    if (settled?.inputs === inputs.version && !isDue) {
       const [now, same] = await Promise.all([fingerprintNow(settled.facts), databases.unchanged(focus)]);
-      if (same && now === settled.fingerprint) return { ...settled.report, unchanged: true };
+      if (same && now === settled.fingerprint && !(await sweep())) return { ...settled.report, unchanged: true };
     }
     settled = undefined;
     if (fence !== undefined) await retried(() => memory.prepareLedger(), signal);
@@ -222,6 +239,8 @@ export function createReconciler({ config, source, connections, residents, log, 
       if (memory.hasLedger && !catalog.hasLedger) memory.forgetLedger();
       onProgress();
       const { stale, unwitnessed } = await checkPasswords(credentials, catalog);
+      await probes.follow(document, credentials, catalog, stale);
+      await sweep();
       const readings = await databases.read(document, catalog, aboutDatabases, pass === 1 ? focus : undefined);
       facts = {
         readsVerifiers: catalog.server.readsVerifiers,
@@ -229,15 +248,18 @@ export function createReconciler({ config, source, connections, residents, log, 
         major: catalog.server.major,
         declaring: [...declaringNames(document)],
         read: [...readings.keys()],
+        counted: catalog.counted,
       };
       onProgress();
-      const current = plan(document, catalog, readings, credentials, stale);
+      const current = plan(document, catalog, readings, credentials, probes.withChanged(stale));
+      due = performance.now() + (current.dueAt - catalog.server.now);
       first ??= { plan: current, drift: driftOf(current, document, memory.digests, catalog) };
       const found = {
         ...base,
         planned: first.plan.changes,
         drift: first.drift,
         ...counts(current),
+        validity: validityEnds(catalog, current.entities),
         breakerTripped: first.plan.breakerTripped || current.breakerTripped,
       };
       if (fence === undefined) {
@@ -288,15 +310,18 @@ export function createReconciler({ config, source, connections, residents, log, 
       try {
         const found = await cycle(fence, signal, focusOf(woken));
         if (facts !== undefined) seen = settled ?? last ?? { facts, fingerprint: await fingerprintNow(facts) };
-        const notices = [...(found.notices ?? []), ...deafNotices(residents, config.DRIFT_INTERVAL)];
-        return { ...EMPTY, ...found, notices, ...asked, duration: seconds() };
+        const notices = [...(found.notices ?? []), ...deafNotices(residents, config.DRIFT_INTERVAL), ...probes.notices()];
+        return { ...EMPTY, ...found, notices, ...asked, probes: probes.take(), duration: seconds() };
       } catch (error) {
         signal.throwIfAborted();
         settled = undefined;
         return { ...EMPTY, ...asked, duration: seconds(), error: { reason: classify(error), message: describeFailure(error) } };
       }
     },
-    retryIn: () => backoff.nextIn(),
+    retryIn: () => {
+      const next = Math.min(backoff.nextIn() ?? Number.POSITIVE_INFINITY, due - performance.now());
+      return Number.isFinite(next) ? next : undefined;
+    },
     lookForDrift: async () => {
       const before = seen;
       if (before === undefined) return { cluster: false, databases: [] };
@@ -326,12 +351,14 @@ const EMPTY: CycleReport = {
   planned: [],
   outcomes: [],
   drift: [],
+  probes: { same: 0, differs: 0, unknown: 0 },
   problems: [],
   notices: [],
   breakerTripped: false,
   entities: new Map(),
   users: 0,
   roles: 0,
+  validity: [],
   sourceFailure: undefined,
   error: undefined,
   unchanged: false,

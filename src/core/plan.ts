@@ -20,6 +20,7 @@ import {
 import { sentenceOf } from './sentence.ts';
 import { desiredOf, membershipKey } from './desired.ts';
 import { diff } from './diff.ts';
+import { planDrain } from './drain.ts';
 import type { Document } from './document/types.ts';
 import { type LawOptions, lawOf } from './law.ts';
 import type { Cluster } from './model.ts';
@@ -68,6 +69,8 @@ export interface Plan {
   readonly breakerTripped: boolean;
   /** Users and roles that the document wants and that may be managed. */
   readonly entities: ReadonlyMap<string, Entity>;
+  /** When a plan may say something else although nothing changed, by the server's clock in milliseconds; Infinity for never. */
+  readonly dueAt: number;
 }
 
 /** The plan for one cycle. */
@@ -107,10 +110,17 @@ export function planOf(input: PlanInput): Plan {
     changes: compared,
     options: input.removal,
   });
+  const drained = planDrain(document, catalog, desired.entities, input.removal.drain);
   const wanted = [...compared, ...privileges.changes];
   const isHeld = (change: Change): boolean => input.revokes === 'report' && REVOKES.has(change.kind);
   const held = wanted.filter(isHeld);
-  const taken = [...wanted.filter((change) => !isHeld(change)), ...forgottenPrivileges(input, desired.entities), ...passwords, ...removal.changes];
+  const taken = [
+    ...wanted.filter((change) => !isHeld(change)),
+    ...forgottenPrivileges(input, desired.entities),
+    ...passwords,
+    ...drained.changes,
+    ...removal.changes,
+  ];
   const { changes, blocked, deferred } = sift(inOrder(taken), input);
   const reported = held.map((change): Notice => ({ kind: 'held', subject: subjectOf(change), message: `REVOKES=report: would ${sentenceOf(change)}` }));
   const cannot = blocked.map(({ change, inability }): Notice => ({
@@ -125,9 +135,10 @@ export function planOf(input: PlanInput): Plan {
     deferred,
     held,
     noticesOf: privileges.noticesOf,
-    notices: [...desired.notices, ...privileges.notices, ...removal.notices, ...cannot, ...reported],
+    notices: [...desired.notices, ...privileges.notices, ...drained.notices, ...removal.notices, ...cannot, ...reported],
     breakerTripped: removal.breakerTripped,
     entities: desired.entities,
+    dueAt: Math.min(drained.dueAt ?? Number.POSITIVE_INFINITY, removal.dueAt ?? Number.POSITIVE_INFINITY),
   };
 }
 

@@ -1,7 +1,7 @@
 // The fingerprint: one small query whose answer changes whenever a row that a plan depends on does.
 import type pg from 'pg';
 import { pinnedRows } from './query.ts';
-import { grantedQuery } from './read-catalog.ts';
+import { grantedQuery, sessionQuery } from './read-catalog.ts';
 
 /**
  * Rows by what identifies them and by who wrote them last. The transaction is the seed: the server folds a bigint before it hashes it, so that
@@ -19,6 +19,8 @@ export interface FingerprintFacts {
   readonly declaring: readonly string[];
   /** Databases that have fingerprints of their own. */
   readonly read: readonly string[];
+  /** OIDs of the roles whose sessions matter: when one of them ends, there is something to do. */
+  readonly counted: readonly number[];
 }
 
 /**
@@ -42,6 +44,7 @@ export async function fingerprint(client: pg.ClientBase, facts: FingerprintFacts
     ...(facts.declaring.length === 0
       ? []
       : [`(SELECT pg_catalog.string_agg(g.datname, '/' ORDER BY g.datname) FROM (${grantedQuery(facts.declaring, facts.read)}) g)`]),
+    ...(facts.counted.length === 0 ? [] : [`(SELECT pg_catalog.sum(s.count) FROM (${sessionQuery(facts.counted)}) s)`]),
     ...(facts.ledger ? [rowsDigest('oid::bigint', 'pgsteward.managed_role')] : []),
   ];
   return String((await pinnedRows(client, `SELECT pg_catalog.concat_ws('|', ${parts.join(', ')})`))[0]?.[0]);

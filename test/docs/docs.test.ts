@@ -52,6 +52,7 @@ describe('the reference', () => {
       databaseSettings: 'databaseSettings',
       comment: 'comment',
       deletionPolicy: 'deletionPolicy',
+      drain: 'drain',
       assumeRole: 'assumeRole',
     };
     const keysOf = (heading: string): string[] =>

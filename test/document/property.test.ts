@@ -46,6 +46,7 @@ const entry = fc.record(
     connectionLimit: fc.integer({ min: -1, max: 100 }),
     comment: fc.option(fc.string({ minLength: 1, maxLength: 30 }).filter((text) => !text.includes('\0'))),
     deletionPolicy: fc.constantFrom('drop', 'disable', 'retain'),
+    drain: fc.constantFrom('terminate', 'keep', '30s', '5m', '2h', '1d'),
     databaseSettings: fc.dictionary(
       fc.stringMatching(/^[a-z]{1,5}$/),
       fc.dictionary(

@@ -123,6 +123,7 @@ function entryOf(values: EntryValues, position: UserEntry['position']): Omit<Use
     validUntil,
     comment,
     deletionPolicy,
+    drain,
     assumeRole,
     grantsMode,
   } = values;
@@ -137,6 +138,7 @@ function entryOf(values: EntryValues, position: UserEntry['position']): Omit<Use
     validUntil,
     comment,
     deletionPolicy,
+    drain,
     assumeRole,
     additive: grantsMode === 'additive' ? true : undefined,
     position,
