@@ -16,7 +16,8 @@ afterAll(async () => {
   await server.stop();
 });
 
-const ofCluster = (): Promise<string> => fingerprint(client, { readsVerifiers: true, ledger: false, major: server.major, declaring: [], read: [], counted: [] });
+const ofCluster = (): Promise<string> =>
+  fingerprint(client, { readsVerifiers: true, ledger: false, major: server.major, declaring: [], read: [], counted: [] });
 const ofDatabase = (): Promise<string> => databaseFingerprint(client, { columns: true, rules: false });
 
 it.each([
