@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { expect, it } from 'vitest';
+import { daemonEnv, startDaemon } from '../support/daemon.ts';
 import { serverForAll } from '../support/lifecycle.ts';
 import type { Postgres } from '../support/postgres.ts';
 import { createSteward, type Steward } from '../support/steward.ts';
@@ -167,4 +168,25 @@ it('works from the state file alone, and as an admin without superuser', async (
   await sleep(2000);
   await steward.cycle();
   expect([await isOpen(alice), await roleOf('alice')]).toEqual([false, undefined]);
+});
+
+it('the daemon ends sessions when their time is over and not with the next interval, also after it was killed meanwhile', async () => {
+  await start([{ username: 'alice' }, { username: 'bob', validUntil: new Date(Date.now() + 3000).toISOString() }, KEEPER]);
+  const [alice, bob, keeper] = await Promise.all([login('alice'), login('bob'), login('keeper')]);
+  steward.manifests.users([{ username: 'bob', validUntil: new Date(Date.now() + 3000).toISOString() }, KEEPER]);
+  const env = { ...daemonEnv(server, steward.manifests.folder, { DRAIN: '4s', DRIFT_INTERVAL: '0' }), SYNC_INTERVAL: '3600' };
+  const first = await startDaemon(env);
+  await first.ready();
+  expect([await roleOf('alice'), await isOpen(alice)]).toEqual([{ login: false }, true]);
+  await first.kill9();
+  const second = await startDaemon(env);
+  await second.ready();
+  expect([await isOpen(alice), await isOpen(bob)]).toEqual([true, true]);
+  // Bob's validity ends after about 3 seconds, and his sessions have 4 more.
+  for (const end = Date.now() + 15_000; Date.now() < end && ((await isOpen(alice)) || (await isOpen(bob)));) await sleep(200);
+  expect([await isOpen(alice), await isOpen(bob), await isOpen(keeper)]).toEqual([false, false, true]);
+  for (const end = Date.now() + 5000; Date.now() < end && (await roleOf('alice')) !== undefined;) await sleep(100);
+  expect(await roleOf('alice')).toBe(undefined);
+  await second.kill9();
+  await keeper.end();
 });

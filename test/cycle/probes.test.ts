@@ -1,15 +1,14 @@
 // Probes: passwords that were changed by hand are found without pg_authid, and what cannot be told changes nothing.
-import { execFileSync } from 'node:child_process';
-import { chownSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import type { CycleReport } from '../../src/cycle/report.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
-import { unprivileged } from '../support/binaries.ts';
 import { serverForAll } from '../support/lifecycle.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
 import { createSteward, ddlOf, type Steward } from '../support/steward.ts';
+import { withTls } from '../support/tls.ts';
 
 let server: Postgres;
 let steward: Steward;
@@ -162,36 +161,9 @@ it('a server that delays failed logins is left alone after the first probes, so 
 });
 
 it('goes over TLS as the other connections do, and counts its probes by outcome', async () => {
-  const account = unprivileged();
-  const files = ['server.key', 'server.crt'].map((name) => join(server.dataDir, name)) as [string, string];
-  execFileSync(
-    'openssl',
-    [
-      'req',
-      '-x509',
-      '-newkey',
-      'rsa:2048',
-      '-nodes',
-      '-days',
-      '2',
-      '-subj',
-      '/CN=localhost',
-      '-addext',
-      'subjectAltName=DNS:localhost',
-      '-keyout',
-      files[0],
-      '-out',
-      files[1],
-    ],
-    { stdio: 'ignore' },
-  );
-  execFileSync('chmod', ['600', files[0]]);
-  if (account?.uid !== undefined && account.gid !== undefined) for (const file of files) chownSync(file, account.uid, account.gid);
-  await server.query('ALTER SYSTEM SET ssl = on');
-  await server.query('SELECT pg_reload_conf()');
-  await sleep(300);
-  await withHba(['hostnossl all alice,bob,carol,dave all reject'], async () => {
-    await start('salt', { DB_HOST: 'localhost', DB_SSLMODE: 'verify-full', DB_SSL_ROOT_CERT: files[1] });
+  const hba = ['hostnossl all alice,bob,carol,dave all reject'];
+  const work = async (rootFile: string): Promise<void> => {
+    await start('salt', { DB_HOST: 'localhost', DB_SSLMODE: 'verify-full', DB_SSL_ROOT_CERT: rootFile });
     expect((await next()).probes).toEqual({ same: 4, differs: 0, unknown: 0 });
     steward = await steward.restart({ PASSWORD_PROBE: 'login' });
     expect((await steward.cycle()).probes).toEqual({ same: 4, differs: 0, unknown: 0 });
@@ -208,7 +180,6 @@ it('goes over TLS as the other connections do, and counts its probes by outcome'
       ['unknown', 0],
     ] as const)
       expect(text).toContain(`postgres_controller_password_probes_total{outcome="${outcome}"} ${count}`);
-  });
-  await server.query('ALTER SYSTEM RESET ssl');
-  await server.query('SELECT pg_reload_conf()');
+  };
+  await withTls(server, (rootFile) => withHba(hba, () => work(rootFile)));
 });
