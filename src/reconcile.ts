@@ -1,24 +1,27 @@
 // Reconcile: one cycle, from the source to the report. What a cycle does reads here from top to bottom.
 import pRetry from 'p-retry';
 import type { Config } from './config.ts';
-import { type Change, databaseOf, keyOf } from './core/change.ts';
+import { type Change, databaseOf, IN_KUBERNETES, keyOf } from './core/change.ts';
 import type { Document } from './core/document/types.ts';
 import { closedUsers } from './core/drain.ts';
 import { declaringNames, namesIn } from './core/named.ts';
 import type { Notice } from './core/notice.ts';
 import { type Plan, planOf } from './core/plan.ts';
 import type { DatabaseReading } from './core/privileges/plan-privileges.ts';
+import { nextStep } from './core/secret-plan.ts';
 import { databasesWithTrigger } from './core/triggers/plan-trigger.ts';
 import { type Applied, createApplied } from './cycle/applied.ts';
 import { createBackoff } from './cycle/backoff.ts';
 import { checkPasswords, type Credentials, readCredentials } from './cycle/credentials.ts';
 import { createDatabases } from './cycle/databases.ts';
 import { appliedDigests, deafNotices, driftOf, failureNotices, newlineWarnings, notConverging } from './cycle/findings.ts';
-import { createInputs, type Inputs } from './cycle/inputs.ts';
+import { createInputs } from './cycle/inputs.ts';
 import { createMemory, withRows } from './cycle/memory.ts';
 import { createProbes } from './cycle/probes.ts';
 import { correctedRows } from './cycle/remember.ts';
 import type { CycleReport } from './cycle/report.ts';
+import { aboutInputs, counts, EMPTY, fromInputs, QUIET, resultOf } from './cycle/report-parts.ts';
+import { createSecrets } from './cycle/secrets.ts';
 import { validityEnds } from './cycle/validity.ts';
 import type { Woken } from './loop.ts';
 import { applyPlan } from './postgres/apply.ts';
@@ -56,7 +59,7 @@ export interface Reconciler {
 type ReadCatalog = Awaited<ReturnType<typeof readCatalog>>;
 
 /** Plans are made and applied at most this often in a cycle: what one pass uncovers, the next mends. */
-const PASSES = 5;
+const PASSES = 7;
 
 /** A cycle after which nothing is left to do; while inputs and fingerprint are the same, neither is there anything to read. */
 interface Settled {
@@ -69,8 +72,9 @@ interface Settled {
 export function createReconciler({ config, source, connections, residents, log, onProgress }: ReconcilerOptions): Reconciler {
   const sourceId = `${config.NAMESPACE}/${config.CONFIGMAP_NAME}`;
   const timeouts = { statementTimeout: config.DB_STATEMENT_TIMEOUT, lockTimeout: config.DB_LOCK_TIMEOUT };
-  const readInputs = createInputs(source, { retries: config.MAX_RETRIES, base: config.RETRY_BACKOFF_BASE }, config.DB_NAME);
+  const inputReader = createInputs(source, { retries: config.MAX_RETRIES, base: config.RETRY_BACKOFF_BASE }, config.DB_NAME);
   const backoff = createBackoff(config.RETRY_BACKOFF_BASE, () => performance.now());
+  const secrets = createSecrets({ source, config, sourceId, isDeferred: (key) => backoff.isDeferred(key) });
   const memory = createMemory({ config, source: sourceId, connections, timeouts, warn: (message) => log.warn(message) });
   const probes = createProbes(config, connections);
   const databases = createDatabases(connections, residents, config, timeouts);
@@ -145,6 +149,7 @@ export function createReconciler({ config, source, connections, residents, log, 
       },
       defaultDatabase: config.DB_NAME,
       withoutSecret: credentials.withoutSecret,
+      secrets: secrets.wishes(document, credentials),
       passwords,
       isDeferred: (key) => backoff.isDeferred(key),
       anyDeferred: backoff.any,
@@ -177,9 +182,14 @@ export function createReconciler({ config, source, connections, residents, log, 
     intentsClosed = true;
   };
 
-  const apply = async (changes: readonly Change[], context: ApplyContext, applied: Applied): Promise<Outcome[]> => {
+  const apply = async (
+    changes: readonly Change[],
+    context: ApplyContext,
+    applied: Applied,
+    writeSecrets: (changes: readonly Change[]) => Promise<Outcome[]>,
+  ): Promise<Outcome[]> => {
     if (changes.some((change) => databaseOf(change) !== '')) intentsClosed = false;
-    const outcomes = await applyPlan(changes, context);
+    const outcomes = changes.some(({ kind }) => IN_KUBERNETES.has(kind)) ? await writeSecrets(changes) : await applyPlan(changes, context);
     for (const outcome of outcomes) {
       if (outcome.result === 'failed') backoff.fail(keyOf(outcome.change));
       if (outcome.result !== 'applied') continue;
@@ -206,24 +216,25 @@ export function createReconciler({ config, source, connections, residents, log, 
     };
     const isDue = due <= performance.now();
     if (isDue) due = Number.POSITIVE_INFINITY;
-    const inputs = await readInputs(signal);
+    let inputs = await inputReader.read(signal);
     onProgress();
     const { document } = inputs;
     asked = aboutInputs(inputs);
     // Paused: whatever writes needs a fence, and there is none.
     const fence = inputs.requests?.paused === true ? undefined : writer;
     if (document === undefined) return { ...fromInputs(inputs), result: 'waiting' };
-    if (inputs.version !== lastInputs) backoff.clear();
-    lastInputs = inputs.version;
-    if (settled?.inputs === inputs.version && !isDue) {
+    await secrets.read(document, signal);
+    const versionNow = (): string => `${inputs.version}\n${secrets.version()}`;
+    if (versionNow() !== lastInputs) backoff.clear();
+    lastInputs = versionNow();
+    if (settled?.inputs === lastInputs && !isDue) {
       const [now, same] = await Promise.all([fingerprintNow(settled.facts), databases.unchanged(focus)]);
       if (same && now === settled.fingerprint && !(await sweep())) return { ...settled.report, unchanged: true };
     }
     settled = undefined;
     if (fence !== undefined) await retried(() => memory.prepareLedger(), signal);
 
-    const credentials = readCredentials(document, inputs.secrets);
-    const aboutDatabases = [inputs.documentVersion, ...credentials.withoutSecret.keys()].join('\n');
+    let credentials = readCredentials(document, inputs.secrets, secrets.mayGenerate);
     const base = { ...fromInputs(inputs), problems: [...inputs.problems, ...newlineWarnings(document, credentials)] };
     const outcomes: Outcome[] = [];
     const applied = createApplied();
@@ -241,6 +252,7 @@ export function createReconciler({ config, source, connections, residents, log, 
       const { stale, unwitnessed } = await checkPasswords(credentials, catalog);
       await probes.follow(document, credentials, catalog, stale);
       await sweep();
+      const aboutDatabases = [inputs.documentVersion, ...credentials.withoutSecret.keys()].join('\n');
       const readings = await databases.read(document, catalog, aboutDatabases, pass === 1 ? focus : undefined);
       facts = {
         readsVerifiers: catalog.server.readsVerifiers,
@@ -279,21 +291,28 @@ export function createReconciler({ config, source, connections, residents, log, 
       await retried(() => memory.rememberTriggers(catalog.triggerDatabases, withTrigger, fence), signal);
       const context = applyContext(catalog, fence, inputs.why, credentials, signal);
       await closeIntents(current, context);
-      if (changes.length > 0) {
-        const results = await apply(changes, context, applied);
+      const next = nextStep(changes, again, document);
+      if (next.length > 0) {
+        const judged = credentials;
+        const results = await apply(next, context, applied, (some) => secrets.write(some, document, judged, context));
         outcomes.push(...results);
         memory.note(catalog.managed, results);
+        if (next.some((change) => change.kind === 'create_secret')) {
+          inputs = await inputReader.readSecretsAgain(inputs, signal);
+          credentials = readCredentials(document, inputs.secrets, secrets.mayGenerate);
+        }
+        lastInputs = versionNow();
         continue;
       }
 
       settle(current);
-      const notices = [...current.notices, ...failureNotices(outcomes, current, context.render), ...stuck];
+      const notices = [...current.notices, ...failureNotices(outcomes, current, context.render, secrets.lastFailure), ...stuck];
       await memory.save(withRows(catalog.managed, rows), document, appliedDigests(document, current, outcomes, memory.digests));
       const report = { ...found, outcomes, notices, result: resultOf(inputs, notices, outcomes) };
       const isQuiet = memory.isPrepared && current.changes.length === 0 && current.deferred.length === 0 && notices.every((notice) => QUIET.has(notice.kind));
       if (isQuiet && before !== '' && (await fingerprintNow(facts)) === before)
         settled = {
-          inputs: inputs.version,
+          inputs: versionNow(),
           fingerprint: before,
           facts,
           report: { ...EMPTY, ...report, planned: [], outcomes: [], drift: [], result: report.result === 'changed' ? 'converged' : report.result },
@@ -335,54 +354,3 @@ export function createReconciler({ config, source, connections, residents, log, 
 /** Whoever woke us named the databases to look at; nobody did for an interval or a signal. */
 const focusOf = (woken: Woken | undefined): ReadonlySet<string> | undefined =>
   woken === undefined || woken.requests === 0 || woken.causes.has('signal') ? undefined : woken.databases;
-
-/** What can hold without any look at the server being needed: everything that it depends on is in the fingerprint or the inputs. */
-const QUIET: ReadonlySet<Notice['kind']> = new Set(['invalid', 'refused', 'secret', 'pending', 'held', 'unmanaged', 'fallback', 'cannot']);
-
-const counts = ({ entities }: Plan): Pick<CycleReport, 'entities' | 'users' | 'roles'> => {
-  const users = [...entities.values()].filter((entity) => entity === 'user').length;
-  return { entities, users, roles: entities.size - users };
-};
-
-const EMPTY: CycleReport = {
-  result: 'failed',
-  duration: 0,
-  why: '',
-  planned: [],
-  outcomes: [],
-  drift: [],
-  probes: { same: 0, differs: 0, unknown: 0 },
-  problems: [],
-  notices: [],
-  breakerTripped: false,
-  entities: new Map(),
-  users: 0,
-  roles: 0,
-  validity: [],
-  sourceFailure: undefined,
-  error: undefined,
-  unchanged: false,
-  requests: undefined,
-  document: undefined,
-  declared: new Map(),
-};
-
-/** What a report says of its inputs however the cycle ends. */
-const aboutInputs = (inputs: Inputs | undefined): Pick<CycleReport, 'requests' | 'document' | 'declared'> => ({
-  requests: inputs?.requests,
-  document: inputs?.followed,
-  declared: inputs?.declared ?? EMPTY.declared,
-});
-
-const fromInputs = ({ why, problems, failure }: Inputs): Pick<CycleReport, 'why' | 'problems' | 'sourceFailure'> => ({
-  why,
-  problems,
-  sourceFailure: failure === undefined ? undefined : { reason: failure.reason, message: failure.message },
-});
-
-/** Converged and changed mean that everything declared holds, as far as the law and the server let it. */
-function resultOf(inputs: Inputs, notices: readonly Notice[], outcomes: readonly Outcome[]): CycleReport['result'] {
-  const isWhole = inputs.failure === undefined && inputs.problems.every((problem) => problem.severity !== 'error');
-  if (!isWhole || notices.some((notice) => !['refused', 'pending', 'kept', 'held', 'unmanaged', 'fallback'].includes(notice.kind))) return 'incomplete';
-  return outcomes.length > 0 ? 'changed' : 'converged';
-}

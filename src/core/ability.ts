@@ -59,6 +59,8 @@ export function abilityOf(catalog: Catalog, changes: readonly Change[]): (change
       case 'adopt_role':
       case 'forget_role':
       case 'forget_privileges':
+      case 'create_secret':
+      case 'write_connection_secret':
       // Whoever may create event triggers differs between platforms: the server's answer tells.
       case 'install_event_trigger':
       case 'sync_trigger_rules':

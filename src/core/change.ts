@@ -1,5 +1,7 @@
 // A change: one typed step of a plan, whom it concerns, where it is made, and its identity. Everything that shows or runs a plan reads these.
 import { createHash } from 'node:crypto';
+import type { ConnectionReason } from './connection-secret.ts';
+import type { PasswordSpec } from './document/types.ts';
 import type { Role } from './model.ts';
 import { PUBLIC } from './privileges/contents.ts';
 import type { ObjectKind } from './privileges/kinds.ts';
@@ -37,6 +39,13 @@ interface ActedAs {
 }
 
 export type Change =
+  | {
+      readonly kind: 'create_secret';
+      readonly role: string;
+      readonly secret: string;
+      readonly key: string;
+      readonly spec: Extract<PasswordSpec, { kind: 'generate' }>;
+    }
   | { readonly kind: 'adopt_role'; readonly role: string; readonly entity: Entity }
   | { readonly kind: 'forget_role'; readonly role: string; readonly entity: Entity; readonly reason: string }
   | { readonly kind: 'forget_privileges'; readonly role: string }
@@ -122,7 +131,16 @@ export type Change =
       readonly join: readonly string[];
       readonly leave: readonly string[];
     }
-  | { readonly kind: 'drop_role'; readonly role: string; readonly entity: Entity };
+  | { readonly kind: 'drop_role'; readonly role: string; readonly entity: Entity }
+  | {
+      readonly kind: 'write_connection_secret';
+      readonly role: string;
+      readonly namespace: string;
+      readonly secret: string;
+      readonly reason: ConnectionReason;
+      /** The one that is there holds a password that no longer works. */
+      readonly isBroken: boolean;
+    };
 
 export type ChangeKind = Change['kind'];
 
@@ -131,6 +149,7 @@ export type PasswordReason = 'new' | 'rotated' | 'drift';
 
 /** The order of execution: created before granted, granted before revoked, released before dropped. Also the closed set of metric labels. */
 export const CHANGE_KINDS: readonly ChangeKind[] = [
+  'create_secret',
   'adopt_role',
   'forget_role',
   'forget_privileges',
@@ -159,7 +178,11 @@ export const CHANGE_KINDS: readonly ChangeKind[] = [
   'end_sessions',
   'release_owned',
   'drop_role',
+  'write_connection_secret',
 ];
+
+/** Kinds of changes that are made in Kubernetes and not on the server. */
+export const IN_KUBERNETES: ReadonlySet<ChangeKind> = new Set(['create_secret', 'write_connection_secret']);
 
 /** Kinds of changes that take something away that the document does not give. */
 export const REVOKES: ReadonlySet<ChangeKind> = new Set(['revoke_membership', 'revoke_privilege', 'revoke_default_privilege']);
@@ -221,6 +244,7 @@ export const triggerKey = (database: string): string => `\0trigger\0${database}`
 
 /** Every role that must exist for the change to work. */
 export function rolesOf(change: Change): readonly string[] {
+  if (change.kind === 'create_secret') return [];
   if (change.kind === 'grant_membership') return [change.role, change.member];
   const subject = subjectOf(change);
   return subject === '' || subject === PUBLIC ? [] : [subject];
@@ -260,6 +284,10 @@ export function groupKeyOf(change: Change): string {
         return [change.database, change.schema];
       case 'create_extension':
         return [change.database, change.extension];
+      case 'create_secret':
+        return [change.role, change.secret];
+      case 'write_connection_secret':
+        return [change.role, change.namespace, change.secret];
       case 'install_event_trigger':
         return [change.database];
       case 'remove_event_trigger':

@@ -30,6 +30,7 @@ import { actingOf } from './privileges/acting.ts';
 import { withPlannedDatabases } from './privileges/foresee.ts';
 import { type DatabaseReading, planPrivileges } from './privileges/plan-privileges.ts';
 import { planRemoval, type RemovalOptions } from './removal.ts';
+import { planConnections, type SecretWishes } from './secret-plan.ts';
 import { statementKey } from './sql.ts';
 import type { TriggerPolicy } from './triggers/plan-trigger.ts';
 
@@ -42,6 +43,8 @@ export interface PlanInput {
   readonly withoutSecret: ReadonlyMap<string, string>;
   /** Users whose stored password is not the one of their Secret. */
   readonly passwords: ReadonlyMap<string, PasswordReason>;
+  /** Secrets that are to be made or written. */
+  readonly secrets: SecretWishes;
   /** Whether an earlier failure makes a change wait (by its key). */
   readonly isDeferred: (key: string) => boolean;
   /** Whether anything waits at all. */
@@ -111,7 +114,8 @@ export function planOf(input: PlanInput): Plan {
     options: input.removal,
   });
   const drained = planDrain(document, catalog, desired.entities, input.removal.drain);
-  const wanted = [...compared, ...privileges.changes];
+  const creations = input.secrets.create.filter((change) => desired.entities.get(change.role) === 'user');
+  const wanted = [...creations, ...compared, ...privileges.changes];
   const isHeld = (change: Change): boolean => input.revokes === 'report' && REVOKES.has(change.kind);
   const held = wanted.filter(isHeld);
   const taken = [
@@ -129,13 +133,22 @@ export function planOf(input: PlanInput): Plan {
     message: `cannot ${sentenceOf(change)}: ${inability.reason}`,
     sql: inability.sql,
   }));
+  const notices = [...input.secrets.notices, ...desired.notices, ...privileges.notices, ...drained.notices, ...removal.notices, ...cannot, ...reported];
+  const creates = new Set(changes.flatMap((change) => (change.kind === 'create_role' ? [change.role] : [])));
+  const connections = planConnections(
+    input.secrets,
+    document,
+    { changes: [...blocked.map((item) => item.change), ...deferred], notices },
+    (role) => desired.entities.get(role) === 'user' && (catalog.cluster.roles.has(role) || creates.has(role)),
+    input.isDeferred,
+  );
   return {
-    changes,
+    changes: [...changes, ...connections.changes],
     blocked,
-    deferred,
+    deferred: [...deferred, ...connections.deferred],
     held,
     noticesOf: privileges.noticesOf,
-    notices: [...desired.notices, ...privileges.notices, ...drained.notices, ...removal.notices, ...cannot, ...reported],
+    notices: [...notices, ...connections.notices],
     breakerTripped: removal.breakerTripped,
     entities: desired.entities,
     dueAt: Math.min(drained.dueAt ?? Number.POSITIVE_INFINITY, removal.dueAt ?? Number.POSITIVE_INFINITY),

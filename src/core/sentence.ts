@@ -1,5 +1,6 @@
 // Change → words: the sentence that says it in a plan, a log and a notice, and the object that an audit row names.
 import type { Attributes, Change, DefaultTarget, GrantTarget, PasswordReason } from './change.ts';
+import type { ConnectionReason } from './connection-secret.ts';
 import { PUBLIC, splitName } from './privileges/contents.ts';
 import { kindWords, type ObjectKind } from './privileges/kinds.ts';
 
@@ -32,6 +33,10 @@ export function objectOf(change: Change): string {
     case 'sync_trigger_rules':
     case 'remove_event_trigger':
       return `event trigger${inDatabase(change.database)}`;
+    case 'create_secret':
+      return `secret ${change.secret}`;
+    case 'write_connection_secret':
+      return `secret ${change.namespace}/${change.secret}`;
     default:
       return change.role;
   }
@@ -98,8 +103,19 @@ export function sentenceOf(change: Change): string {
       return `reassign what ${change.role} owns in database ${change.database} to ${change.heir} and drop its privileges there (${change.objects} dependencies)`;
     case 'drop_role':
       return `drop ${change.entity}: ${change.role}`;
+    case 'create_secret':
+      return `create secret: ${change.secret} (a generated password for ${change.role})`;
+    case 'write_connection_secret':
+      return `write connection secret: ${change.namespace}/${change.secret} (for ${change.role}: ${CONNECTION_REASONS[change.reason]})`;
   }
 }
+
+const CONNECTION_REASONS: Readonly<Record<ConnectionReason, string>> = {
+  new: 'there is none',
+  changed: 'what it is made from changed',
+  rotated: 'the password changed',
+  drift: 'changed by hand',
+};
 
 const PASSWORD_REASONS: Readonly<Record<PasswordReason, string>> = {
   new: 'first password',

@@ -16,12 +16,14 @@ export interface RenderOptions {
   readonly verifierOf?: (role: string) => string | undefined;
 }
 
-/** The statements of one change, in order; empty for a change that is only remembered. */
+/** The statements of one change, in order; empty for a change that is only remembered, or made in Kubernetes. */
 export function renderChange(change: Change, options: RenderOptions): readonly string[] {
   switch (change.kind) {
     case 'adopt_role':
     case 'forget_role':
     case 'forget_privileges':
+    case 'create_secret':
+    case 'write_connection_secret':
       return [];
     case 'create_role':
       return [`CREATE ROLE ${identifier(change.role)}${attributesSql(creationAttributes(change.attributes))}`];

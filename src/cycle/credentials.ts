@@ -1,29 +1,45 @@
 // Credentials: each user's Secret judged, and compared with what the server holds.
 import type { Catalog, Witness } from '../core/catalog.ts';
 import type { PasswordReason } from '../core/change.ts';
-import type { Document } from '../core/document/types.ts';
+import { type Document, hasPassword, type UserEntry } from '../core/document/types.ts';
 import { readPassword } from '../core/password.ts';
 import { type Credential, decidePassword } from '../core/passwords.ts';
 import { sideBySide } from '../side-by-side.ts';
 import { type SecretReading, secretKey } from '../sources/source.ts';
 
 export interface Credentials {
-  readonly usable: ReadonlyMap<string, { readonly credential: Credential; readonly version: string }>;
+  readonly usable: ReadonlyMap<string, { readonly credential: Credential; readonly version: string; readonly passwordOf: string | undefined }>;
   /** Users whose Secret cannot be used: a sentence that names the Secret. */
   readonly withoutSecret: ReadonlyMap<string, string>;
+  /** Users whose Secret is made before anything else: those above do not count them. */
+  readonly toGenerate: ReadonlySet<string>;
+  /** Users who wait for a Secret that should be made and cannot be now. */
+  readonly notGenerated: ReadonlySet<string>;
   /** Users whose value ended in a newline that was trimmed. */
   readonly trimmed: readonly string[];
 }
 
-/** Judges the Secrets of the users that may log in. */
-export function readCredentials(document: Document, secrets: ReadonlyMap<string, SecretReading>): Credentials {
-  const usable = new Map<string, { credential: Credential; version: string }>();
+/**
+ * Judges the Secrets of the users that log in with a password.
+ * @param mayGenerate whether a Secret that is missing will be made.
+ */
+export function readCredentials(document: Document, secrets: ReadonlyMap<string, SecretReading>, mayGenerate: (user: UserEntry) => boolean): Credentials {
+  const toGenerate = new Set<string>();
+  const notGenerated = new Set<string>();
+  const usable = new Map<string, { credential: Credential; version: string; passwordOf: string | undefined }>();
   const withoutSecret = new Map<string, string>();
   const trimmed: string[] = [];
   for (const user of document.users) {
-    if (!user.login) continue;
+    if (!hasPassword(user)) continue;
     const name = `the Secret ${user.secret.name} (key ${user.secret.key})`;
     const reading = secrets.get(secretKey(user.secret)) ?? { kind: 'unreadable', detail: 'it was not read' };
+    if (reading.kind === 'missing' && reading.what === 'secret' && user.password?.kind === 'generate') {
+      if (mayGenerate(user)) {
+        toGenerate.add(user.username);
+        continue;
+      }
+      notGenerated.add(user.username);
+    }
     if (reading.kind !== 'value') {
       withoutSecret.set(user.username, `${name} ${reading.kind === 'missing' ? 'is missing' : 'cannot be read'}: ${reading.detail}`);
       continue;
@@ -34,9 +50,9 @@ export function readCredentials(document: Document, secrets: ReadonlyMap<string,
       continue;
     }
     if (read.trimmed) trimmed.push(user.username);
-    usable.set(user.username, { credential: read, version: reading.version });
+    usable.set(user.username, { credential: read, version: reading.version, passwordOf: reading.passwordOf });
   }
-  return { usable, withoutSecret, trimmed };
+  return { usable, withoutSecret, toGenerate, notGenerated, trimmed };
 }
 
 export interface PasswordCheck {
@@ -63,5 +79,6 @@ export async function checkPasswords(credentials: Credentials, catalog: Catalog)
     if (decision.kind === 'stale') stale.set(role, decision.reason);
     else if (decision.kind === 'current_unwitnessed') unwitnessed.set(role, decision.witness);
   });
+  for (const role of credentials.toGenerate) stale.set(role, catalog.cluster.roles.has(role) ? 'rotated' : 'new');
   return { stale, unwitnessed };
 }

@@ -1,6 +1,6 @@
 // Findings: what a plan and its outcomes mean for the report: drift, failures, and which entries hold by now.
 import type { Catalog } from '../core/catalog.ts';
-import { type Change, type ChangeKind, databaseKey, databaseOf, groupKeyOf, keyOf, subjectOf } from '../core/change.ts';
+import { type Change, type ChangeKind, databaseKey, databaseOf, groupKeyOf, IN_KUBERNETES, keyOf, subjectOf } from '../core/change.ts';
 import { objectOf, sentenceOf } from '../core/sentence.ts';
 import type { Document, Problem } from '../core/document/types.ts';
 import type { Notice } from '../core/notice.ts';
@@ -11,9 +11,11 @@ import type { Deafness, Residents } from '../postgres/residents.ts';
 import type { Outcome } from '../postgres/run-batch.ts';
 import type { Credentials } from './credentials.ts';
 import { entryDigest } from './remember.ts';
+import type { LastFailure } from './secrets.ts';
 
 /** Changes that follow from the document or from removal, whatever the server did. */
 const NEVER_DRIFT: ReadonlySet<ChangeKind> = new Set([
+  'create_secret',
   'adopt_role',
   'forget_role',
   'forget_privileges',
@@ -49,7 +51,7 @@ export function driftOf(plan: Plan, document: Document, digests: ReadonlyMap<str
   const now = digestsIn(document);
   const isSettled = (key: string): boolean => now.has(key) && digests.get(key) === now.get(key);
   return [...plan.changes, ...plan.blocked.map((item) => item.change), ...plan.held].filter((change) => {
-    if (change.kind === 'set_password') return change.reason === 'drift';
+    if (change.kind === 'set_password' || change.kind === 'write_connection_secret') return change.reason === 'drift';
     // What default privileges explain, and what nobody has touched since it was made, was not changed by anybody.
     if (NEVER_DRIFT.has(change.kind) || ('explained' in change && change.explained)) return false;
     const key = entryKey(change);
@@ -75,12 +77,17 @@ export function appliedDigests(document: Document, plan: Plan, outcomes: readonl
 
 /**
  * Whose SQL nobody should run for us: a verifier is a secret, and functions of ours that an administrator binds to events would run as
- * whoever causes them, superusers included.
+ * whoever causes them, superusers included. What is made in Kubernetes has no SQL.
  */
-const WITHOUT_ADVICE: ReadonlySet<ChangeKind> = new Set(['set_password', 'install_event_trigger']);
+const WITHOUT_ADVICE: ReadonlySet<ChangeKind> = new Set(['set_password', 'install_event_trigger', ...IN_KUBERNETES]);
 
 /** What failed in this cycle and is still wanted, and what still waits after failing in an earlier one. */
-export function failureNotices(outcomes: readonly Outcome[], { changes, deferred, blocked }: Plan, render: RenderOptions): Notice[] {
+export function failureNotices(
+  outcomes: readonly Outcome[],
+  { changes, deferred, blocked }: Plan,
+  render: RenderOptions,
+  lastFailure: (change: Change) => LastFailure | undefined,
+): Notice[] {
   // What is no longer wanted was mended by something else, as by the CASCADE of another change.
   const wanted = new Set([...changes, ...deferred, ...blocked.map((item) => item.change)].map(groupKeyOf));
   const failed = outcomes.flatMap((outcome) => (outcome.result === 'failed' && wanted.has(groupKeyOf(outcome.change)) ? [outcome] : []));
@@ -98,7 +105,11 @@ export function failureNotices(outcomes: readonly Outcome[], { changes, deferred
   const told = new Set(failed.map((outcome) => keyOf(outcome.change)));
   const waiting = deferred
     .filter((change) => !told.has(keyOf(change)))
-    .map((change): Notice => ({ kind: 'failed', subject: subjectOf(change), message: `waiting to ${sentenceOf(change)}` }));
+    .map((change): Notice => {
+      const failure = lastFailure(change);
+      const why = failure === undefined ? '' : `, which failed: ${failure.message}`;
+      return { kind: failure?.class === 'cannot' ? 'cannot' : 'failed', subject: subjectOf(change), message: `waiting to ${sentenceOf(change)}${why}` };
+    });
   return [...now, ...waiting];
 }
 

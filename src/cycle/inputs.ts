@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Entity } from '../core/change.ts';
 import { parseDocument } from '../core/document/parse.ts';
-import type { Document, Problem, SecretRef } from '../core/document/types.ts';
+import { type Document, hasPassword, type Problem, type SecretRef } from '../core/document/types.ts';
 import type { Requests } from '../sources/annotations.ts';
 import { type DocumentReading, type SecretReading, type Source, SourceError, secretKey } from '../sources/source.ts';
 
@@ -36,13 +36,19 @@ export interface Inputs {
   readonly documentVersion: string;
 }
 
+export interface InputReader {
+  read(signal: AbortSignal): Promise<Inputs>;
+  /** The same inputs with the Secrets as they are now. */
+  readSecretsAgain(inputs: Inputs, signal: AbortSignal): Promise<Inputs>;
+}
+
 const NO_SECRETS: ReadonlyMap<string, SecretReading> = new Map();
 
 /** A reader that remembers the last good document; one for the life of the process. */
-export function createInputs(source: Source, retry: RetryOptions, defaultDatabase: string): (signal: AbortSignal) => Promise<Inputs> {
+export function createInputs(source: Source, retry: RetryOptions, defaultDatabase: string): InputReader {
   let inForce: Document | undefined;
   let inForceVersion = '';
-  let read: { readonly version: string; readonly document: Document } | undefined;
+  let parsed: { readonly version: string; readonly document: Document } | undefined;
   let why = '';
   let requests: Requests | undefined;
   let followed: Inputs['followed'];
@@ -50,30 +56,46 @@ export function createInputs(source: Source, retry: RetryOptions, defaultDatabas
   let refs: readonly SecretRef[] = [];
   let secretsVersion: { readonly of: ReadonlyMap<string, SecretReading>; readonly version: string } = { of: new Map(), version: '' };
 
-  return async (signal) => {
+  const read = async (signal: AbortSignal): Promise<Inputs> => {
     const reading = await readDocument(source, retry, signal);
     const failure = reading instanceof SourceError ? reading : undefined;
     requests = reading.requests ?? requests;
     if (!(reading instanceof SourceError)) {
-      if (read?.version !== reading.version) {
-        read = { version: reading.version, document: parseDocument(reading.content, reading.file, defaultDatabase) };
-        inForce = merge(read.document, inForce);
+      if (parsed?.version !== reading.version) {
+        parsed = { version: reading.version, document: parseDocument(reading.content, reading.file, defaultDatabase) };
+        inForce = merge(parsed.document, inForce);
         refs = wantedSecrets(inForce);
         inForceVersion = reading.version;
         why = `${reading.ref}@${reading.version}`;
-        if (read.document.usable) followed = { version: reading.version, hash: createHash('sha256').update(reading.content).digest('hex') };
+        if (parsed.document.usable) followed = { version: reading.version, hash: createHash('sha256').update(reading.content).digest('hex') };
         declared = declaredIn(inForce);
       }
     }
-    const problems = read?.document.problems ?? [];
+    const problems = parsed?.document.problems ?? [];
+    const secrets = await readSecrets(signal);
+    // A source that cannot be read says nothing about who is gone.
+    const document = failure === undefined || inForce === undefined ? inForce : { ...inForce, problems: [...inForce.problems, unreadable(failure)] };
+    return { document, problems, why, secrets, failure, requests, followed, declared, version: versionNow(failure), documentVersion: inForceVersion };
+  };
+
+  return {
+    read,
+    readSecretsAgain: async (inputs, signal) => {
+      const secrets = await readSecrets(signal);
+      return { ...inputs, secrets, version: versionNow(inputs.failure) };
+    },
+  };
+
+  async function readSecrets(signal: AbortSignal): Promise<ReadonlyMap<string, SecretReading>> {
     const secrets = refs.length === 0 ? NO_SECRETS : await source.readSecrets(refs, signal);
     // A source that answers with the same map says that no Secret changed.
     if (secretsVersion.of !== secrets) secretsVersion = { of: secrets, version: versionOf(secrets) };
-    // A source that cannot be read says nothing about who is gone.
-    const document = failure === undefined || inForce === undefined ? inForce : { ...inForce, problems: [...inForce.problems, unreadable(failure)] };
-    const version = [inForceVersion, failure?.message ?? '', secretsVersion.version].join('\n');
-    return { document, problems, why, secrets, failure, requests, followed, declared, version, documentVersion: inForceVersion };
-  };
+    return secrets;
+  }
+
+  function versionNow(failure: SourceError | undefined): string {
+    return [inForceVersion, failure?.message ?? '', secretsVersion.version].join('\n');
+  }
 }
 
 const unreadable = (failure: SourceError): Problem => ({
@@ -101,7 +123,7 @@ const declaredIn = (document: Document | undefined): Inputs['declared'] =>
 
 function wantedSecrets(document: Document | undefined): SecretRef[] {
   const refs = new Map<string, SecretRef>();
-  for (const user of document?.users ?? []) if (user.login) refs.set(secretKey(user.secret), user.secret);
+  for (const user of document?.users ?? []) if (hasPassword(user)) refs.set(secretKey(user.secret), user.secret);
   return [...refs.values()];
 }
 

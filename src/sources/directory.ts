@@ -64,13 +64,15 @@ export function createDirectorySource(path: string, options: { readonly namespac
     if (second !== undefined) return { kind: 'unreadable', detail: `it is in ${found.map(({ file }) => file.path).join(' and in ')}` };
     if (first === undefined) {
       const broken = [...files.values()].find((file) => file.error !== undefined && (file.lastNames.size === 0 || file.lastNames.has(id)));
-      return broken === undefined ? { kind: 'missing', detail: 'there is no such Secret' } : { kind: 'unreadable', detail: `${broken.path}: ${broken.error}` };
+      return broken === undefined
+        ? { kind: 'missing', what: 'secret', detail: 'there is no such Secret' }
+        : { kind: 'unreadable', detail: `${broken.path}: ${broken.error}` };
     }
     const version = `${first.file.path}@${first.file.stamp}`;
     const text = first.manifest.stringData.get(secret.key);
     if (text !== undefined) return { kind: 'value', value: Buffer.from(text), version };
     const encoded = first.manifest.data.get(secret.key);
-    if (encoded === undefined) return { kind: 'missing', detail: `it has no key ${secret.key}` };
+    if (encoded === undefined) return { kind: 'missing', what: 'key', detail: `it has no key ${secret.key}` };
     const value = decodeBase64(encoded);
     return value === undefined ? { kind: 'unreadable', detail: `its key ${secret.key} is not base64` } : { kind: 'value', value, version };
   };

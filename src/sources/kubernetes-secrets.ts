@@ -3,6 +3,7 @@ import type { SecretRef } from '../core/document/types.ts';
 import type { KubeClient } from '../kubernetes/client.ts';
 import { bytesAt, type KubeObject, readObject, UNREAD, versionOf } from '../kubernetes/objects.ts';
 import { PARALLEL } from '../kubernetes/session.ts';
+import { PASSWORD_OF } from './annotations.ts';
 import { chooseSecrets, type Sweepable } from './secret-sweep.ts';
 import { type SecretReading, secretKey, type Source, SourceError } from './source.ts';
 
@@ -154,10 +155,12 @@ const readingsOf = (object: KubeObject | undefined, keys: ReadonlySet<string>, n
 });
 
 function readingOf(object: KubeObject | undefined, key: string, namespace: string): SecretReading {
-  if (object === undefined) return { kind: 'missing', detail: `there is no such Secret in namespace ${namespace}` };
+  if (object === undefined) return { kind: 'missing', what: 'secret', detail: `there is no such Secret in namespace ${namespace}` };
   const value = bytesAt(object.data, key);
-  if (value === undefined) return { kind: 'missing', detail: `it has no key ${key}` };
-  return value === null ? { kind: 'unreadable', detail: `its key ${key} is not base64` } : { kind: 'value', value, version: versionOf(object) };
+  if (value === undefined) return { kind: 'missing', what: 'key', detail: `it has no key ${key}` };
+  if (value === null) return { kind: 'unreadable', detail: `its key ${key} is not base64` };
+  const passwordOf = object.annotations[PASSWORD_OF];
+  return { kind: 'value', value, version: versionOf(object), passwordOf: typeof passwordOf === 'string' ? passwordOf : undefined };
 }
 
 /** Every Secret of the namespace that is wanted, page by page; a list whose pages expired is begun again once. */

@@ -6,6 +6,7 @@ import { createStatusConfigMap } from '../kubernetes/status-configmap.ts';
 import { runWatch } from '../kubernetes/watch.ts';
 import { requestsOf } from './annotations.ts';
 import { createSecretReader, type SecretReaderOptions } from './kubernetes-secrets.ts';
+import { createSecretStore } from './kubernetes-secret-store.ts';
 import { type Source, SourceError } from './source.ts';
 
 export interface KubernetesSourceOptions extends SecretReaderOptions {
@@ -45,6 +46,7 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Source
       return { version: versionOf(object), ref, file: 'users.yaml', content, requests };
     },
     readSecrets: secrets.read,
+    secretStore: createSecretStore(client),
     announce: async (announcements, signal) => (answers ? events.emit(announcements, signal) : undefined),
     publish: async (conditions, signal) => (answers ? status.publish(conditions, signal) : undefined),
     watch: async (observer, signal) => {

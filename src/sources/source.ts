@@ -1,4 +1,5 @@
 // What a source of desired state offers: one document and the Secrets that it names. Everything after it is the same code.
+import type { PresentSecret, SecretContent } from '../core/connection-secret.ts';
 import type { SecretRef } from '../core/document/types.ts';
 import type { Requests } from './annotations.ts';
 
@@ -18,9 +19,15 @@ export interface DocumentReading {
 
 /** One Secret's key. `version` changes whenever the value may have changed and never holds anything derived from the value. */
 export type SecretReading =
-  | { readonly kind: 'value'; readonly value: Uint8Array; readonly version: string }
-  /** The Secret is not there, or has no such key: `detail` says which. */
-  | { readonly kind: 'missing'; readonly detail: string }
+  | {
+      readonly kind: 'value';
+      readonly value: Uint8Array;
+      readonly version: string;
+      /** The annotation `pgsteward.dev/password-of`: whose password the Secret says it holds. */
+      readonly passwordOf?: string | undefined;
+    }
+  /** The Secret is not there, or has no such key: `what` is missing. */
+  | { readonly kind: 'missing'; readonly what: 'secret' | 'key'; readonly detail: string }
   /** It could not be read this time: `detail` says why, without any content. */
   | { readonly kind: 'unreadable'; readonly detail: string };
 
@@ -53,6 +60,29 @@ export class SourceError extends Error {
   }
 }
 
+/** Where a Secret is. */
+export interface SecretPlace {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** A whole Secret as it is. */
+export interface SecretObject extends PresentSecret {
+  readonly resourceVersion: string;
+  /** Differs between any two states, also of one that was made anew under its name. */
+  readonly version: string;
+}
+
+/** Writing Secrets. Every method throws SourceError, which holds nothing of what was sent. */
+export interface SecretStore {
+  /** Makes a Secret that is not there. @throws SourceError (conflict) where there is one of that name. */
+  create(place: SecretPlace, content: SecretContent, signal: AbortSignal): Promise<void>;
+  /** undefined where there is none. */
+  read(place: SecretPlace, signal: AbortSignal): Promise<SecretObject | undefined>;
+  /** Makes these fields ours and leaves the others; with `before` only if the Secret still is that one. @returns what it is then. */
+  apply(place: SecretPlace, content: SecretContent, before: SecretObject | undefined, signal: AbortSignal): Promise<SecretObject>;
+}
+
 export interface Source {
   /** For log and /status, for example `kubernetes ConfigMap postgres/postgres-users-config`. */
   readonly description: string;
@@ -68,6 +98,8 @@ export interface Source {
    * @throws SourceError only when the signal aborts the whole read.
    */
   readSecrets(refs: readonly SecretRef[], signal: AbortSignal): Promise<ReadonlyMap<string, SecretReading>>;
+  /** undefined where there is nothing to write to. */
+  readonly secretStore?: SecretStore;
   /** Tells the document's author what became of it, where the source has a way to; never throws. */
   announce?(announcements: readonly Announcement[], signal: AbortSignal): Promise<void>;
   /** Writes down what holds, where the source has a place for it; only where it differs from what is there. Never throws. */

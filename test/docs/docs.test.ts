@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { describe, expect, it } from 'vitest';
 import { readConfig, SETTINGS } from '../../src/config.ts';
+import { CONNECTION_KEYS } from '../../src/core/connection-keys.ts';
 import { parseDocument } from '../../src/core/document/parse.ts';
 import type { UserEntry } from '../../src/core/document/types.ts';
 import { NOTICE_KINDS } from '../../src/core/notice.ts';
@@ -46,6 +47,8 @@ describe('the reference', () => {
       roles: 'roles',
       secret: 'passwordSecretRef',
       login: 'login',
+      password: 'password',
+      connectionSecret: 'connectionSecret',
       connectionLimit: 'connectionLimit',
       validUntil: 'validUntil',
       settings: 'settings',
@@ -85,6 +88,19 @@ describe('the reference', () => {
     }
     const table = tableOf(reference, 'field of `/status`');
     for (const field of Object.keys(createStatus({ source: '', dryRun: false, patience: 1 }).toJson())) expect(table).toContain(`\`${field}\``);
+  });
+
+  it('has every key of a connection Secret, and the examples around it are what the code knows', () => {
+    const keys = [...tableOf(reference, 'key of a connection Secret').matchAll(/^\| ([^|]+) \|/gm)].flatMap(([, cell = '']) =>
+      [...cell.matchAll(/`([\w-]+)`/g)].map(([, key = '']) => key),
+    );
+    expect(keys.filter((key) => key !== 'template').toSorted()).toEqual([...CONNECTION_KEYS].toSorted());
+    const [, document = ''] = /```yaml\n(users:.*?)```/s.exec(read('docs/credentials.md')) ?? [];
+    const { users, problems } = parseDocument(Buffer.from(document), 'users.yaml');
+    expect([users.length, problems]).toEqual([2, []]);
+    const used = [...read('docs/examples.md').matchAll(/secretKeyRef: \{name: shop-db, key: ([\w-]+)\}/g)].map(([, key]) => key);
+    expect(used).toEqual(['uri', 'jdbc-uri']);
+    expect(CONNECTION_KEYS).toEqual(expect.arrayContaining(used));
   });
 
   it('has every column of the ledger', () => {
@@ -151,7 +167,7 @@ describe('the manifests', () => {
     expect([...base, 'kustomization.yaml'].toSorted()).toEqual(inBase.toSorted());
   });
 
-  it('give no rights but these, and the overlay adds only list and watch on Secrets', () => {
+  it('give no rights but these, and of the overlays one adds only list and watch on Secrets, and one create and patch', () => {
     expect(ofKind('Role')).toHaveLength(1);
     expect([...ofKind('ClusterRole'), ...ofKind('ClusterRoleBinding')]).toEqual([]);
     const rules = ofKind('Role')[0]?.rules;
@@ -163,10 +179,15 @@ describe('the manifests', () => {
       { apiGroups: [''], resources: ['configmaps'], verbs: ['create'] },
     ]);
     const patches = ofKind('Kustomization').flatMap((value) => value.patches ?? []);
-    expect(patches).toHaveLength(1);
-    const [operations] = parseAllDocuments(patches[0]?.patch ?? '').map((document): unknown => document.toJS());
+    const operations = patches.flatMap(({ patch }) => parseAllDocuments(patch).flatMap((document) => document.toJS() as object[]));
     // The second rule is the one for Secrets.
-    expect(operations).toEqual([{ op: 'replace', path: '/rules/1/verbs', value: ['get', 'list', 'watch'] }]);
+    expect(operations).toEqual(
+      expect.arrayContaining([
+        { op: 'replace', path: '/rules/1/verbs', value: ['get', 'list', 'watch'] },
+        { op: 'add', path: '/rules/-', value: { apiGroups: [''], resources: ['secrets'], verbs: ['create', 'patch'] } },
+      ]),
+    );
+    expect(operations).toHaveLength(2);
   });
 
   it('run a pod that the restricted policy admits, as the user of the image', () => {

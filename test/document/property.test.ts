@@ -44,6 +44,7 @@ const entry = fc.record(
     ),
     login: fc.boolean(),
     connectionLimit: fc.integer({ min: -1, max: 100 }),
+    password: fc.record({ generate: fc.record({ length: fc.integer({ min: 32, max: 1024 }), alphabet: fc.constantFrom('alphanumeric', 'hex') }) }),
     comment: fc.option(fc.string({ minLength: 1, maxLength: 30 }).filter((text) => !text.includes('\0'))),
     deletionPolicy: fc.constantFrom('drop', 'disable', 'retain'),
     drain: fc.constantFrom('terminate', 'keep', '30s', '5m', '2h', '1d'),
@@ -107,12 +108,13 @@ describe('the reader', () => {
         expect(
           document.users.map(({ position: _position, roles, ...user }) => ({ ...user, roles: roles.map(({ position: _place, ...role }) => role) })),
         ).toEqual(
-          users.map(({ passwordSecretRef, databaseSettings, ...user }) => ({
+          users.map(({ passwordSecretRef, databaseSettings, password, ...user }) => ({
             databases: [],
             roles: [],
             login: true,
             secretIsDerived: false,
             secret: { name: passwordSecretRef.name, key: 'password' },
+            ...(password === undefined ? {} : { password: { kind: 'generate', ...password.generate } }),
             ...(databaseSettings === undefined
               ? {}
               : { databaseSettings: new Map(Object.entries(databaseSettings).map(([key, value]) => [key, new Map(Object.entries(value))])) }),

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { inspect } from 'node:util';
 import { afterEach, expect, it, vi } from 'vitest';
 import { createKubernetesSource } from '../../src/sources/kubernetes.ts';
 import type { Source } from '../../src/sources/source.ts';
@@ -303,4 +304,21 @@ it('Retry-After holds for LIST as well', async () => {
   for (let cycle = 0; cycle < 3; cycle++)
     expect([...(await source.readSecrets([{ name: 's', key: 'password' }], signal)).values()].map((reading) => reading.kind)).toEqual(['unreadable']);
   expect(requests).toBe(1);
+});
+
+it.each([409, 403, 422, 500])('a Secret that the server answers with %i and its own content is in no message', async (status) => {
+  // An API server does repeat what it refuses.
+  await start((request, response) => void request.on('data', () => undefined).on('end', () => response.writeHead(status).end(LEAK)));
+  const place = { namespace: 'postgres', name: 's' };
+  const content = { labels: {}, annotations: {}, data: new Map([['password', LEAK]]) };
+  const { secretStore } = source;
+  const errors: unknown[] = await Promise.all([
+    secretStore?.create(place, content, signal).catch((failure: unknown) => failure),
+    secretStore?.apply(place, content, undefined, signal).catch((failure: unknown) => failure),
+    secretStore?.read(place, signal).catch((failure: unknown) => failure),
+  ]);
+  for (const error of errors) {
+    expect(error).toMatchObject({ name: 'SourceError', reason: { 409: 'conflict', 403: 'forbidden' }[status] ?? 'unavailable' });
+    expect(inspect(error, { depth: 9 })).not.toMatch(new RegExp(`${LEAK}|${Buffer.from(LEAK).toString('base64')}`));
+  }
 });

@@ -21,7 +21,7 @@ export interface ControlPlane {
   /** A namespace of its own with the shipped Role, bound to the controller's account. */
   namespace(name: string): Promise<void>;
   /** Patches the namespace's Role as an overlay of the manifests does. */
-  overlay(namespace: string, name: 'bulk-secrets'): Promise<void>;
+  overlay(namespace: string, name: 'bulk-secrets' | 'connection-secrets'): Promise<void>;
   /** Writes a kubeconfig for the controller's account. */
   kubeconfig(): string;
   /** Gives the controller's account another token with the next start; the old one is refused from then on. */

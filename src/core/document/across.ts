@@ -1,4 +1,5 @@
 // Checks across entries: names and Secrets that two of them claim, cycles, contradictions, and roles to assume.
+import { checkConnectionSecrets } from './connection-names.ts';
 import { reportContradictions } from './contradictions.ts';
 import { membershipCycles } from './cycles.ts';
 import type { Draft } from './entry.ts';
@@ -18,6 +19,7 @@ export function checkAcross(users: readonly Draft[], roles: readonly RoleDraft[]
   return new Set([
     ...checkNames(all, report),
     ...checkSecrets(users, report),
+    ...checkConnectionSecrets(users, report),
     ...checkCycles(all, report),
     ...checkRules(all, report, defaultDatabase),
     ...checkAssumedRoles(users, roles, report),

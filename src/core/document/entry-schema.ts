@@ -11,7 +11,7 @@ const POLICIES: readonly DeletionPolicy[] = ['drop', 'disable', 'retain'];
 const LIMIT_RULE = 'must be a whole number from -1 (no limit) to 2147483647';
 
 /** Text that a rule says something about: undefined is no problem. */
-const textWith = (problemOf: (text: string) => string | undefined) =>
+export const textWith = (problemOf: (text: string) => string | undefined) =>
   z.string().check((context) => {
     const message = problemOf(context.value);
     if (message !== undefined) context.issues.push({ code: 'custom', message, input: context.value });

@@ -1,8 +1,10 @@
 // One item of `users` → what can be told of it in any case, and the valid entry where it is one.
+import { readConnectionSecret } from './connection-secret.ts';
 import { type EntryValues, entrySchema } from './entry-schema.ts';
 import { mismatch } from './issues.ts';
 import { entryKeyProblems, repeatedKeys } from './keys.ts';
 import { derivedSecretName, patternProblem, secretNameProblem } from './names.ts';
+import { readPasswordSpec } from './password-spec.ts';
 import { type Permissions, readComposition } from './permissions.ts';
 import { readPrivileges } from './privilege-list.ts';
 import type { ComplainAt, Report } from './report.ts';
@@ -21,8 +23,8 @@ export interface Draft extends MemberDraft {
   readonly entry: UserEntry | undefined;
 }
 
-/** Settings are read from the tree itself: their keys are free, and their numbers keep their spelling. */
-const READ_APART: ReadonlySet<string> = new Set(['settings', 'databaseSettings', 'privileges', 'grants']);
+/** Read from the tree itself: keys that are free, numbers that keep their spelling, and values that take several forms. */
+const READ_APART: ReadonlySet<string> = new Set(['settings', 'databaseSettings', 'privileges', 'grants', 'password', 'connectionSecret']);
 
 /** Reads one item and reports everything that is wrong with it alone. */
 export function readEntry(node: Node, index: number, permissions: Permissions, report: Report): Draft {
@@ -43,6 +45,11 @@ function readMapping(node: MappingNode, path: Path, permissions: Permissions, re
   const values = readValues(node, path, entrySchema, READ_APART, complain);
   const settings = readBelow(node, path, 'settings', complain, readSettings);
   const databaseSettings = readBelow(node, path, 'databaseSettings', complain, readDatabaseSettings);
+  const password = readBelow(node, path, 'password', complain, (value, at) => readPasswordSpec(value, [], at));
+  const connectionSecret = readBelow(node, path, 'connectionSecret', complain, (value, at) =>
+    readConnectionSecret(value, at, (offset) => report.positionOf(offset)),
+  );
+  complainOfPassword(node, path, complain);
   const roles = readMemberships(values?.roles ?? [], node, path, 'roles', (offset) => report.positionOf(offset), complain);
   const derivedSecret = derivedSecretOf(node, username);
   checkDerivedSecret(node, path, derivedSecret, complain);
@@ -50,7 +57,9 @@ function readMapping(node: MappingNode, path: Path, permissions: Permissions, re
   const legacy = readLegacyPrivileges(node, path, report, complain);
   const rules = composed === undefined && legacy === undefined ? undefined : [...(composed ?? []), ...(legacy ?? [])];
   const entry =
-    complaints.none && values !== undefined ? { ...entryOf(values, report.positionOf(node.offset)), roles, settings, databaseSettings, rules } : undefined;
+    complaints.none && values !== undefined
+      ? { ...entryOf(values, report.positionOf(node.offset)), password, connectionSecret, roles, settings, databaseSettings, rules }
+      : undefined;
   // A merged name stands in another entry; there it would point at the wrong one.
   const nameOffset = Math.max(valueOf(node, 'username')?.offset ?? 0, node.offset);
   return { path, offset: node.offset, nameOffset, names, roles: membershipNames(node, path, 'roles'), derivedSecret, entry };
@@ -68,9 +77,20 @@ function readBelow<T>(node: MappingNode, path: Path, key: string, complain: Comp
   return read(value, (offset, below, message) => complain(offset, [...path, key, ...below], message));
 }
 
+/** Without a password there is no Secret to name, and nothing that a connection Secret could hold. */
+function complainOfPassword(node: MappingNode, path: Path, complain: ComplainAt): void {
+  if (!isWithoutPassword(node)) return;
+  for (const key of ['passwordSecretRef', 'connectionSecret']) {
+    const other = node.pairs.find((pair) => pair.key === key);
+    if (other !== undefined) complain(other.keyOffset, [...path, key], 'needs a password, and the entry says `password: none`; keep one of them');
+  }
+}
+
+const isWithoutPassword = (node: MappingNode): boolean => stringOf(valueOf(node, 'password')) === 'none';
+
 function derivedSecretOf(node: MappingNode, username: string | undefined): string | undefined {
   const login = valueOf(node, 'login');
-  const needsNone = login?.kind === 'scalar' && login.value === false;
+  const needsNone = (login?.kind === 'scalar' && login.value === false) || isWithoutPassword(node);
   return username === undefined || needsNone || valueOf(node, 'passwordSecretRef') !== undefined ? undefined : derivedSecretName(username);
 }
 
@@ -112,7 +132,10 @@ function readLegacyPrivileges(node: MappingNode, path: Path, report: Report, com
   });
 }
 
-function entryOf(values: EntryValues, position: UserEntry['position']): Omit<UserEntry, 'roles' | 'settings' | 'databaseSettings' | 'rules'> {
+function entryOf(
+  values: EntryValues,
+  position: UserEntry['position'],
+): Omit<UserEntry, 'roles' | 'settings' | 'databaseSettings' | 'rules' | 'password' | 'connectionSecret'> {
   const {
     username,
     database,

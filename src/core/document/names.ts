@@ -64,3 +64,20 @@ export function secretKeyProblem(key: string): string | undefined {
   if (/^[-._a-zA-Z0-9]{1,253}$/.test(key) && key !== '.' && !key.startsWith('..')) return undefined;
   return 'this is no key of a Secret; use 1 to 253 letters, digits, `-`, `_` and `.`, not starting with `..`';
 }
+
+/** Kubernetes' rule for the name of a namespace: a DNS-1123 label. */
+export const namespaceProblem = (name: string): string | undefined =>
+  /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/.test(name) ? undefined : 'this is no name of a namespace; use 1 to 63 lower-case letters, digits and `-`';
+
+const LABEL = /^[A-Za-z0-9](?:[-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?$/;
+
+/** Kubernetes' rule for the key of a label or an annotation: a name, with an optional prefix before a slash. */
+export function labelKeyProblem(key: string): string | undefined {
+  const [last = '', prefix, more] = key.split('/').toReversed();
+  const isGood = LABEL.test(last) && more === undefined && (prefix === undefined || (prefix.length <= SECRET_NAME_LENGTH && SUBDOMAIN.test(prefix)));
+  return isGood ? undefined : 'this is no key of a label or an annotation; use `name` or `prefix.example.com/name`';
+}
+
+/** Kubernetes' rule for the value of a label. */
+export const labelValueProblem = (value: string): string | undefined =>
+  value === '' || LABEL.test(value) ? undefined : 'this is no value of a label; use up to 63 letters, digits, `-`, `_` and `.`';

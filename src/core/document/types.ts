@@ -13,6 +13,28 @@ export interface SecretRef {
   readonly key: string;
 }
 
+export const ALPHABETS = ['alphanumeric', 'hex'] as const;
+export type Alphabet = (typeof ALPHABETS)[number];
+
+/** Where a user's password comes from: `none` manages none, `generate` makes the Secret where it is missing. */
+export type PasswordSpec = { readonly kind: 'none' } | { readonly kind: 'generate'; readonly length: number; readonly alphabet: Alphabet };
+
+/** The Secret that tells a program how to connect as the user. */
+export interface ConnectionSecret {
+  readonly name: string;
+  /** undefined: the one of pgsteward's ConfigMap. */
+  readonly namespace: string | undefined;
+  /** undefined: the user's home database. */
+  readonly database: string | undefined;
+  /** Further keys → text with `{{ name }}`, which names other keys only. */
+  readonly template: ReadonlyMap<string, string>;
+  readonly labels: ReadonlyMap<string, string>;
+  readonly annotations: ReadonlyMap<string, string>;
+  /** Other ways to the same server, as a pooler: a name → where. */
+  readonly uris: ReadonlyMap<string, { readonly host: string; readonly port: number | undefined }>;
+  readonly position: Position;
+}
+
 /** A membership that an entry asks for. Options that the entry does not name are undefined (server default: no ADMIN, INHERIT, SET). */
 export interface RoleEntry {
   readonly name: string;
@@ -99,6 +121,9 @@ export interface UserEntry {
   /** Whether the reference comes from the naming rule. */
   readonly secretIsDerived: boolean;
   readonly login: boolean;
+  /** undefined: somebody else makes the Secret. */
+  readonly password?: PasswordSpec | undefined;
+  readonly connectionSecret?: ConnectionSecret | undefined;
   /** -1 is no limit. */
   readonly connectionLimit?: number | undefined;
   /** UTC in ISO 8601 with milliseconds; null is `infinity`. */
@@ -151,3 +176,6 @@ export interface Document {
   /** All of them, in the order of their positions. */
   readonly problems: readonly Problem[];
 }
+
+/** Whether the user logs in with a password that a Secret holds. */
+export const hasPassword = ({ login, password }: Pick<UserEntry, 'login' | 'password'>): boolean => login && password?.kind !== 'none';
