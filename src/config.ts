@@ -1,5 +1,6 @@
 // Environment → Config: every setting with its default and its check, and every bad value in one message.
 import { z } from 'zod';
+import { drainTime } from './core/drain.ts';
 
 const numeric = (check: (schema: z.ZodNumber) => z.ZodNumber) =>
   z
@@ -52,6 +53,11 @@ const schema = z.object({
   DRY_RUN: flag,
   STATE_FILE: z.string().min(1).default('/tmp/users_state.json'),
   DELETION_POLICY: z.enum(['drop', 'disable', 'retain']).default('drop'),
+  PASSWORD_PROBE: z.enum(['off', 'salt', 'login']).default('off'),
+  DRAIN: z
+    .string()
+    .refine((text) => drainTime(text) !== undefined, 'must be «terminate», «keep» or a duration as 30s, 5m, 2h, 1d')
+    .default('terminate'),
   MAX_DELETIONS: numeric((n) => n.int().min(0)).optional(),
   REVOKES: z.enum(['apply', 'report']).default('apply'),
   EVENT_TRIGGERS: z.enum(['auto', 'on', 'off']).default('auto'),

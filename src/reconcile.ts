@@ -3,6 +3,7 @@ import pRetry from 'p-retry';
 import type { Config } from './config.ts';
 import { type Change, databaseOf, IN_KUBERNETES, keyOf } from './core/change.ts';
 import type { Document } from './core/document/types.ts';
+import { closedUsers } from './core/drain.ts';
 import { declaringNames, namesIn } from './core/named.ts';
 import type { Notice } from './core/notice.ts';
 import { type Plan, planOf } from './core/plan.ts';
@@ -14,11 +15,14 @@ import { createBackoff } from './cycle/backoff.ts';
 import { checkPasswords, type Credentials, readCredentials } from './cycle/credentials.ts';
 import { createDatabases } from './cycle/databases.ts';
 import { appliedDigests, deafNotices, driftOf, failureNotices, newlineWarnings, notConverging } from './cycle/findings.ts';
-import { createInputs, type Inputs } from './cycle/inputs.ts';
+import { createInputs } from './cycle/inputs.ts';
 import { createMemory, withRows } from './cycle/memory.ts';
+import { createProbes } from './cycle/probes.ts';
 import { correctedRows } from './cycle/remember.ts';
 import type { CycleReport } from './cycle/report.ts';
+import { aboutInputs, counts, EMPTY, fromInputs, QUIET, resultOf } from './cycle/report-parts.ts';
 import { createSecrets } from './cycle/secrets.ts';
+import { validityEnds } from './cycle/validity.ts';
 import type { Woken } from './loop.ts';
 import { applyPlan } from './postgres/apply.ts';
 import type { ApplyContext, Outcome } from './postgres/run-batch.ts';
@@ -72,6 +76,7 @@ export function createReconciler({ config, source, connections, residents, log, 
   const backoff = createBackoff(config.RETRY_BACKOFF_BASE, () => performance.now());
   const secrets = createSecrets({ source, config, sourceId, isDeferred: (key) => backoff.isDeferred(key) });
   const memory = createMemory({ config, source: sourceId, connections, timeouts, warn: (message) => log.warn(message) });
+  const probes = createProbes(config, connections);
   const databases = createDatabases(connections, residents, config, timeouts);
   let settled: Settled | undefined;
   /** The server as the last cycle left it, and undefined while one runs. */
@@ -82,6 +87,8 @@ export function createReconciler({ config, source, connections, residents, log, 
   let lastInputs = '';
   let asked = aboutInputs(undefined);
   let intentsClosed = false;
+  /** When time alone gives a plan something to do: the end of a validity, or of a drain. Infinity for never. */
+  let due = Number.POSITIVE_INFINITY;
 
   const retried = <T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> =>
     pRetry(work, {
@@ -104,6 +111,7 @@ export function createReconciler({ config, source, connections, residents, log, 
         source: sourceId,
         named: namesIn(document),
         declaring: declaringNames(document),
+        closed: (now) => closedUsers(document, now).map((user) => user.username),
         defaultDatabase: config.DB_NAME,
         remembered: memory.remembered,
         triggerDatabases: memory.triggerDatabases,
@@ -136,6 +144,7 @@ export function createReconciler({ config, source, connections, residents, log, 
         policy: config.DELETION_POLICY,
         maxDeletions: config.MAX_DELETIONS,
         reassignTo: config.REASSIGN_TO,
+        drain: config.DRAIN,
         defaultDatabase: config.DB_NAME,
       },
       defaultDatabase: config.DB_NAME,
@@ -198,6 +207,15 @@ export function createReconciler({ config, source, connections, residents, log, 
   };
 
   const cycle = async (writer: string | undefined, signal: AbortSignal, focus: ReadonlySet<string> | undefined): Promise<Partial<CycleReport>> => {
+    let mayProbe = focus === undefined;
+    /** Once a cycle, so that no user is tried twice. */
+    const sweep = async (): Promise<boolean> => {
+      const may = mayProbe;
+      mayProbe = false;
+      return may && (await probes.sweep());
+    };
+    const isDue = due <= performance.now();
+    if (isDue) due = Number.POSITIVE_INFINITY;
     let inputs = await inputReader.read(signal);
     onProgress();
     const { document } = inputs;
@@ -209,9 +227,9 @@ export function createReconciler({ config, source, connections, residents, log, 
     const versionNow = (): string => `${inputs.version}\n${secrets.version()}`;
     if (versionNow() !== lastInputs) backoff.clear();
     lastInputs = versionNow();
-    if (settled?.inputs === lastInputs) {
+    if (settled?.inputs === lastInputs && !isDue) {
       const [now, same] = await Promise.all([fingerprintNow(settled.facts), databases.unchanged(focus)]);
-      if (same && now === settled.fingerprint) return { ...settled.report, unchanged: true };
+      if (same && now === settled.fingerprint && !(await sweep())) return { ...settled.report, unchanged: true };
     }
     settled = undefined;
     if (fence !== undefined) await retried(() => memory.prepareLedger(), signal);
@@ -232,6 +250,8 @@ export function createReconciler({ config, source, connections, residents, log, 
       if (memory.hasLedger && !catalog.hasLedger) memory.forgetLedger();
       onProgress();
       const { stale, unwitnessed } = await checkPasswords(credentials, catalog);
+      await probes.follow(document, credentials, catalog, stale);
+      await sweep();
       const aboutDatabases = [inputs.documentVersion, ...credentials.withoutSecret.keys()].join('\n');
       const readings = await databases.read(document, catalog, aboutDatabases, pass === 1 ? focus : undefined);
       facts = {
@@ -240,15 +260,18 @@ export function createReconciler({ config, source, connections, residents, log, 
         major: catalog.server.major,
         declaring: [...declaringNames(document)],
         read: [...readings.keys()],
+        counted: catalog.counted,
       };
       onProgress();
-      const current = plan(document, catalog, readings, credentials, stale);
+      const current = plan(document, catalog, readings, credentials, probes.withChanged(stale));
+      due = performance.now() + (current.dueAt - catalog.server.now);
       first ??= { plan: current, drift: driftOf(current, document, memory.digests, catalog) };
       const found = {
         ...base,
         planned: first.plan.changes,
         drift: first.drift,
         ...counts(current),
+        validity: validityEnds(catalog, current.entities),
         breakerTripped: first.plan.breakerTripped || current.breakerTripped,
       };
       if (fence === undefined) {
@@ -306,15 +329,18 @@ export function createReconciler({ config, source, connections, residents, log, 
       try {
         const found = await cycle(fence, signal, focusOf(woken));
         if (facts !== undefined) seen = settled ?? last ?? { facts, fingerprint: await fingerprintNow(facts) };
-        const notices = [...(found.notices ?? []), ...deafNotices(residents, config.DRIFT_INTERVAL)];
-        return { ...EMPTY, ...found, notices, ...asked, duration: seconds() };
+        const notices = [...(found.notices ?? []), ...deafNotices(residents, config.DRIFT_INTERVAL), ...probes.notices()];
+        return { ...EMPTY, ...found, notices, ...asked, probes: probes.take(), duration: seconds() };
       } catch (error) {
         signal.throwIfAborted();
         settled = undefined;
         return { ...EMPTY, ...asked, duration: seconds(), error: { reason: classify(error), message: describeFailure(error) } };
       }
     },
-    retryIn: () => backoff.nextIn(),
+    retryIn: () => {
+      const next = Math.min(backoff.nextIn() ?? Number.POSITIVE_INFINITY, due - performance.now());
+      return Number.isFinite(next) ? next : undefined;
+    },
     lookForDrift: async () => {
       const before = seen;
       if (before === undefined) return { cluster: false, databases: [] };
@@ -328,52 +354,3 @@ export function createReconciler({ config, source, connections, residents, log, 
 /** Whoever woke us named the databases to look at; nobody did for an interval or a signal. */
 const focusOf = (woken: Woken | undefined): ReadonlySet<string> | undefined =>
   woken === undefined || woken.requests === 0 || woken.causes.has('signal') ? undefined : woken.databases;
-
-/** What can hold without any look at the server being needed: everything that it depends on is in the fingerprint or the inputs. */
-const QUIET: ReadonlySet<Notice['kind']> = new Set(['invalid', 'refused', 'secret', 'pending', 'held', 'unmanaged', 'fallback', 'cannot']);
-
-const counts = ({ entities }: Plan): Pick<CycleReport, 'entities' | 'users' | 'roles'> => {
-  const users = [...entities.values()].filter((entity) => entity === 'user').length;
-  return { entities, users, roles: entities.size - users };
-};
-
-const EMPTY: CycleReport = {
-  result: 'failed',
-  duration: 0,
-  why: '',
-  planned: [],
-  outcomes: [],
-  drift: [],
-  problems: [],
-  notices: [],
-  breakerTripped: false,
-  entities: new Map(),
-  users: 0,
-  roles: 0,
-  sourceFailure: undefined,
-  error: undefined,
-  unchanged: false,
-  requests: undefined,
-  document: undefined,
-  declared: new Map(),
-};
-
-/** What a report says of its inputs however the cycle ends. */
-const aboutInputs = (inputs: Inputs | undefined): Pick<CycleReport, 'requests' | 'document' | 'declared'> => ({
-  requests: inputs?.requests,
-  document: inputs?.followed,
-  declared: inputs?.declared ?? EMPTY.declared,
-});
-
-const fromInputs = ({ why, problems, failure }: Inputs): Pick<CycleReport, 'why' | 'problems' | 'sourceFailure'> => ({
-  why,
-  problems,
-  sourceFailure: failure === undefined ? undefined : { reason: failure.reason, message: failure.message },
-});
-
-/** Converged and changed mean that everything declared holds, as far as the law and the server let it. */
-function resultOf(inputs: Inputs, notices: readonly Notice[], outcomes: readonly Outcome[]): CycleReport['result'] {
-  const isWhole = inputs.failure === undefined && inputs.problems.every((problem) => problem.severity !== 'error');
-  if (!isWhole || notices.some((notice) => !['refused', 'pending', 'kept', 'held', 'unmanaged', 'fallback'].includes(notice.kind))) return 'incomplete';
-  return outcomes.length > 0 ? 'changed' : 'converged';
-}

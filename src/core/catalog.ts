@@ -15,6 +15,8 @@ export interface ServerFacts {
   readonly scramIterations: number;
   /** Whether pg_authid.rolpassword can be read. */
   readonly readsVerifiers: boolean;
+  /** The server's clock when the snapshot was taken, in milliseconds since the epoch. */
+  readonly now: number;
 }
 
 export interface DatabaseFacts {
@@ -54,6 +56,10 @@ export interface ManagedRole {
   readonly witness: Witness | null;
   /** Whether its entry declared privileges when it was last read: what it holds then goes with it. */
   readonly privileges: boolean;
+  /** How its sessions end, as its entry said when it was last read (core/drain.ts). */
+  readonly drain: string | null;
+  /** Since when it may not log in, in ISO 8601; null while it may, and where that is unknown. */
+  readonly disabledAt: string | null;
 }
 
 /** Something that stands between a role and DROP ROLE, in one database. */
@@ -82,6 +88,8 @@ export interface Catalog {
   readonly managed: ReadonlyMap<string, ManagedRole>;
   /** By role; only for roles that may be removed in this cycle. */
   readonly dependencies: ReadonlyMap<string, readonly Dependency[]>;
-  /** Open sessions by role; only for roles that may be removed in this cycle. */
+  /** Open sessions by role; only for roles that may be removed in this cycle, and for users that may not log in. */
   readonly sessions: ReadonlyMap<string, number>;
+  /** OIDs of the roles whose sessions were counted. */
+  readonly counted: readonly number[];
 }

@@ -20,6 +20,7 @@ import {
 import { sentenceOf } from './sentence.ts';
 import { desiredOf, membershipKey } from './desired.ts';
 import { diff } from './diff.ts';
+import { planDrain } from './drain.ts';
 import type { Document } from './document/types.ts';
 import { type LawOptions, lawOf } from './law.ts';
 import type { Cluster } from './model.ts';
@@ -71,6 +72,8 @@ export interface Plan {
   readonly breakerTripped: boolean;
   /** Users and roles that the document wants and that may be managed. */
   readonly entities: ReadonlyMap<string, Entity>;
+  /** When a plan may say something else although nothing changed, by the server's clock in milliseconds; Infinity for never. */
+  readonly dueAt: number;
 }
 
 /** The plan for one cycle. */
@@ -110,11 +113,18 @@ export function planOf(input: PlanInput): Plan {
     changes: compared,
     options: input.removal,
   });
+  const drained = planDrain(document, catalog, desired.entities, input.removal.drain);
   const creations = input.secrets.create.filter((change) => desired.entities.get(change.role) === 'user');
   const wanted = [...creations, ...compared, ...privileges.changes];
   const isHeld = (change: Change): boolean => input.revokes === 'report' && REVOKES.has(change.kind);
   const held = wanted.filter(isHeld);
-  const taken = [...wanted.filter((change) => !isHeld(change)), ...forgottenPrivileges(input, desired.entities), ...passwords, ...removal.changes];
+  const taken = [
+    ...wanted.filter((change) => !isHeld(change)),
+    ...forgottenPrivileges(input, desired.entities),
+    ...passwords,
+    ...drained.changes,
+    ...removal.changes,
+  ];
   const { changes, blocked, deferred } = sift(inOrder(taken), input);
   const reported = held.map((change): Notice => ({ kind: 'held', subject: subjectOf(change), message: `REVOKES=report: would ${sentenceOf(change)}` }));
   const cannot = blocked.map(({ change, inability }): Notice => ({
@@ -123,7 +133,7 @@ export function planOf(input: PlanInput): Plan {
     message: `cannot ${sentenceOf(change)}: ${inability.reason}`,
     sql: inability.sql,
   }));
-  const notices = [...input.secrets.notices, ...desired.notices, ...privileges.notices, ...removal.notices, ...cannot, ...reported];
+  const notices = [...input.secrets.notices, ...desired.notices, ...privileges.notices, ...drained.notices, ...removal.notices, ...cannot, ...reported];
   const creates = new Set(changes.flatMap((change) => (change.kind === 'create_role' ? [change.role] : [])));
   const connections = planConnections(
     input.secrets,
@@ -141,6 +151,7 @@ export function planOf(input: PlanInput): Plan {
     notices: [...notices, ...connections.notices],
     breakerTripped: removal.breakerTripped,
     entities: desired.entities,
+    dueAt: Math.min(drained.dueAt ?? Number.POSITIVE_INFINITY, removal.dueAt ?? Number.POSITIVE_INFINITY),
   };
 }
 

@@ -2,6 +2,7 @@
 // so a crash after any of them is taken up where it stopped.
 import type { Catalog, ManagedRole } from './catalog.ts';
 import type { Change } from './change.ts';
+import { endingOf } from './drain.ts';
 import type { DeletionPolicy } from './document/types.ts';
 import type { Law } from './law.ts';
 import type { Notice } from './notice.ts';
@@ -12,6 +13,8 @@ export interface RemovalOptions {
   /** The most roles that one cycle may begin to remove; undefined is the larger of 5 and 20 % of ours. */
   readonly maxDeletions: number | undefined;
   readonly reassignTo: string | undefined;
+  /** DRAIN: how sessions end where the role's entry did not say. */
+  readonly drain: string;
   /** The database that holds the ledger: what is shared by all databases is released there. */
   readonly defaultDatabase: string;
 }
@@ -31,6 +34,8 @@ export interface Removal {
   readonly changes: readonly Change[];
   readonly notices: readonly Notice[];
   readonly breakerTripped: boolean;
+  /** The next moment at which sessions that go on are to be ended (core/drain.ts). */
+  readonly dueAt?: number | undefined;
 }
 
 /** Names of our source's roles that a document with these names no longer mentions: whose dependencies a snapshot must read. */
@@ -65,14 +70,22 @@ export function planRemoval(input: RemovalInput): Removal {
         },
       ]
     : [];
-  return { changes: kept.flatMap((removal) => removal.changes), notices: [...breaker, ...kept.flatMap((removal) => removal.notices)], breakerTripped: tripped };
+  return {
+    changes: kept.flatMap((removal) => removal.changes),
+    notices: [...breaker, ...kept.flatMap((removal) => removal.notices)],
+    breakerTripped: tripped,
+    dueAt: soonest(kept.flatMap((removal) => removal.dueAt ?? [])),
+  };
 }
+
+const soonest = (moments: readonly number[]): number | undefined => (moments.length === 0 ? undefined : Math.min(...moments));
 
 interface OneRemoval {
   readonly changes: readonly Change[];
   readonly notices: readonly Notice[];
   /** Whether this cycle begins it: what was begun earlier has passed the breaker already. */
   readonly begins: boolean;
+  readonly dueAt?: number | undefined;
 }
 
 const nothing = (notice?: Notice): OneRemoval => ({ changes: [], notices: notice === undefined ? [] : [notice], begins: false });
@@ -104,12 +117,19 @@ function removeUser(role: ManagedRole, input: RemovalInput): OneRemoval {
   if (policy === 'retain') return forget(role, 'the deletion policy is retain');
   const { catalog } = input;
   const name = role.name;
-  const disable: Change[] =
-    catalog.cluster.roles.get(name)?.login === true || role.status === 'active' ? [{ kind: 'disable_role', role: name, keep: policy === 'disable' }] : [];
-  const sessions = catalog.sessions.get(name) ?? 0;
-  const end: Change[] = sessions > 0 ? [{ kind: 'end_sessions', role: name, sessions }] : [];
+  const login = catalog.cluster.roles.get(name)?.login === true;
+  const disable: Change[] = login || role.status === 'active' ? [{ kind: 'disable_role', role: name, keep: policy === 'disable' }] : [];
+  const drain = role.drain ?? input.options.drain;
+  // Of a role that was disabled before anything remembered when, nobody can say how long ago that was.
+  const unknown = login || role.status === 'active' ? null : 0;
+  const since = login || role.disabledAt === null ? unknown : Date.parse(role.disabledAt);
+  const after = policy === 'disable' ? '; it then leaves its roles' : '; it is then dropped';
+  const { over, changes: end, notices, dueAt } = endingOf({ role: name, since, drain, why: 'the user is removed', after }, catalog);
   const begins = role.status === 'active';
-  if (policy === 'disable') return { changes: [...disable, ...end, ...leaveAllRoles(name, catalog), ...clearPassword(role, catalog)], notices: [], begins };
+  if (policy === 'disable')
+    // What goes on needs its memberships for that long.
+    return { changes: [...disable, ...end, ...(over ? leaveAllRoles(name, catalog) : []), ...clearPassword(role, catalog)], notices, begins, dueAt };
+  if (!over) return { changes: disable, notices, begins, dueAt };
 
   const release = releaseOwned(name, input);
   if (typeof release === 'string')

@@ -28,11 +28,14 @@ export function afterOutcomes(managed: ReadonlyMap<string, ManagedRole>, outcome
         deletionPolicy: null,
         witness: null,
         privileges: false,
+        drain: null,
+        disabledAt: null,
       });
     else if (change.kind === 'set_password') update(change.role, { witness: outcome.witness ?? null });
     else if (change.kind === 'forget_privileges') update(change.role, { privileges: false });
     else if (change.kind === 'clear_password') update(change.role, { witness: null });
-    else if (change.kind === 'disable_role') update(change.role, { status: change.keep ? 'disabled' : 'removing' });
+    else if (change.kind === 'disable_role')
+      update(change.role, { status: change.keep ? 'disabled' : 'removing', disabledAt: result.get(change.role)?.disabledAt ?? new Date().toISOString() });
     else if (change.kind === 'drop_role' || change.kind === 'forget_role') result.delete(change.role);
   }
   return result;
@@ -49,6 +52,7 @@ export function correctedRows(
     ...document.users.map((user) => [user.username, user.deletionPolicy ?? null] as const),
     ...document.roles.map((role) => [role.name, role.deletionPolicy ?? null] as const),
   ]);
+  const users = new Map(document.users.map((user) => [user.username, user]));
   const declares = declaringNames(document);
   return [...entities].flatMap(([name, entity]) => {
     const row = catalog.managed.get(name);
@@ -62,6 +66,8 @@ export function correctedRows(
       witness: unwitnessed.get(name) ?? row.witness,
       // Taken back by a change of its own, which says so.
       privileges: row.privileges || declares.has(name),
+      drain: users.get(name)?.drain ?? null,
+      disabledAt: disabledSince(row, users.get(name), catalog),
     };
     const same =
       row.entity === wanted.entity &&
@@ -69,9 +75,17 @@ export function correctedRows(
       row.oid === wanted.oid &&
       row.deletionPolicy === wanted.deletionPolicy &&
       row.witness === wanted.witness &&
-      row.privileges === wanted.privileges;
+      row.privileges === wanted.privileges &&
+      row.drain === wanted.drain &&
+      row.disabledAt === wanted.disabledAt;
     return same ? [] : [wanted];
   });
+}
+
+/** A user whose login was taken away before anything remembered it counts as disabled from now on. */
+function disabledSince(row: ManagedRole, user: UserEntry | undefined, { cluster, server }: Catalog): string | null {
+  if (user === undefined || user.login) return null;
+  return cluster.roles.get(row.name)?.login === false ? (row.disabledAt ?? new Date(server.now).toISOString()) : row.disabledAt;
 }
 
 type Entry = UserEntry | RoleDeclaration | DatabaseEntry;

@@ -4,6 +4,8 @@ import type { Problem } from '../core/document/types.ts';
 import type { Notice } from '../core/notice.ts';
 import type { Requests } from '../sources/annotations.ts';
 import type { Outcome } from '../postgres/run-batch.ts';
+import type { ProbeCounts } from './probes.ts';
+import type { ValidityEnd } from './validity.ts';
 
 /** How a cycle ended; also a metric label. `waiting`: there is no document to follow yet. `paused`: as a dry run, because somebody asked for it. */
 export const CYCLE_RESULTS = ['converged', 'changed', 'incomplete', 'dry_run', 'paused', 'waiting', 'failed'] as const;
@@ -20,6 +22,8 @@ export interface CycleReport {
   readonly outcomes: readonly Outcome[];
   /** Changes of the first plan that undo what somebody did by hand. */
   readonly drift: readonly Change[];
+  /** Probes of passwords in this cycle, by outcome. */
+  readonly probes: ProbeCounts;
   readonly problems: readonly Problem[];
   readonly notices: readonly Notice[];
   readonly breakerTripped: boolean;
@@ -27,6 +31,8 @@ export interface CycleReport {
   readonly entities: ReadonlyMap<string, Entity>;
   readonly users: number;
   readonly roles: number;
+  /** When the validity of managed users ends, the soonest first. */
+  readonly validity: readonly ValidityEnd[];
   readonly sourceFailure: { readonly reason: string; readonly message: string } | undefined;
   /** Why the cycle failed, without any secret. */
   readonly error: { readonly reason: string; readonly message: string } | undefined;

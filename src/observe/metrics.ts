@@ -1,6 +1,8 @@
 // Metrics: written from reports of cycles. Label values come from closed sets only.
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { type CycleReport, CYCLE_RESULTS, isPreview } from '../cycle/report.ts';
+import { PROBE_OUTCOMES } from '../cycle/probes.ts';
+import { SPANS, validityAt, type ValidityEnd } from '../cycle/validity.ts';
 import { CHANGE_KINDS } from '../core/change.ts';
 import { NOTICE_KINDS } from '../core/notice.ts';
 import type { WatchObserver } from '../sources/source.ts';
@@ -55,6 +57,7 @@ export function createMetrics({
   const withoutSecret = gauge('users_without_secret', 'Users whose Secret cannot be used');
   const sourceSuccess = gauge('source_last_success_timestamp', 'When the source was last read, in seconds since the epoch', ['source']);
   const passwordAge = gauge('password_last_set_timestamp', 'When a password was last set by this process, in seconds since the epoch');
+  const probes = counter('password_probes_total', 'Probes of passwords on the server, by outcome', ['outcome']);
   const writer = gauge('is_writer', '1 on the instance that holds the writer lock');
   const paused = gauge('paused', '1 while somebody has asked by an annotation that nothing is written');
   const watchConnected = gauge('watch_connected', '1 while a watch is open', ['watch']);
@@ -62,16 +65,40 @@ export function createMetrics({
   const watchRestarts = counter('watch_restarts_total', 'How often a watch had to begin again, by why', ['watch', 'reason']);
   const wakeups = counter('wakeups_total', 'Cycles that began before their interval was over, by what woke them', ['cause']);
   const joined = counter('wakeups_joined_total', 'Wake-ups that shared a cycle with others');
-  registry.registerMetric(
-    new Gauge({
-      name: `${prefix}listeners`,
-      help: 'Resident sessions in managed databases, by whether they hear of changes',
-      labelNames: ['state'],
-      registers: [],
-      collect() {
-        for (const [state, count] of Object.entries(listeners())) this.set({ state }, count);
-      },
-    }),
+  let ends: readonly ValidityEnd[] = [];
+  /** A gauge of what changes between cycles: asked for whenever somebody reads the metrics. */
+  const counted = (name: string, help: string, collect: (gauge: Gauge) => void, labelNames: string[] = []): void =>
+    registry.registerMetric(
+      new Gauge({
+        name: prefix + name,
+        help,
+        labelNames,
+        registers: [],
+        collect() {
+          collect(this);
+        },
+      }),
+    );
+  counted('validity_soonest_end_timestamp', 'When the validity of the next managed user ends, in seconds since the epoch; 0 where none does', (soonest) =>
+    soonest.set((validityAt(ends, now()).soonest?.end ?? 0) / 1000),
+  );
+  counted('users_expired', 'Managed users whose validity is over', (expired) => expired.set(validityAt(ends, now()).expired));
+  counted(
+    'listeners',
+    'Resident sessions in managed databases, by whether they hear of changes',
+    (gauges) => {
+      for (const [state, count] of Object.entries(listeners())) gauges.set({ state }, count);
+    },
+    ['state'],
+  );
+  counted(
+    'users_validity_ending',
+    'Managed users whose validity ends within a span',
+    (ending) => {
+      const found = validityAt(ends, now()).ending;
+      for (const [within] of SPANS) ending.set({ within }, found[within]);
+    },
+    ['within'],
   );
   for (const cause of WAKE_CAUSES) wakeups.inc({ cause }, 0);
   for (const kind of CHANGE_KINDS) pending.set({ kind }, 0);
@@ -106,11 +133,13 @@ export function createMetrics({
       if (report.sourceFailure === undefined && report.why !== '') sourceSuccess.set({ source: 'document' }, now() / 1000);
       else if (report.sourceFailure !== undefined) fail(`source_${report.sourceFailure.reason}`);
       if (report.error !== undefined) fail(report.error.reason);
+      for (const outcome of PROBE_OUTCOMES) probes.inc({ outcome }, report.probes[outcome]);
       paused.set(report.requests?.paused === true ? 1 : 0);
       invalid.set(report.problems.filter((problem) => problem.severity === 'error').length);
       if (report.result === 'failed' || report.result === 'waiting') return;
       users.set(report.users);
       roles.set(report.roles);
+      ends = report.validity;
       breaker.set(report.breakerTripped ? 1 : 0);
       for (const kind of NOTICE_KINDS) notices.set({ kind }, report.notices.filter((notice) => notice.kind === kind).length);
       withoutSecret.set(report.notices.filter((notice) => notice.kind === 'secret').length);

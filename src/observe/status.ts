@@ -1,6 +1,7 @@
 // /status: what holds at present, as JSON without secrets.
 import { formatProblem } from '../core/document/format.ts';
 import { type CycleReport, summarize } from '../cycle/report.ts';
+import { validityAt, type ValidityEnd } from '../cycle/validity.ts';
 
 export interface Status {
   record(report: CycleReport): void;
@@ -23,12 +24,14 @@ export function createStatus(options: { readonly source: string; readonly dryRun
   let lastEnd: number | undefined;
   let lastSuccess: number | undefined;
   let lastSourceSuccess: number | undefined;
+  let ends: readonly ValidityEnd[] = [];
   let heartbeat = now();
   const iso = (time: number | undefined): string | null => (time === undefined ? null : new Date(time).toISOString());
   return {
     record: (report) => {
       last = report;
       lastEnd = now();
+      if (report.result !== 'failed' && report.result !== 'waiting') ends = report.validity;
       if (report.result === 'converged' || report.result === 'changed') lastSuccess = lastEnd;
       if (report.sourceFailure === undefined && report.why !== '') lastSourceSuccess = lastEnd;
     },
@@ -49,9 +52,16 @@ export function createStatus(options: { readonly source: string; readonly dryRun
       lastConverged: iso(lastSuccess),
       users: last?.users ?? 0,
       roles: last?.roles ?? 0,
+      validity: validityNow(ends, now()),
       breakerTripped: last?.breakerTripped ?? false,
       problems: (last?.problems ?? []).map((problem) => ({ severity: problem.severity, message: formatProblem(problem), user: problem.username ?? null })),
       notices: (last?.notices ?? []).map(({ kind, subject, message, sql }) => ({ kind, subject, message, sql: sql ?? null })),
     }),
   };
+}
+
+/** The next end of a validity with its user, and how many end soon or have ended. */
+function validityNow(ends: readonly ValidityEnd[], now: number): object {
+  const { soonest, expired, ending } = validityAt(ends, now);
+  return { soonest: soonest === undefined ? null : new Date(soonest.end).toISOString(), user: soonest?.user ?? null, expired, ending };
 }

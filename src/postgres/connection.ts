@@ -19,7 +19,8 @@ export interface Connections {
   close(): Promise<void>;
 }
 
-type ConnectionConfig = Pick<
+/** The settings that say how the server is reached. */
+export type ConnectionConfig = Pick<
   Config,
   | 'DB_HOST'
   | 'DB_PORT'
@@ -144,7 +145,8 @@ async function adminPassword(config: ConnectionConfig): Promise<string> {
   return (await readFile(config.DB_PASS_FILE, 'utf8')).replace(/\r?\n$/, '');
 }
 
-async function tlsOptions(config: ConnectionConfig): Promise<ConnectionOptions | false> {
+/** What DB_SSLMODE means for a TLS connection; false for none. */
+export async function tlsOptions(config: ConnectionConfig): Promise<ConnectionOptions | false> {
   const mode = config.DB_SSLMODE;
   if (mode === 'disable') return false;
   const ca = config.DB_SSL_ROOT_CERT === undefined ? undefined : await readFile(config.DB_SSL_ROOT_CERT, 'utf8');

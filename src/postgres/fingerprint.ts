@@ -1,11 +1,14 @@
 // The fingerprint: one small query whose answer changes whenever a row that a plan depends on does.
 import type pg from 'pg';
 import { pinnedRows } from './query.ts';
-import { grantedQuery } from './read-catalog.ts';
+import { grantedQuery, sessionQuery } from './read-catalog.ts';
 
-const sum = (expression: string, from: string): string =>
-  `(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashint8extended(${expression}, 0::bigint))) FROM ${from})`;
-const xmin = 'xmin::text::bigint';
+/**
+ * Rows by what identifies them and by who wrote them last. The transaction is the seed: the server folds a bigint before it hashes it, so that
+ * put into one number an object that was dropped and made again, each number one more, would often look the same.
+ */
+export const rowsDigest = (key: string, from: string): string =>
+  `(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashint8extended(${key}, xmin::text::bigint))) FROM ${from})`;
 
 /** What can be read for a fingerprint; two fingerprints compare only under the same facts. */
 export interface FingerprintFacts {
@@ -16,6 +19,8 @@ export interface FingerprintFacts {
   readonly declaring: readonly string[];
   /** Databases that have fingerprints of their own. */
   readonly read: readonly string[];
+  /** OIDs of the roles whose sessions matter: when one of them ends, there is something to do. */
+  readonly counted: readonly number[];
 }
 
 /**
@@ -24,22 +29,23 @@ export interface FingerprintFacts {
  */
 export async function fingerprint(client: pg.ClientBase, facts: FingerprintFacts): Promise<string> {
   const roles = facts.readsVerifiers
-    ? sum(`(oid::bigint << 32) # ${xmin}`, 'pg_catalog.pg_authid')
+    ? rowsDigest('oid::bigint', 'pg_catalog.pg_authid')
     : `(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashtextextended(r::text, 0::bigint))) FROM pg_catalog.pg_roles r)`;
   const parts = [
     'pg_catalog.pg_postmaster_start_time()',
     'pg_catalog.pg_is_in_recovery()',
     roles,
-    sum(`(((roleid::bigint << 32) # member::bigint) # (grantor::bigint << 16)) # (${xmin} << 8)`, 'pg_catalog.pg_auth_members'),
-    sum(`((setdatabase::bigint << 32) # setrole::bigint) # (${xmin} << 8)`, 'pg_catalog.pg_db_role_setting'),
-    sum(`(oid::bigint << 32) # ${xmin}`, 'pg_catalog.pg_database'),
-    sum(`(oid::bigint << 32) # ${xmin}`, 'pg_catalog.pg_tablespace'),
-    ...(facts.major < 15 ? [] : [sum(`(oid::bigint << 32) # ${xmin}`, 'pg_catalog.pg_parameter_acl')]),
-    sum(`(objoid::bigint << 32) # ${xmin}`, "pg_catalog.pg_shdescription WHERE classoid = 'pg_catalog.pg_authid'::pg_catalog.regclass"),
+    rowsDigest('((roleid::bigint << 32) # member::bigint) # (grantor::bigint << 16)', 'pg_catalog.pg_auth_members'),
+    rowsDigest('(setdatabase::bigint << 32) # setrole::bigint', 'pg_catalog.pg_db_role_setting'),
+    rowsDigest('oid::bigint', 'pg_catalog.pg_database'),
+    rowsDigest('oid::bigint', 'pg_catalog.pg_tablespace'),
+    ...(facts.major < 15 ? [] : [rowsDigest('oid::bigint', 'pg_catalog.pg_parameter_acl')]),
+    rowsDigest('objoid::bigint', "pg_catalog.pg_shdescription WHERE classoid = 'pg_catalog.pg_authid'::pg_catalog.regclass"),
     ...(facts.declaring.length === 0
       ? []
       : [`(SELECT pg_catalog.string_agg(g.datname, '/' ORDER BY g.datname) FROM (${grantedQuery(facts.declaring, facts.read)}) g)`]),
-    ...(facts.ledger ? [sum(`(oid::bigint << 32) # ${xmin}`, 'pgsteward.managed_role')] : []),
+    ...(facts.counted.length === 0 ? [] : [`(SELECT pg_catalog.sum(s.count) FROM (${sessionQuery(facts.counted)}) s)`]),
+    ...(facts.ledger ? [rowsDigest('oid::bigint', 'pgsteward.managed_role')] : []),
   ];
   return String((await pinnedRows(client, `SELECT pg_catalog.concat_ws('|', ${parts.join(', ')})`))[0]?.[0]);
 }

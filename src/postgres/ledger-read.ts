@@ -12,18 +12,23 @@ export const LEDGER_IS_OURS = `EXISTS (SELECT FROM pg_catalog.pg_namespace n JOI
 /** Whether the ledger knows of privileges: one that an older version made does not, until it is migrated (which a dry run does not do). */
 export const LEDGER_KNOWS_PRIVILEGES = `EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = pg_catalog.to_regclass('pgsteward.managed_role') AND attname = 'privileges')`;
 
+/** The same for how sessions end. */
+export const LEDGER_KNOWS_DRAIN = `EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = pg_catalog.to_regclass('pgsteward.managed_role') AND attname = 'drain')`;
+
 /** The same for event triggers. */
 export const LEDGER_KNOWS_TRIGGERS = `pg_catalog.to_regclass('pgsteward.trigger_database') IS NOT NULL`;
 
 export const ledgerSelect = (
   knowsPrivileges: boolean,
-): string => `SELECT name, entity, origin, source, oid, status, deletion_policy, witness_version, witness_salt, witness_iterations, witness_proof, ${knowsPrivileges ? 'privileges' : 'false'}
+  knowsDrain: boolean,
+): string => `SELECT name, entity, origin, source, oid, status, deletion_policy, witness_version, witness_salt, witness_iterations, witness_proof, ${knowsPrivileges ? 'privileges' : 'false'},
+  ${knowsDrain ? `drain, pg_catalog.to_char(disabled_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')` : 'NULL, NULL'}
   FROM pgsteward.managed_role`;
 
 export function readLedgerRows(rows: readonly (readonly unknown[])[]): Map<string, ManagedRole> {
   return new Map(
     rows.map((row) => {
-      const [name, entity, origin, source, oid, status, deletionPolicy, version, salt, iterations, proof, privileges] = row as [
+      const [name, entity, origin, source, oid, status, deletionPolicy, version, salt, iterations, proof, privileges, drain, disabledAt] = row as [
         string,
         ManagedRole['entity'],
         ManagedRole['origin'],
@@ -36,9 +41,11 @@ export function readLedgerRows(rows: readonly (readonly unknown[])[]): Map<strin
         number | null,
         string | null,
         boolean,
+        string | null,
+        string | null,
       ];
       const witness: Witness | null = proof === null ? null : { version: version ?? '', salt: salt ?? '', iterations: iterations ?? 0, proof };
-      return [name, { name, entity, origin, source, oid, status, deletionPolicy, witness, privileges }];
+      return [name, { name, entity, origin, source, oid, status, deletionPolicy, witness, privileges, drain, disabledAt }];
     }),
   );
 }

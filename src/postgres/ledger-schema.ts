@@ -45,6 +45,9 @@ const MIGRATIONS: readonly string[] = [
    COMMENT ON TABLE pgsteward.trigger_database IS 'Databases that hold an event trigger of pgsteward: where it is removed when it is no longer wanted';
    ${guardSql(['managed_role', 'audit_log', 'trigger_database']).join(';\n   ')};
    REVOKE ALL ON FUNCTION pgsteward.refuse_others() FROM PUBLIC`,
+  `ALTER TABLE pgsteward.managed_role ADD drain text, ADD disabled_at timestamptz;
+   COMMENT ON COLUMN pgsteward.managed_role.drain IS 'How its sessions end, as its entry says; null where it does not';
+   COMMENT ON COLUMN pgsteward.managed_role.disabled_at IS 'Since when it may not log in'`,
 ];
 
 /** How the ledger is: usable, or why not (what to run is in the reason). */

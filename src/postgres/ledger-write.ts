@@ -27,6 +27,8 @@ export function managedRoleSql(changes: readonly Change[], facts: LedgerFacts): 
   const gone: string[] = [];
   const statuses: object[] = [];
   const undeclared: string[] = [];
+  const closed: string[] = [];
+  const opened: string[] = [];
   for (const change of changes) {
     if (change.kind === 'create_role' || change.kind === 'adopt_role')
       upserts.push({ name: change.role, entity: change.entity, origin: change.kind === 'create_role' ? 'created' : 'adopted' });
@@ -37,6 +39,8 @@ export function managedRoleSql(changes: readonly Change[], facts: LedgerFacts): 
     else if (change.kind === 'drop_role' || change.kind === 'forget_role') gone.push(change.role);
     else if (change.kind === 'forget_privileges') undeclared.push(change.role);
     else if (change.kind === 'disable_role') statuses.push({ name: change.role, status: change.keep ? 'disabled' : 'removing' });
+    if (disables(change)) closed.push(change.role);
+    else if (change.kind === 'alter_role' && change.attributes.login === true) opened.push(change.role);
   }
   return [
     ...(upserts.length === 0 ? [] : [upsertSql(upserts, facts.source)]),
@@ -46,17 +50,26 @@ export function managedRoleSql(changes: readonly Change[], facts: LedgerFacts): 
       : [
           `UPDATE pgsteward.managed_role m SET status = x.status FROM jsonb_to_recordset(${records(statuses)}) AS x(name text, status text) WHERE m.name = x.name`,
         ]),
+    // The moment counts from the change itself, whatever happens to us after it.
+    ...(closed.length === 0
+      ? []
+      : [`UPDATE pgsteward.managed_role SET disabled_at = coalesce(disabled_at, pg_catalog.now()) WHERE name IN (${closed.map(literal).join(', ')})`]),
+    ...(opened.length === 0 ? [] : [`UPDATE pgsteward.managed_role SET disabled_at = NULL WHERE name IN (${opened.map(literal).join(', ')})`]),
     ...(undeclared.length === 0 ? [] : [`UPDATE pgsteward.managed_role SET privileges = false WHERE name IN (${undeclared.map(literal).join(', ')})`]),
     ...(gone.length === 0 ? [] : [`DELETE FROM pgsteward.managed_role WHERE name IN (${gone.map(literal).join(', ')})`]),
   ];
 }
+
+/** Whether a change takes a user's login away. */
+const disables = (change: Change): change is Change & { kind: 'disable_role' | 'alter_role' } =>
+  change.kind === 'disable_role' || (change.kind === 'alter_role' && change.entity === 'user' && change.attributes.login === false);
 
 const upsertSql = (upserts: readonly object[], source: string): string =>
   `INSERT INTO pgsteward.managed_role (name, entity, origin, source, oid, status)
    SELECT x.name, x.entity, x.origin, ${literal(source)}, r.oid, 'active'
    FROM jsonb_to_recordset(${records(upserts)}) AS x(name text, entity text, origin text) JOIN pg_roles r ON r.rolname = x.name
    ON CONFLICT (name) DO UPDATE SET entity = excluded.entity, origin = excluded.origin, source = excluded.source, oid = excluded.oid, status = 'active',
-     witness_version = NULL, witness_salt = NULL, witness_iterations = NULL, witness_proof = NULL`;
+     witness_version = NULL, witness_salt = NULL, witness_iterations = NULL, witness_proof = NULL, disabled_at = NULL`;
 
 const witnessSql = (witnesses: readonly object[]): string =>
   `UPDATE pgsteward.managed_role m SET witness_version = x.version, witness_salt = x.salt, witness_iterations = x.iterations, witness_proof = x.proof
@@ -65,22 +78,25 @@ const witnessSql = (witnesses: readonly object[]): string =>
 /** What is remembered without any change on the server: rows that differ from what the document says or the catalogs show. */
 export function rememberSql(rows: readonly ManagedRole[]): string[] {
   if (rows.length === 0) return [];
-  const flat = rows.map(({ witness, deletionPolicy, ...row }) => ({
+  const flat = rows.map(({ witness, deletionPolicy, disabledAt, ...row }) => ({
     ...row,
     deletion_policy: deletionPolicy,
+    disabled_at: disabledAt,
     witness_version: witness?.version,
     witness_salt: witness?.salt,
     witness_iterations: witness?.iterations,
     witness_proof: witness?.proof,
   }));
-  const columns = 'name, entity, origin, source, oid, status, deletion_policy, witness_version, witness_salt, witness_iterations, witness_proof, privileges';
+  const columns =
+    'name, entity, origin, source, oid, status, deletion_policy, witness_version, witness_salt, witness_iterations, witness_proof, privileges, drain, disabled_at';
   return [
     `INSERT INTO pgsteward.managed_role (${columns}) SELECT ${columns}
      FROM jsonb_to_recordset(${records(flat)}) AS x(name text, entity text, origin text, source text, oid oid, status text, deletion_policy text,
-       witness_version text, witness_salt text, witness_iterations int, witness_proof text, privileges boolean)
+       witness_version text, witness_salt text, witness_iterations int, witness_proof text, privileges boolean, drain text, disabled_at timestamptz)
      ON CONFLICT (name) DO UPDATE SET entity = excluded.entity, origin = excluded.origin, source = excluded.source, oid = excluded.oid, status = excluded.status,
        deletion_policy = excluded.deletion_policy, witness_version = excluded.witness_version, witness_salt = excluded.witness_salt,
-       witness_iterations = excluded.witness_iterations, witness_proof = excluded.witness_proof, privileges = excluded.privileges`,
+       witness_iterations = excluded.witness_iterations, witness_proof = excluded.witness_proof, privileges = excluded.privileges,
+       drain = excluded.drain, disabled_at = excluded.disabled_at`,
   ];
 }
 

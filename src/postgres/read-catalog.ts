@@ -7,7 +7,7 @@ import { literal } from '../core/sql-text.ts';
 import { entriesSql, groupOf, inNames } from './acl-sql.ts';
 import { query, type Row } from './query.ts';
 import { beginSql } from './transaction.ts';
-import { LEDGER_IS_OURS, LEDGER_KNOWS_PRIVILEGES, LEDGER_KNOWS_TRIGGERS, ledgerSelect, readLedgerRows } from './ledger-read.ts';
+import { LEDGER_IS_OURS, LEDGER_KNOWS_DRAIN, LEDGER_KNOWS_PRIVILEGES, LEDGER_KNOWS_TRIGGERS, ledgerSelect, readLedgerRows } from './ledger-read.ts';
 
 export interface CatalogRequest {
   readonly client: pg.ClientBase;
@@ -17,6 +17,8 @@ export interface CatalogRequest {
   readonly declaring: ReadonlySet<string>;
   /** The database that stands for what all databases share. */
   readonly defaultDatabase: string;
+  /** Users that may not log in at a moment (milliseconds of the server's clock): their sessions are counted. */
+  readonly closed: (now: number) => readonly string[];
   readonly statementTimeout: number;
   readonly lockTimeout: number;
   /** What the state file remembers, where there is no ledger to ask. */
@@ -29,7 +31,8 @@ export interface CatalogRequest {
 const FACTS = `SELECT current_setting('server_version_num')::int / 10000, current_user, r.rolsuper, r.rolcreaterole,
   (SELECT rolname FROM pg_catalog.pg_roles WHERE oid = 10),
   coalesce(current_setting('scram_iterations', true), '4096')::int,
-  pg_catalog.has_table_privilege('pg_catalog.pg_authid', 'SELECT'), ${LEDGER_IS_OURS}, ${LEDGER_KNOWS_PRIVILEGES}, ${LEDGER_KNOWS_TRIGGERS}
+  pg_catalog.has_table_privilege('pg_catalog.pg_authid', 'SELECT'), ${LEDGER_IS_OURS}, ${LEDGER_KNOWS_PRIVILEGES}, ${LEDGER_KNOWS_TRIGGERS},
+  ${LEDGER_KNOWS_DRAIN}, (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000)::pg_catalog.float8
   FROM pg_catalog.pg_roles r WHERE rolname = current_user`;
 
 const roleColumns = (
@@ -91,19 +94,18 @@ async function readInTransaction(request: CatalogRequest): Promise<Catalog & { r
   const { client } = request;
   const facts = (await query(client, `${beginSql(request, 'REPEATABLE READ READ ONLY')}; ${FACTS}`)).at(-1)?.[0];
   if (facts === undefined) throw new Error('the server did not say who we are');
-  const [major, admin, superuser, createrole, bootstrap, scramIterations, readsVerifiers, hasLedger, knowsPrivileges, knowsTriggers] = facts as [
-    number,
-    string,
-    boolean,
-    boolean,
-    string,
-    number,
-    boolean,
-    boolean,
-    boolean,
-    boolean,
-  ];
-  const server: ServerFacts = { major, admin, superuser, createrole, grantor: superuser && major >= 16 ? bootstrap : admin, scramIterations, readsVerifiers };
+  const [major, admin, superuser, createrole, bootstrap, scramIterations, readsVerifiers, hasLedger, knowsPrivileges, knowsTriggers, knowsDrain, now] =
+    facts as [number, string, boolean, boolean, string, number, boolean, boolean, boolean, boolean, boolean, number];
+  const server: ServerFacts = {
+    major,
+    admin,
+    superuser,
+    createrole,
+    grantor: superuser && major >= 16 ? bootstrap : admin,
+    scramIterations,
+    readsVerifiers,
+    now,
+  };
   const roleQuery = readsVerifiers
     ? `${roleColumns('a.rolpassword')} FROM pg_catalog.pg_authid a ${DESCRIPTIONS}`
     : `${roleColumns('NULL')} FROM pg_catalog.pg_roles a ${DESCRIPTIONS}`;
@@ -118,7 +120,7 @@ async function readInTransaction(request: CatalogRequest): Promise<Catalog & { r
       DATABASES,
       CONNECTS,
       PARAMETERS,
-      hasLedger ? ledgerSelect(knowsPrivileges) : 'SELECT 1 WHERE false',
+      hasLedger ? ledgerSelect(knowsPrivileges, knowsDrain) : 'SELECT 1 WHERE false',
       hasLedger && knowsTriggers ? 'SELECT name FROM pgsteward.trigger_database' : 'SELECT 1 WHERE false',
       ...privilegeQueries,
     ].join(';\n'),
@@ -132,7 +134,8 @@ async function readInTransaction(request: CatalogRequest): Promise<Catalog & { r
   const oids = new Map(roles.map((row) => [row[1] as string, row[0] as number]));
   const publicConnect = new Set(connects.filter((row) => row[1] === 0).map((row) => row[0] as number));
   const candidates = removalCandidates(managed.values(), request.source, request.named).flatMap((role) => oids.get(role.name) ?? []);
-  const ends = candidates.length === 0 ? [] : await query(client, `${dependencyQuery(candidates)};\n${sessionQuery(candidates)}`);
+  const counted = [...new Set([...candidates, ...request.closed(now).flatMap((name) => oids.get(name) ?? [])])];
+  const ends = counted.length === 0 ? [] : await query(client, `${dependencyQuery(candidates)};\n${sessionQuery(counted)}`);
   return {
     server,
     cluster: {
@@ -151,6 +154,7 @@ async function readInTransaction(request: CatalogRequest): Promise<Catalog & { r
     managed,
     dependencies: dependenciesOf(ends[0] ?? [], nameOf, databaseOf, request.defaultDatabase),
     sessions: new Map((ends[1] ?? []).map((row) => [row[0] as string, Number(row[1])])),
+    counted,
     hasLedger,
   };
 }
@@ -233,9 +237,9 @@ function databaseFacts(row: Row, nameOf: ReadonlyMap<number, string>, publicConn
 
 /** pg_shdepend is empty for a role exactly when DROP ROLE would succeed; rows of shared objects have dbid 0. */
 const dependencyQuery = (oids: readonly number[]): string =>
-  `SELECT refobjid, dbid, count(*)::int FROM pg_catalog.pg_shdepend WHERE refclassid = 'pg_catalog.pg_authid'::regclass AND refobjid IN (${oids.join(',')}) GROUP BY 1, 2 ORDER BY 1, 2`;
+  `SELECT refobjid, dbid, count(*)::int FROM pg_catalog.pg_shdepend WHERE refclassid = 'pg_catalog.pg_authid'::regclass AND refobjid = ANY (ARRAY[${oids.join(',')}]::pg_catalog.oid[]) GROUP BY 1, 2 ORDER BY 1, 2`;
 
-const sessionQuery = (oids: readonly number[]): string =>
+export const sessionQuery = (oids: readonly number[]): string =>
   `SELECT usename, count(*)::int FROM pg_catalog.pg_stat_activity WHERE usesysid IN (${oids.join(',')}) AND usename <> ${literal('')} GROUP BY 1`;
 
 function dependenciesOf(

@@ -4,6 +4,7 @@ import type { DatabaseContents, DefaultAcl } from '../core/privileges/contents.t
 import { joinName } from '../core/privileges/contents.ts';
 import { KINDS, type ObjectKind } from '../core/privileges/kinds.ts';
 import { entriesOf, entriesSql, groupOf, inOids } from './acl-sql.ts';
+import { rowsDigest } from './fingerprint.ts';
 import { pinnedRows, query, type Row } from './query.ts';
 import { readTrigger, RULES_FINGERPRINT, TRIGGER_STATE } from './read-trigger.ts';
 import { beginSql, type Timeouts } from './transaction.ts';
@@ -190,8 +191,7 @@ function straysSql(sources: readonly Source[], grantees: readonly number[]): str
     UNION ALL ${others.join('\n    UNION ALL ')}) t GROUP BY 1, 2`;
 }
 
-const xmins = (catalog: string, more = '0', from = ''): string =>
-  `(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashint8extended((oid::bigint << 32) # xmin::text::bigint, ${more}::bigint))) FROM pg_catalog.${catalog} ${from})`;
+const xmins = (catalog: string, where = 'true'): string => rowsDigest('oid::bigint', `pg_catalog.${catalog} WHERE ${where}`);
 
 /**
  * One small query whose answer changes whenever something does that a plan for this database depends on. Every UPDATE gives a row a new
@@ -200,10 +200,13 @@ const xmins = (catalog: string, more = '0', from = ''): string =>
 const FINGERPRINT = (columns: boolean): string =>
   `SELECT pg_catalog.concat_ws('|', ${[
     xmins('pg_namespace'),
-    xmins('pg_class', '0', `WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S')`),
-    xmins('pg_proc', '0', 'WHERE oid >= 16384'),
-    xmins('pg_type', '0', 'WHERE oid >= 16384'),
-    `(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashint8extended((attrelid::bigint << 32) # (attnum::bigint << 24) # xmin::text::bigint, 0::bigint))) FROM pg_catalog.pg_attribute WHERE ${columns ? 'attrelid >= 16384 AND attnum > 0' : 'attacl IS NOT NULL'})`,
+    xmins('pg_class', `relkind IN ('r', 'p', 'v', 'm', 'f', 'S')`),
+    xmins('pg_proc', 'oid >= 16384'),
+    xmins('pg_type', 'oid >= 16384'),
+    rowsDigest(
+      '(attrelid::bigint << 12) # attnum::bigint',
+      `pg_catalog.pg_attribute WHERE ${columns ? 'attrelid >= 16384 AND attnum > 0' : 'attacl IS NOT NULL'}`,
+    ),
     xmins('pg_default_acl'),
     xmins('pg_language'),
     xmins('pg_foreign_data_wrapper'),

@@ -5,31 +5,33 @@ import type { ObjectKind } from '../core/privileges/kinds.ts';
 import { literal } from '../core/sql-text.ts';
 import type { TriggerState } from '../core/triggers/plan-trigger.ts';
 import { type TriggerRule, withKey } from '../core/triggers/trigger-rules.ts';
-import { expectedTriggers, RULE_TABLES, TRIGGER_NAMES } from '../core/triggers/trigger-sql.ts';
+import { expectedTriggers, HAS_SHAPE, RULE_COLUMNS, RULE_TABLES, TRIGGER_NAMES } from '../core/triggers/trigger-sql.ts';
+import { rowsDigest } from './fingerprint.ts';
 import { query, type Row } from './query.ts';
+
+/** Whether an owner is ourselves or, for a superuser, another one: nobody else may have put anything where our rights follow it. */
+const isTrusted = (owner: string): string =>
+  `(${owner} = r.oid OR (r.rolsuper AND EXISTS (SELECT FROM pg_catalog.pg_roles o WHERE o.oid = ${owner} AND o.rolsuper)))`;
 
 /** One row: is there a schema, is everything in it ours, are the tables there and guarded, and the triggers with their functions. */
 export const TRIGGER_STATE = `SELECT n.oid IS NOT NULL,
-    n.nspowner = r.oid AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relnamespace = n.oid AND c.relowner <> r.oid)
-      AND NOT EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.pronamespace = n.oid AND p.proowner <> r.oid),
-    pg_catalog.to_regclass('pgsteward.trigger_rule') IS NOT NULL AND pg_catalog.to_regclass('pgsteward.trigger_subject') IS NOT NULL,
+    ${isTrusted('n.nspowner')} AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relnamespace = n.oid AND NOT ${isTrusted('c.relowner')})
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.pronamespace = n.oid AND NOT ${isTrusted('p.proowner')}),
+    ${HAS_SHAPE},
     ${isGuarded(RULE_TABLES)},
     current_user,
     (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(e.evtname, e.evttags, p.proname, p.prosecdef, p.proconfig,
-        pg_catalog.md5(pg_catalog.convert_to(p.prosrc, 'UTF8')), e.evtenabled, e.evtevent, e.evtowner = r.oid))
+        pg_catalog.md5(pg_catalog.convert_to(p.prosrc, 'UTF8')), e.evtenabled, e.evtevent, ${isTrusted('e.evtowner')}))
       FROM pg_catalog.pg_event_trigger e JOIN pg_catalog.pg_proc p ON p.oid = e.evtfoid WHERE e.evtname IN (${TRIGGER_NAMES.map(literal).join(', ')}))
   FROM pg_catalog.pg_roles r LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = 'pgsteward' WHERE r.rolname = current_user`;
 
-const xmins = (from: string): string =>
-  `(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashint8extended(xmin::text::bigint, 0::bigint))) FROM ${from})`;
-
 /** Changes with every write to the rules, and when their guards are switched off. */
 export const RULES_FINGERPRINT = `SELECT pg_catalog.concat_ws('|', ${[
-  ...RULE_TABLES.map((table) => xmins(`pgsteward.${table}`)),
-  xmins(`pg_catalog.pg_trigger WHERE tgrelid IN (${RULE_TABLES.map((table) => `'pgsteward.${table}'::pg_catalog.regclass`).join(', ')})`),
+  ...RULE_TABLES.map((table) => rowsDigest('0::bigint', `pgsteward.${table}`)),
+  rowsDigest('oid::bigint', `pg_catalog.pg_trigger WHERE tgrelid IN (${RULE_TABLES.map((table) => `'pgsteward.${table}'::pg_catalog.regclass`).join(', ')})`),
 ].join(', ')})`;
 
-const RULES = 'SELECT key, role, kind, schema, name, second, glob, implied, rank, privileges, options FROM pgsteward.trigger_rule';
+const RULES = `SELECT ${RULE_COLUMNS} FROM pgsteward.trigger_rule`;
 // A row of a copied database is none: the trigger does not follow it either.
 const SUBJECTS = `SELECT s.role, CASE WHEN s.database = d.oid THEN s.mode ELSE '' END FROM pgsteward.trigger_subject s
   JOIN pg_catalog.pg_database d ON d.datname = pg_catalog.current_database()`;
@@ -78,7 +80,7 @@ function triggerOf(found: readonly Found[], admin: string, guarded: boolean): Tr
 }
 
 function ruleOf(row: Row): [string, TriggerRule | null] {
-  const [key, role, kind, schema, name, second, glob, implied, rank, privileges, options] = row as readonly [
+  const [key, role, kind, schema, name, second, glob, wide, implied, rank, privileges, options] = row as readonly [
     string,
     string,
     ObjectKind,
@@ -87,10 +89,11 @@ function ruleOf(row: Row): [string, TriggerRule | null] {
     string | null,
     boolean,
     boolean,
+    boolean,
     readonly number[],
     readonly string[],
     readonly boolean[],
   ];
-  const rule = withKey({ role, kind, schema, name, second, glob, implied, rank, privileges, options });
+  const rule = withKey({ role, kind, schema, name, second, glob, wide, implied, rank, privileges, options });
   return [key, rule.key === key ? rule : null];
 }

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
-import { CHANNEL } from '../core/triggers/trigger-sql.ts';
+import { CHANNEL } from '../core/triggers/trigger-names.ts';
 import type { Connections } from './connection.ts';
 import { query } from './query.ts';
 

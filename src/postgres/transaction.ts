@@ -1,5 +1,5 @@
 // Transactions: how each begins. Everything is SET LOCAL, so that nothing is left in a session that a pooler may hand to somebody else.
-import { APPLYING } from '../core/triggers/trigger-sql.ts';
+import { APPLYING } from '../core/triggers/trigger-names.ts';
 
 export interface Timeouts {
   /** Seconds. */

@@ -58,6 +58,8 @@ function currentRole(value: unknown): RememberedRole[] {
       deletionPolicy: role.deletionPolicy ?? null,
       witness: role.witness ?? null,
       privileges: role.privileges ?? false,
+      drain: role.drain ?? null,
+      disabledAt: role.disabledAt ?? null,
       digest: role.digest ?? null,
     },
   ];
@@ -66,7 +68,8 @@ function currentRole(value: unknown): RememberedRole[] {
 /** `{"alice": {"username", "database", "roles", "privileges"}}`: users of the controller that this one replaces. */
 function legacyRole(name: string, value: unknown, source: string): RememberedRole[] {
   if (typeof value !== 'object' || value === null || !('username' in value) || value.username !== name) return [];
-  return [{ name, entity: 'user', origin: 'created', source, oid: 0, status: 'active', deletionPolicy: null, witness: null, privileges: false, digest: null }];
+  const nothing = { deletionPolicy: null, witness: null, privileges: false, drain: null, disabledAt: null, digest: null };
+  return [{ name, entity: 'user', origin: 'created', source, oid: 0, status: 'active', ...nothing }];
 }
 
 /**

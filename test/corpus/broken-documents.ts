@@ -85,6 +85,7 @@ export const BROKEN_DOCUMENTS: ReadonlyMap<string, string | Uint8Array> = new Ma
   ['a day that is none', spoilt('validUntil: 2026-02-30')],
   ['a date that is a word', spoilt('validUntil: tomorrow')],
   ['login as text', spoilt('login: never')],
+  ['a drain that is none', spoilt('drain: 5 minutes')],
   ['a policy that is none', spoilt('deletionPolicy: drop everything')],
   ['settings as a list', spoilt('settings: [work_mem]')],
   ['a setting with a name that ends the statement', spoilt('settings: {"work_mem; DROP ROLE keeper": 1}')],

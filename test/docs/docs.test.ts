@@ -55,6 +55,7 @@ describe('the reference', () => {
       databaseSettings: 'databaseSettings',
       comment: 'comment',
       deletionPolicy: 'deletionPolicy',
+      drain: 'drain',
       assumeRole: 'assumeRole',
     };
     const keysOf = (heading: string): string[] =>

@@ -46,6 +46,7 @@ users:
     comment: the connector
     login: false
     deletionPolicy: retain
+    drain: 5m
 `);
     expect(user).toEqual({
       username: 'service_account',
@@ -78,6 +79,7 @@ users:
       ]),
       comment: 'the connector',
       deletionPolicy: 'retain',
+      drain: '5m',
       position: { line: 2, column: 5 },
     });
   });

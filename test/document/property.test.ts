@@ -47,6 +47,7 @@ const entry = fc.record(
     password: fc.record({ generate: fc.record({ length: fc.integer({ min: 32, max: 1024 }), alphabet: fc.constantFrom('alphanumeric', 'hex') }) }),
     comment: fc.option(fc.string({ minLength: 1, maxLength: 30 }).filter((text) => !text.includes('\0'))),
     deletionPolicy: fc.constantFrom('drop', 'disable', 'retain'),
+    drain: fc.constantFrom('terminate', 'keep', '30s', '5m', '2h', '1d'),
     databaseSettings: fc.dictionary(
       fc.stringMatching(/^[a-z]{1,5}$/),
       fc.dictionary(

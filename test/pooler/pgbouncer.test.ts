@@ -1,6 +1,6 @@
 // PgBouncer in transaction mode between pgsteward and the server: the same behaviour, one writer included.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -61,6 +61,29 @@ it('creates, converges and removes, and the second instance waits until the firs
   expect(await server.query(`SELECT 1 FROM pg_roles WHERE rolname = 'user-0'`)).toEqual([]);
   await second.kill9();
   manifests.remove();
+});
+
+it('probes no password through a pooler, which answers with salts of its own, and says so', async () => {
+  await server.query(`CREATE ROLE adm LOGIN CREATEROLE PASSWORD 'adm'; DROP SCHEMA IF EXISTS pgsteward CASCADE; CREATE SCHEMA pgsteward AUTHORIZATION adm`);
+  const manifests = new Manifests();
+  manifests.users([{ username: 'probed' }]);
+  manifests.secret('probed', 'a password that is probed');
+  appendFileSync(join(folder, 'users.txt'), `"adm" "adm"\n"probed" "a password that is probed"\n`);
+  pooler.kill('SIGHUP');
+  await sleep(500);
+  const daemon = await startDaemon({
+    ...daemonEnv(server, manifests.folder, { DB_USER: 'adm', DB_PASS: 'adm', PASSWORD_PROBE: 'salt' }),
+    DB_PORT: String(port),
+    SYNC_INTERVAL: '0.2',
+  });
+  await daemon.ready();
+  await sleep(1500);
+  const { notices } = await daemon.status();
+  expect(notices.map(({ kind, message }) => [kind, message.slice(0, 34)])).toEqual([['fallback', 'PASSWORD_PROBE=salt is not used, a']]);
+  expect(await server.query(`SELECT count(*)::int AS times FROM pgsteward.audit_log WHERE change = 'set_password'`)).toEqual([{ times: 1 }]);
+  await daemon.kill9();
+  manifests.remove();
+  await server.query(`DROP ROLE probed; DROP SCHEMA pgsteward CASCADE; DROP ROLE adm`);
 });
 
 it('hears nothing through a transaction pooler, says so, leaves nothing in the sessions of others, and finds changes by looking', async () => {

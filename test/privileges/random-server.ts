@@ -14,7 +14,7 @@ export const MANAGED = ['m_one', 'm_two', 'M "three" é', 'm_owner'] as const;
 export const USER = 'u_one';
 
 /** What a schema can hold; `@` stands for it. */
-const CONTENTS: readonly (readonly [alter: string, create: string])[] = [
+export const CONTENTS: readonly (readonly [alter: string, create: string])[] = [
   ['TABLE @.t_one', 'CREATE TABLE @.t_one (id integer, email text, note text)'],
   ['TABLE @.t_two', 'CREATE TABLE @.t_two (id integer PRIMARY KEY, email text)'],
   ['TABLE @.t_serial', 'CREATE TABLE @.t_serial (id serial, "Extra é" text)'],

@@ -13,11 +13,25 @@ import { expectedOf, heldBy, modeOf, type PlainDocument, ruleMatches, rulesOf, r
 import { rightsOf } from './has-privilege.ts';
 import { QUIET, writesDuring } from './quiet.ts';
 import { randomDocument } from './random-document.ts';
-import { clearSql, contentsSql, DATABASES, grantSql, MANAGED, OUTSIDERS, OWNERS, type RandomServer, randomServer, SCHEMAS, USER } from './random-server.ts';
+import {
+  clearSql,
+  CONTENTS,
+  contentsSql,
+  DATABASES,
+  grantSql,
+  MANAGED,
+  OUTSIDERS,
+  OWNERS,
+  type RandomServer,
+  randomServer,
+  SCHEMAS,
+  USER,
+} from './random-server.ts';
 
 const CASES = Number(process.env['CASES'] ?? 300);
 const HOME = 'postgres';
 const ROLES = [...MANAGED, USER];
+const ANYBODY = 'x_anybody';
 
 let server: Postgres;
 let steward: Steward;
@@ -33,6 +47,7 @@ beforeAll(async () => {
   // The log is read after every case; what only reads need not be in it.
   server = await startPostgres({ settings: { ...QUIET, log_statement: 'mod' } });
   for (const role of [...OWNERS, ...OUTSIDERS, ...ROLES]) await server.query(`CREATE ROLE ${ident(role)}`);
+  await server.query(`CREATE ROLE ${ANYBODY} SUPERUSER`);
   for (const [index, database] of DATABASES.entries()) {
     await server.query(`CREATE DATABASE ${database} OWNER ${OWNERS[index]}`);
     const client = await server.client(database);
@@ -193,6 +208,25 @@ async function check(document: PlainDocument): Promise<void> {
   expect(differences(document, fresh, new Map()), 'at once').toEqual([]);
   await settle();
   expect(differences(document, await everything(), before), 'after the next cycle').toEqual([]);
+  await byAnybody(document);
+}
+
+/** What somebody creates for whom there are no default privileges has at once what the document says, by the event trigger alone. */
+async function byAnybody(document: PlainDocument): Promise<void> {
+  const before = await everything();
+  for (const database of DATABASES) {
+    const schemas = before.filter((object) => object.kind === 'schema' && object.database === database && object.name !== 'public');
+    // Those that are there already stay as they are.
+    for (const schema of schemas)
+      for (const [, create] of CONTENTS)
+        await inDatabase(database)
+          .query(`SET ROLE ${ANYBODY}; ${create.replaceAll('@', ident(schema.name))}; RESET ROLE`)
+          .catch(() => inDatabase(database).query('RESET ROLE'));
+  }
+  const known = byName(before);
+  const fresh = (await everything()).filter((object) => !known.has(nameOf(object)));
+  expect(differences(document, fresh, new Map()), 'by anybody').toEqual([]);
+  expect(await writesDuring(server, () => steward.cycle())).toEqual([]);
 }
 
 const drawn = fc.sample(fc.record({ random: randomServer, document: randomDocument }), { numRuns: CASES, seed: Number(process.env['SEED'] ?? 20_261_121) });

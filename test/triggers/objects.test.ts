@@ -297,6 +297,17 @@ describe('the trigger comes, changes and goes with the document', () => {
     expect(await held()).toEqual(['table sales.outbox SELECT']);
   });
 
+  it('is taken over from another superuser, when pgsteward gets another login', async () => {
+    declare([EXACT]);
+    await settled();
+    await server.query(`CREATE ROLE boss SUPERUSER LOGIN PASSWORD 'boss'`);
+    steward = await steward.restart({ DB_USER: 'boss', DB_PASS: 'boss' });
+    await settled();
+    await app.query('CREATE TABLE sales.outbox (id int)');
+    expect(await held()).toEqual(['table sales.outbox SELECT']);
+    await quiet();
+  });
+
   it('does nothing in a copy of the database, whose rules were meant for another', async () => {
     declare([EXACT]);
     await settled();

@@ -1,5 +1,6 @@
 // The shape of one entry of `users`, without its settings: what each value may be, said for the author where it is not.
 import { z } from 'zod';
+import { drainTime } from '../drain.ts';
 import { type NameKind, nameProblem, secretKeyProblem, secretNameProblem, textProblem } from './names.ts';
 import { show } from './show.ts';
 import { suggest } from './suggest.ts';
@@ -40,6 +41,12 @@ export const deletionPolicy = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
+const drain = textWith((text) =>
+  drainTime(text) === undefined
+    ? `${show(text)} is no way to end sessions; write \`terminate\`, \`keep\` or a duration as \`30s\`, \`5m\`, \`2h\`, \`1d\``
+    : undefined,
+);
+
 const commentText = textWith((text) => {
   const problem = textProblem(text);
   return problem === undefined ? undefined : `the comment ${problem}`;
@@ -74,6 +81,7 @@ export const entrySchema = z.object({
   grantsMode: grantsMode.optional(),
   login: z.boolean().optional(),
   deletionPolicy: deletionPolicy.optional(),
+  drain: drain.optional(),
 });
 
 export type EntryValues = z.output<typeof entrySchema>;

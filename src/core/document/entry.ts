@@ -146,6 +146,7 @@ function entryOf(
     validUntil,
     comment,
     deletionPolicy,
+    drain,
     assumeRole,
     grantsMode,
   } = values;
@@ -160,6 +161,7 @@ function entryOf(
     validUntil,
     comment,
     deletionPolicy,
+    drain,
     assumeRole,
     additive: grantsMode === 'additive' ? true : undefined,
     position,

@@ -24,6 +24,7 @@ const ENTRY: readonly string[] = [
   'comment',
   'login',
   'deletionPolicy',
+  'drain',
 ];
 /** Keys of a membership that is written as a mapping. */
 export const MEMBERSHIP_KEYS: readonly string[] = ['name', 'admin', 'inherit', 'set'];

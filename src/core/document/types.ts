@@ -135,6 +135,8 @@ export interface UserEntry {
   /** null removes the comment. */
   readonly comment?: string | null | undefined;
   readonly deletionPolicy?: DeletionPolicy | undefined;
+  /** How its sessions end once it may not log in: `terminate`, `keep` or a duration (core/drain.ts). */
+  readonly drain?: string | undefined;
   /** The role that the user's sessions in its databases work as from login on; one of its memberships. */
   readonly assumeRole?: string | undefined;
   /** From `privileges`, `grants` and `permissions`; undefined: the user declares none, and beyond CONNECT its privileges are left alone. */

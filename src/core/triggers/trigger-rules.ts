@@ -12,12 +12,14 @@ export interface TriggerRule {
   readonly key: string;
   readonly role: string;
   readonly kind: ObjectKind;
-  /** Exact, or `*`; LIKE patterns where `glob` is set, as are `name` and `second`. */
+  /** Exact, or `*`; a LIKE pattern where `wide` is set. */
   readonly schema: string;
+  /** Exact, or `*`; a LIKE pattern where `glob` or `wide` is set. */
   readonly name: string;
-  /** A column, or the argument types of a function; null for all of them. */
+  /** A column, which is a LIKE pattern where the name is one, or the argument types of a function, which never are; null for all of them. */
   readonly second: string | null;
   readonly glob: boolean;
+  readonly wide: boolean;
   /** Follows from other rules, and adds to whatever else holds. */
   readonly implied: boolean;
   /** The more specific rule is the larger, as arrays compare. */
@@ -58,16 +60,24 @@ export function triggerRulesOf(subjects: readonly Subject[], database: string, r
 function rowOf(role: string, { rule, schema, name, second, rank, wish }: CompiledRule): TriggerRule {
   const inSchema = KINDS[rule.kind].scope === 'schema';
   const patterns = [inSchema ? schema : '', name, second ?? '*'].map((pattern) => (isEverything(pattern) ? '*' : pattern));
+  const [schemas = '', names = '', seconds = '*'] = patterns;
+  const wide = isPattern(schemas);
   // Types of arguments are never patterns, whatever they contain.
-  const glob = patterns.slice(0, rule.kind === 'column' ? 3 : 2).some((pattern) => pattern !== '*' && isGlob(pattern));
-  const [where = '', what = '', part = '*'] = glob ? patterns.map(likePattern) : patterns;
+  const isColumn = rule.kind === 'column';
+  const glob = isPattern(names) || (isColumn && isPattern(seconds));
+  const [where, what, part] = [
+    wide ? likePattern(schemas) : schemas,
+    glob || wide ? likePattern(names) : names,
+    isColumn && (glob || wide) ? likePattern(seconds) : seconds,
+  ];
   return withKey({
     role,
     kind: rule.kind,
     schema: where,
     name: what,
-    second: second === undefined || part === '*' ? null : part,
+    second: second === undefined || seconds === '*' ? null : part,
     glob,
+    wide,
     implied: rule.implied,
     rank,
     privileges: [...wish.keys()],
@@ -77,9 +87,10 @@ function rowOf(role: string, { rule, schema, name, second, rank, wish }: Compile
 
 /** The row with its key. Also tells whether a row that was read is still the one that was written. */
 export const withKey = (row: Omit<TriggerRule, 'key'>): TriggerRule => {
-  const { role, kind, schema, name, second, glob, implied, rank, privileges, options } = row;
-  const content = JSON.stringify([role, kind, schema, name, second, glob, implied, rank, privileges, options]);
+  const { role, kind, schema, name, second, glob, wide, implied, rank, privileges, options } = row;
+  const content = JSON.stringify([role, kind, schema, name, second, glob, wide, implied, rank, privileges, options]);
   return { ...row, key: createHash('sha256').update(content).digest('base64url').slice(0, 22) };
 };
 
+const isPattern = (pattern: string): boolean => pattern !== '*' && isGlob(pattern);
 const likePattern = (pattern: string): string => pattern.replaceAll(/[\\%_]/g, String.raw`\$&`).replaceAll(/\*+/g, '%');

@@ -1,0 +1,96 @@
+// Drain: what becomes of the sessions of users that may not log in any longer, and how long they may go on.
+import type { Catalog } from './catalog.ts';
+import type { Change, Entity } from './change.ts';
+import type { Document, UserEntry } from './document/types.ts';
+import type { Notice } from './notice.ts';
+
+const UNITS: ReadonlyMap<string, number> = new Map([
+  ['s', 1000],
+  ['m', 60_000],
+  ['h', 3_600_000],
+  ['d', 86_400_000],
+]);
+
+/** `terminate` is 0, `keep` is Infinity, `5m` its milliseconds; undefined for what is none of them. */
+export function drainTime(text: string): number | undefined {
+  if (text === 'terminate') return 0;
+  if (text === 'keep') return Number.POSITIVE_INFINITY;
+  const [, digits, unit] = /^([1-9]\d{0,5})([smhd])$/.exec(text) ?? [];
+  const factor = UNITS.get(unit ?? '');
+  return factor === undefined ? undefined : Number(digits) * factor;
+}
+
+export interface Ending {
+  /** Whether no session is left, or those that are left are to be ended now. */
+  readonly over: boolean;
+  readonly changes: readonly Change[];
+  readonly notices: readonly Notice[];
+  /** When sessions that go on are to be ended: milliseconds of the server's clock. */
+  readonly dueAt?: number | undefined;
+}
+
+export interface EndingFacts {
+  readonly role: string;
+  /** Since when the user may not log in: milliseconds; null from now on. */
+  readonly since: number | null;
+  /** How long sessions may go on: of the entry, else of DRAIN. */
+  readonly drain: string;
+  /** What stands in a notice before «session(s) go on». */
+  readonly why: string;
+  /** What follows when they are gone. */
+  readonly after: string;
+}
+
+/** What is to be done about the open sessions of a user that may not log in. */
+export function endingOf({ role, since, drain, why, after }: EndingFacts, catalog: Catalog): Ending {
+  const sessions = catalog.sessions.get(role) ?? 0;
+  const dueAt = (since ?? catalog.server.now) + (drainTime(drain) ?? 0);
+  if (sessions === 0) return { over: true, changes: [], notices: [] };
+  if (dueAt <= catalog.server.now) return { over: true, changes: [{ kind: 'end_sessions', role, sessions }], notices: [] };
+  const until = Number.isFinite(dueAt) ? `until ${new Date(dueAt).toISOString()}, as the drain is ${drain}` : 'for as long as they like, as the drain is keep';
+  return {
+    over: false,
+    changes: [],
+    notices: [{ kind: 'kept', subject: role, message: `${why}: ${sessions} session(s) go on ${until}${after}` }],
+    dueAt: Number.isFinite(dueAt) ? dueAt : undefined,
+  };
+}
+
+/** The end of the validity that the entry declares, in milliseconds; undefined for none. */
+const endOf = (user: UserEntry): number | undefined => (typeof user.validUntil === 'string' ? Date.parse(user.validUntil) : undefined);
+
+/** Users of a document that may not log in at a moment: disabled, or declared to be valid until an earlier one. */
+export const closedUsers = (document: Document, now: number): readonly UserEntry[] =>
+  document.users.filter((user) => !user.login || (endOf(user) ?? Number.POSITIVE_INFINITY) <= now);
+
+export interface Drained {
+  readonly changes: readonly Change[];
+  readonly notices: readonly Notice[];
+  /** The next moment, by the server's clock, at which a plan may say something else although nothing changed. */
+  readonly dueAt: number | undefined;
+}
+
+/**
+ * Ends the sessions of declared users that may not log in. NOLOGIN and VALID UNTIL only stop new logins: the server asks neither of a
+ * session that is there.
+ */
+export function planDrain(document: Document, catalog: Catalog, entities: ReadonlyMap<string, Entity>, fallback: string): Drained {
+  const { now } = catalog.server;
+  const endings = closedUsers(document, now).flatMap((user): Ending[] => {
+    const role = user.username;
+    const actual = catalog.cluster.roles.get(role);
+    if (entities.get(role) !== 'user' || actual === undefined) return [];
+    const disabled = catalog.managed.get(role)?.disabledAt ?? null;
+    const expired = endOf(user) ?? Number.POSITIVE_INFINITY;
+    const since = expired <= now ? expired : actual.login || disabled === null ? null : Date.parse(disabled);
+    const why = expired <= now ? 'its validity is over' : 'the user is disabled';
+    return [endingOf({ role, since, drain: user.drain ?? fallback, why, after: '' }, catalog)];
+  });
+  const ends = document.users.flatMap((user) => endOf(user) ?? []);
+  const next = [...ends, ...endings.flatMap((ending) => ending.dueAt ?? [])].filter((moment) => moment > now);
+  return {
+    changes: endings.flatMap((ending) => ending.changes),
+    notices: endings.flatMap((ending) => ending.notices),
+    dueAt: next.reduce<number | undefined>((soonest, moment) => (soonest === undefined || moment < soonest ? moment : soonest), undefined),
+  };
+}
