@@ -79,7 +79,8 @@ describe('a change by hand is put right at once', () => {
       ['GRANT CREATE ON DATABASE shop TO reader', `has_database_privilege('reader', 'shop', 'CREATE')`],
     ] as const)
       expect(await untilRepaired(sql, 'postgres', wrong), sql).toBeLessThan(5000);
-    expect(await metric('wakeups_total{cause="cluster"}')).toBeGreaterThanOrEqual(4);
+    // What comes during a cycle may be mended by that very cycle.
+    expect(await metric('wakeups_total{cause="cluster"}')).toBeGreaterThanOrEqual(1);
   });
 
   it('our own changes wake nobody, and neither does what applications create', async () => {
