@@ -3,9 +3,14 @@ import type pg from 'pg';
 import { pinnedRows } from './query.ts';
 import { grantedQuery, sessionQuery } from './read-catalog.ts';
 
-const sum = (expression: string, from: string): string =>
-  `(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashint8extended(${expression}, 0::bigint))) FROM ${from})`;
 const xmin = 'xmin::text::bigint';
+
+/**
+ * The seed is the row's xmin: the hash of a bigint folds its halves into one another, and a new row can have the same
+ * folded value as the one that it replaces.
+ */
+const sum = (expression: string, from: string): string =>
+  `(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashint8extended(${expression}, ${xmin}))) FROM ${from})`;
 
 /** What can be read for a fingerprint; two fingerprints compare only under the same facts. */
 export interface FingerprintFacts {

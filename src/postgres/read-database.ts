@@ -190,8 +190,9 @@ function straysSql(sources: readonly Source[], grantees: readonly number[]): str
     UNION ALL ${others.join('\n    UNION ALL ')}) t GROUP BY 1, 2`;
 }
 
+/** The seed holds the xmin too, as in fingerprint.ts: a hash of both in one bigint can be the same for a row and the one that replaces it. */
 const xmins = (catalog: string, more = '0', from = ''): string =>
-  `(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashint8extended((oid::bigint << 32) # xmin::text::bigint, ${more}::bigint))) FROM pg_catalog.${catalog} ${from})`;
+  `(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashint8extended((oid::bigint << 32) # xmin::text::bigint, (xmin::text::bigint << 32) # ${more}::bigint))) FROM pg_catalog.${catalog} ${from})`;
 
 /**
  * One small query whose answer changes whenever something does that a plan for this database depends on. Every UPDATE gives a row a new
@@ -203,7 +204,7 @@ const FINGERPRINT = (columns: boolean): string =>
     xmins('pg_class', '0', `WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S')`),
     xmins('pg_proc', '0', 'WHERE oid >= 16384'),
     xmins('pg_type', '0', 'WHERE oid >= 16384'),
-    `(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashint8extended((attrelid::bigint << 32) # (attnum::bigint << 24) # xmin::text::bigint, 0::bigint))) FROM pg_catalog.pg_attribute WHERE ${columns ? 'attrelid >= 16384 AND attnum > 0' : 'attacl IS NOT NULL'})`,
+    `(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashint8extended((attrelid::bigint << 32) # (attnum::bigint << 24) # xmin::text::bigint, xmin::text::bigint))) FROM pg_catalog.pg_attribute WHERE ${columns ? 'attrelid >= 16384 AND attnum > 0' : 'attacl IS NOT NULL'})`,
     xmins('pg_default_acl'),
     xmins('pg_language'),
     xmins('pg_foreign_data_wrapper'),
