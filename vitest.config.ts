@@ -8,6 +8,7 @@ const SLOW = {
   kubernetes: 'test/kubernetes/**/*.test.ts',
   pooler: 'test/pooler/**/*.test.ts',
   privileges: 'test/privileges/round-trip.test.ts',
+  triggers: 'test/{triggers/hostile,triggers/listener,triggers/restore,daemon/drift}.test.ts',
 };
 const project = (name: string, include: string[], exclude: string[] = []) => ({
   test: { name, include, exclude, testTimeout: 120_000, hookTimeout: 120_000, pool: 'forks' as const },

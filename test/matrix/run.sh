@@ -5,5 +5,5 @@ cd "$(dirname "$0")/../.."
 [ -d test/matrix/node_modules/postgres-14 ] || npm install --prefix test/matrix --no-package-lock --no-audit --no-fund
 for major in ${MAJORS:-14 15 16 17 18}; do
   echo "PostgreSQL $major"
-  PG_MAJOR=$major vitest run --project quick test/cycle test/privileges test/triggers
+  PG_MAJOR=$major vitest run --project quick --project triggers test/cycle test/privileges test/triggers
 done
