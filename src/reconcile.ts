@@ -1,7 +1,7 @@
 // Reconcile: one cycle, from the source to the report. What a cycle does reads here from top to bottom.
 import pRetry from 'p-retry';
 import type { Config } from './config.ts';
-import { type Change, databaseOf, IN_KUBERNETES, keyOf } from './core/change.ts';
+import { type Change, databaseOf, groupKeyOf, IN_KUBERNETES, keyOf } from './core/change.ts';
 import type { Document } from './core/document/types.ts';
 import { closedUsers } from './core/drain.ts';
 import { declaringNames, namesIn } from './core/named.ts';
@@ -193,7 +193,6 @@ export function createReconciler({ config, source, connections, residents, log, 
     for (const outcome of outcomes) {
       if (outcome.result === 'failed') backoff.fail(keyOf(outcome.change));
       if (outcome.result !== 'applied') continue;
-      backoff.succeed(outcome.change);
       applied.add(outcome.change);
     }
     return outcomes;
@@ -239,6 +238,7 @@ export function createReconciler({ config, source, connections, residents, log, 
     const outcomes: Outcome[] = [];
     const applied = createApplied();
     const stuck: Notice[] = [];
+    const undone = new Set<string>();
     let first: { readonly plan: Plan; readonly drift: readonly Change[] } | undefined;
     for (let pass = 1; ; pass += 1) {
       // Taken before the catalogs are read: a change in between then shows as one, and is never missed.
@@ -281,7 +281,8 @@ export function createReconciler({ config, source, connections, residents, log, 
 
       const { again, fresh } = applied.split(current.changes);
       for (const change of again) {
-        backoff.fail(keyOf(change));
+        backoff.undone(keyOf(change));
+        undone.add(groupKeyOf(change));
         stuck.push(notConverging(change));
       }
       const changes = pass > PASSES ? [] : fresh;
@@ -305,6 +306,8 @@ export function createReconciler({ config, source, connections, residents, log, 
         continue;
       }
 
+      // Only now is it known that what succeeded is not wanted again.
+      for (const { change, result } of outcomes) if (result === 'applied' && !undone.has(groupKeyOf(change))) backoff.succeed(change);
       settle(current);
       const notices = [...current.notices, ...failureNotices(outcomes, current, context.render, secrets.lastFailure), ...stuck];
       await memory.save(withRows(catalog.managed, rows), document, appliedDigests(document, current, outcomes, memory.digests));

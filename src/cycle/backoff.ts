@@ -4,6 +4,11 @@ import { type Change, forNames, keyOf, namesOf } from '../core/change.ts';
 export interface Backoff {
   /** Records a failure; answers whether it is the first in a row. */
   fail(key: string): boolean;
+  /**
+   * Records a change that succeeded and is wanted again. Somebody may just have undone it, so the first pauses are short; they grow like any
+   * other where it does not take effect at all.
+   */
+  undone(key: string): void;
   /** A change that worked: it, and what it names, waits no longer. */
   succeed(change: Change): void;
   /** Whether anything failed lately. */
@@ -17,17 +22,20 @@ export interface Backoff {
 }
 
 const CAP_MS = 300_000;
+const UNDONE_MS = 250;
 
 /** Delays grow by `base` seconds to the power of the failures in a row, up to five minutes, give or take a tenth. */
 export function createBackoff(base: number, now: () => number): Backoff {
   const failures = new Map<string, { readonly count: number; readonly until: number }>();
+  const wait = (key: string, first: number): number => {
+    const count = (failures.get(key)?.count ?? 0) + 1;
+    const delay = Math.min(CAP_MS, first * base ** (count - 1)) * (0.9 + Math.random() * 0.2);
+    failures.set(key, { count, until: now() + delay });
+    return count;
+  };
   return {
-    fail: (key) => {
-      const count = (failures.get(key)?.count ?? 0) + 1;
-      const delay = Math.min(CAP_MS, 1000 * base ** count) * (0.9 + Math.random() * 0.2);
-      failures.set(key, { count, until: now() + delay });
-      return count === 1;
-    },
+    fail: (key) => wait(key, 1000 * base) === 1,
+    undone: (key) => void wait(key, UNDONE_MS),
     succeed: (change) => {
       if (failures.size === 0) return;
       failures.delete(keyOf(change));

@@ -60,6 +60,19 @@ it('list parameters compare by their elements', () => {
   expect(sameSetting('work_mem', '1MB', '1 MB')).toBe(false);
 });
 
+it('what succeeded and is wanted again waits a moment first, and longer each time', () => {
+  let now = 0;
+  const backoff = createBackoff(2, () => now);
+  const pauses = [1, 2, 3, 4, 5].map(() => {
+    backoff.undone('x');
+    const pause = backoff.nextIn() ?? 0;
+    now += pause + 1;
+    return pause;
+  });
+  expect(pauses[0]).toBeLessThan(300);
+  for (const [index, pause] of pauses.entries()) expect(pause / (250 * 2 ** index)).toBeCloseTo(1, 0);
+});
+
 it('backoff grows to five minutes, is forgotten by a success, and knows a first failure', () => {
   let now = 0;
   const backoff = createBackoff(2, () => now);

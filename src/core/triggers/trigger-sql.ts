@@ -33,7 +33,7 @@ const OBJECTS: EventTrigger = {
     // Names of types are compared as the server prints them.
     'quote_all_identifiers=off',
     // Whoever holds a lock on the rules, or on what else the trigger touches, must not hold up an application until its own timeout.
-    'lock_timeout=100',
+    'lock_timeout=250',
     // A plan for generic parameters is made once a session, not at each of the first five calls. Compiling one to machine code never pays here.
     'plan_cache_mode=force_generic_plan',
     'jit=off',
