@@ -7,7 +7,7 @@ const SLOW = {
   crash: 'test/crash/**/*.test.ts',
   kubernetes: 'test/kubernetes/**/*.test.ts',
   pooler: 'test/pooler/**/*.test.ts',
-  privileges: 'test/privileges/round-trip.test.ts',
+  privileges: 'test/privileges/round-trip-*.test.ts',
   triggers: 'test/{triggers/hostile,triggers/listener,triggers/restore,daemon/drift}.test.ts',
 };
 const project = (name: string, include: string[], exclude: string[] = []) => ({

@@ -20,8 +20,8 @@ export function createSecretStore(client: KubeClient, ours: string): WatchableSt
     return object;
   };
   const target = (verb: 'get' | 'patch', { namespace, name }: SecretPlace): Target => ({ verb, resource: 'secrets', namespace, name });
-  const encode = (data: ReadonlyMap<string, string>): Record<string, string> =>
-    Object.fromEntries([...data].map(([key, value]) => [key, Buffer.from(value).toString('base64')]));
+  const encode = (data: ReadonlyMap<string, string | null>): Record<string, string | null> =>
+    Object.fromEntries([...data].map(([key, value]) => [key, value === null ? null : Buffer.from(value).toString('base64')]));
 
   return {
     create: async ({ namespace, name }, { labels, annotations, data }, signal) => {
@@ -44,6 +44,15 @@ export function createSecretStore(client: KubeClient, ours: string): WatchableSt
         query: { fieldManager: 'pgsteward', force: 'true' },
         contentType: 'application/apply-patch+yaml',
         body: { apiVersion: 'v1', kind: 'Secret', metadata, type: CONNECTION_TYPE, data: encode(data) },
+      });
+      return note(place, secretOf(answer, place));
+    },
+    change: async (place, { data, annotations }, { resourceVersion }, signal) => {
+      const answer = await client.send(target('patch', place), {
+        signal,
+        query: { fieldManager: 'pgsteward' },
+        contentType: 'application/merge-patch+json',
+        body: { metadata: { resourceVersion, annotations }, data: encode(data) },
       });
       return note(place, secretOf(answer, place));
     },

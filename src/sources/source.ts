@@ -81,6 +81,14 @@ export interface SecretStore {
   read(place: SecretPlace, signal: AbortSignal): Promise<SecretObject | undefined>;
   /** Makes these fields ours and leaves the others; with `before` only if the Secret still is that one. @returns what it is then. */
   apply(place: SecretPlace, content: SecretContent, before: SecretObject | undefined, signal: AbortSignal): Promise<SecretObject>;
+  /** Changes some keys and annotations and leaves the rest; null takes one away. @throws SourceError (conflict) where somebody changed or replaced the Secret since `before`. */
+  change(place: SecretPlace, change: SecretChange, before: SecretObject, signal: AbortSignal): Promise<SecretObject>;
+}
+
+/** Values by key; null for what goes. */
+export interface SecretChange {
+  readonly data: ReadonlyMap<string, string | null>;
+  readonly annotations: Readonly<Record<string, string | null>>;
 }
 
 export interface Source {

@@ -161,6 +161,16 @@ describe('PUBLIC', () => {
     expect(await held('')).toEqual(expected);
     await settled();
   });
+
+  it('keeps what it holds on columns that no rule names, when what it holds on their table goes', async () => {
+    await shop.query('GRANT SELECT, UPDATE ON sales.orders TO PUBLIC; GRANT SELECT (id), UPDATE (id, email) ON sales.orders TO PUBLIC');
+    const columns = async (): Promise<readonly string[]> => (await held('')).filter((line) => line.startsWith('column '));
+    const before = await columns();
+    declare([], [{ name: 'shop', public: { schemas: ['sales'], tables: { orders: ['SELECT'] } } }]);
+    await settled();
+    expect(await columns()).toEqual(before);
+    expect((await held('')).filter((line) => line.startsWith('table '))).toEqual(['table shop: sales.orders SELECT']);
+  });
 });
 
 describe('others', () => {

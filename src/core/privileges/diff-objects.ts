@@ -56,7 +56,9 @@ export function diffObjects(input: ObjectDiffInput): Change[] {
         for (const part of group.kind === 'column' && wiped.size > 0 ? pieces('column', names) : [names]) {
           const isWiped = group.kind === 'column' ? wiped.get(wipeKey(subject.name, group.schema, splitName(part[0] ?? '')[0])) : undefined;
           const left = isWiped === undefined ? entries : entries.filter((entry) => !isWiped.has(wipeEntry(entry.grantor, entry.privilege)));
-          const found = compare(group, subject, wish, part, left, isExplained, passedOn, input);
+          // What PUBLIC holds on columns that no rule names goes with the table's, and comes back.
+          const wished = wish === undefined && isWiped !== undefined && subject.mode === 'named' ? holdings(entries) : wish;
+          const found = compare(group, subject, wished, part, left, isExplained, passedOn, input);
           changes.push(...found);
           if (group.kind === 'table')
             noteWiped(wiped, found, (change) => input.revokes && (change.as === undefined || input.acting.inability(change.as) === undefined));
