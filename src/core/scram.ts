@@ -1,7 +1,7 @@
 // SCRAM-SHA-256 verifiers as PostgreSQL stores them, computed here so that no plaintext password ever reaches the server.
 import { createHash, createHmac, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
-import { saslprep } from '@mongodb-js/saslprep';
+import { saslprep } from './saslprep.ts';
 
 const derive = promisify(pbkdf2);
 
@@ -12,26 +12,12 @@ export interface Verifier {
   readonly serverKey: Buffer;
 }
 
-/**
- * What PostgreSQL hashes for a password: pure ASCII as it is, anything else after SASLprep, and the raw text where that is prohibited.
- */
-function prepare(password: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are ASCII too
-  if (/^[\0-\x7f]*$/.test(password)) return password;
-  try {
-    const prepared = saslprep(password);
-    return prepared === '' ? password : prepared;
-  } catch {
-    return password;
-  }
-}
-
 const hmac = (key: Buffer, data: string): Buffer => createHmac('sha256', key).update(data).digest();
 
 /** The verifier of a password; a fresh 16-byte salt unless one is given. PBKDF2 runs on the thread pool. */
 export async function createVerifier(password: string, options: { salt?: Buffer; iterations: number }): Promise<string> {
   const salt = options.salt ?? randomBytes(16);
-  const salted = await derive(prepare(password), salt, options.iterations, 32, 'sha256');
+  const salted = await derive(saslprep(password), salt, options.iterations, 32, 'sha256');
   const storedKey = createHash('sha256').update(hmac(salted, 'Client Key')).digest();
   const serverKey = hmac(salted, 'Server Key');
   return `SCRAM-SHA-256$${options.iterations}:${salt.toString('base64')}$${storedKey.toString('base64')}:${serverKey.toString('base64')}`;

@@ -10,6 +10,7 @@ import { createResidents } from '../../src/postgres/residents.ts';
 import { createReconciler } from '../../src/reconcile.ts';
 import { createDirectorySource } from '../../src/sources/directory.ts';
 import { ACCELERATORS, Manifests } from './daemon.ts';
+import type { MemorySecrets } from './memory-secrets.ts';
 import type { Postgres } from './postgres.ts';
 import { expectNoSecrets } from './secrets.ts';
 
@@ -24,12 +25,16 @@ export interface Steward {
   close(): Promise<void>;
 }
 
-/** A steward for this server; `env` is on top of the connection's settings. */
+/**
+ * A steward for this server; `env` is on top of the connection's settings.
+ * @param secrets where it writes Secrets to; without them it writes none.
+ */
 export async function createSteward(
   server: Postgres,
   env: Readonly<Record<string, string>> = {},
   manifests = new Manifests(),
   stateDir = mkdtempSync(join(tmpdir(), 'pgsteward-state-')),
+  secrets?: MemorySecrets,
 ): Promise<Steward> {
   const all = {
     SOURCE: `dir:${manifests.folder}`,
@@ -45,7 +50,8 @@ export async function createSteward(
   };
   const config = readConfig(all);
   const connections = createConnections(config, () => undefined);
-  const source = createDirectorySource(manifests.folder, { namespace: config.NAMESPACE, configMapName: config.CONFIGMAP_NAME });
+  const directory = createDirectorySource(manifests.folder, { namespace: config.NAMESPACE, configMapName: config.CONFIGMAP_NAME });
+  const source = secrets?.beside(directory, config.NAMESPACE) ?? directory;
   const warnings: string[] = [];
   const residents = createResidents({ connections, max: 0, onHeard: () => undefined });
   const reconciler = createReconciler({
@@ -69,7 +75,7 @@ export async function createSteward(
     },
     restart: async (more = {}) => {
       await connections.close();
-      return createSteward(server, { ...env, ...more }, manifests, stateDir);
+      return createSteward(server, { ...env, ...more }, manifests, stateDir, secrets);
     },
     close: async () => {
       await connections.close();
