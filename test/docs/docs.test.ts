@@ -168,15 +168,26 @@ describe('the manifests', () => {
   });
 
   it('give no rights but these, and of the overlays one adds only list and watch on Secrets, and one create and patch', () => {
-    expect(ofKind('Role')).toHaveLength(1);
+    const others = objects.filter(({ name, value }) => value.kind === 'Role' && !name.startsWith('base/'));
+    expect(others.map(({ name, value }) => [name, value.rules])).toEqual([
+      [
+        'other-namespace/role.yaml',
+        [
+          { apiGroups: [''], resources: ['secrets'], verbs: ['get', 'patch'] },
+          { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
+        ],
+      ],
+    ]);
     expect([...ofKind('ClusterRole'), ...ofKind('ClusterRoleBinding')]).toEqual([]);
-    const rules = ofKind('Role')[0]?.rules;
+    const rules = objects.filter(({ name, value }) => value.kind === 'Role' && name.startsWith('base/')).map(({ value }) => value.rules);
     expect(rules).toEqual([
-      { apiGroups: [''], resources: ['configmaps'], resourceNames: ['postgres-users-config'], verbs: ['get', 'list', 'watch'] },
-      { apiGroups: [''], resources: ['secrets'], verbs: ['get'] },
-      { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] },
-      { apiGroups: [''], resources: ['configmaps'], resourceNames: ['postgres-users-config-status'], verbs: ['get', 'patch'] },
-      { apiGroups: [''], resources: ['configmaps'], verbs: ['create'] },
+      [
+        { apiGroups: [''], resources: ['configmaps'], resourceNames: ['postgres-users-config'], verbs: ['get', 'list', 'watch'] },
+        { apiGroups: [''], resources: ['secrets'], verbs: ['get'] },
+        { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] },
+        { apiGroups: [''], resources: ['configmaps'], resourceNames: ['postgres-users-config-status'], verbs: ['get', 'patch'] },
+        { apiGroups: [''], resources: ['configmaps'], verbs: ['create'] },
+      ],
     ]);
     const patches = ofKind('Kustomization').flatMap((value) => value.patches ?? []);
     const operations = patches.flatMap(({ patch }) => parseAllDocuments(patch).flatMap((document) => document.toJS() as object[]));

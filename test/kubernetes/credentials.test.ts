@@ -2,62 +2,19 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
-import pg from 'pg';
 import { expect, it } from 'vitest';
 import { KubeCase } from '../support/kube-case.ts';
+import { kubeSecrets, queryBy, whoami } from '../support/kube-secrets.ts';
 import { rememberPassword } from '../support/secrets.ts';
 
 const at = new KubeCase();
 const PSQL = '/usr/bin/psql';
-/** The tests' server speaks no TLS. */
-const run = (env: Record<string, string> = {}): Promise<void> => at.run({ CONNECTION_SSLMODE: 'disable', ...env });
+/** The tests' server speaks no TLS. All that can be logged is: no password may be in it. */
+const run = (env: Record<string, string> = {}): Promise<void> => at.run({ CONNECTION_SSLMODE: 'disable', LOG_LEVEL: 'trace', ...env });
 
-interface Secret {
-  readonly metadata: {
-    readonly resourceVersion: string;
-    readonly labels?: Record<string, string>;
-    readonly annotations?: Record<string, string>;
-    readonly managedFields?: readonly { readonly manager: string; readonly operation: string }[];
-  };
-  readonly type: string;
-  readonly data: Readonly<Record<string, string>>;
-}
-const pathOf = (name: string, namespace = at.namespace): string => `/api/v1/namespaces/${namespace}/secrets${name === '' ? '' : `/${name}`}`;
-const secretAt = async (name: string, namespace = at.namespace): Promise<Secret | undefined> => {
-  const { status, json } = await at.kube.api('GET', pathOf(name, namespace));
-  return status === 200 ? (json as unknown as Secret) : undefined;
-};
-/** What stands in it as text; every password is looked for in all that pgsteward says. */
-const valuesOf = async (name: string, namespace = at.namespace): Promise<Record<string, string>> => {
-  const secret = await secretAt(name, namespace);
-  const values = Object.fromEntries(Object.entries(secret?.data ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]));
-  if (values['password'] !== undefined) rememberPassword(values['password']);
-  return values;
-};
-const secretNames = async (namespace = at.namespace): Promise<string[]> =>
-  ((await at.kube.api('GET', pathOf('', namespace))).json['items'] as { metadata: { name: string } }[]).map(({ metadata }) => metadata.name).toSorted();
-/** As a program that knows nothing but the URI. */
-async function queryBy<T extends object>(uri: string, sql: string): Promise<T[]> {
-  const client = new pg.Client(uri);
-  await client.connect();
-  try {
-    return (await client.query<T>(sql)).rows;
-  } finally {
-    await client.end();
-  }
-}
-const whoami = async (uri: string): Promise<string> => {
-  const [row] = await queryBy<{ name: string }>(uri, 'SELECT current_user AS name');
-  return row?.name ?? '';
-};
+const { pathOf, secretAt, valuesOf, secretNames } = kubeSecrets(at);
 const psql = async (args: readonly string[], env: Record<string, string> = {}): Promise<string> =>
   (await promisify(execFile)(PSQL, [...args, '-AtXc', 'SELECT current_user'], { env })).stdout.trim();
-const cycleUntil = (check: () => Promise<boolean>): Promise<void> =>
-  at.until(async () => {
-    await at.daemon.cycle();
-    return check();
-  }, 200);
-
 it('a generated user goes from nothing to programs that log in with the connection Secret alone, and nothing is written twice', async () => {
   await at.kube.overlay(at.namespace, 'connection-secrets');
   await at.users([
@@ -110,98 +67,6 @@ it('a generated user goes from nothing to programs that log in with the connecti
     { change: 'create_secret', role: 'bob', object: 'secret of-bob', sql: '' },
     { change: 'create_secret', role: 'alice', object: 'secret user-alice-secret', sql: '' },
   ]);
-});
-
-it('a dry run and a pause say what they would write and write no Secret', async () => {
-  await at.kube.overlay(at.namespace, 'connection-secrets');
-  await at.users([{ username: 'alice', password: { generate: {} }, connectionSecret: 'alice-db' }]);
-  await at.annotate({ 'pgsteward.dev/paused': 'true' });
-  for (const [env, mark] of [
-    [{}, '[PAUSED]'],
-    [{ DRY_RUN: 'true' }, '[DRY-RUN]'],
-  ] as const) {
-    await run(env);
-    await at.daemon.ready();
-    await at.daemon.cycle();
-    expect(at.daemon.lines().flatMap(({ message }) => (message.startsWith(`${mark} Would`) ? [message.slice(mark.length + 1)] : []))).toEqual([
-      'Would create secret: user-alice-secret (a generated password for alice)',
-      'Would create user: alice with roles []',
-      'Would grant CONNECT on database postgres to: alice',
-      'Would set password of user: alice (first password)',
-      `Would write connection secret: ${at.namespace}/alice-db (for alice: there is none)`,
-    ]);
-    expect([await secretNames(), await at.exists('alice')]).toEqual([[], false]);
-    await at.daemon.kill9();
-  }
-});
-
-it('without the overlay it says which right is missing, holds up nobody else, and goes on when the right is there', async () => {
-  await at.users([
-    { username: 'alice', password: { generate: {} } },
-    { username: 'bob', connectionSecret: 'bob-db' },
-  ]);
-  await at.secret('bob', 'password-of-bob');
-  await run();
-  await at.daemon.ready();
-  const { notices } = await at.daemon.cycle();
-  const cannot = notices.filter(({ kind }) => kind === 'cannot').map(({ subject, message }) => `${subject}: ${message}`);
-  expect(cannot.find((text) => text.startsWith('alice'))).toContain(
-    `we may not create secrets in namespace ${at.namespace}; the Role needs the verb create on secrets`,
-  );
-  expect(cannot.find((text) => text.startsWith('bob'))).toContain(
-    `we may not patch secrets bob-db in namespace ${at.namespace}; the Role needs the verb patch on secrets, and to make it also the verb create`,
-  );
-  expect([await at.exists('alice'), await at.canLogin('bob', 'password-of-bob')]).toEqual([false, true]);
-  await at.kube.overlay(at.namespace, 'connection-secrets');
-  await cycleUntil(async () => (await secretAt('bob-db')) !== undefined && (await at.exists('alice')));
-  expect(await whoami((await valuesOf('bob-db'))['uri'] ?? '')).toBe('bob');
-});
-
-/** A Role of its own in another namespace, as docs/security.md shows it. */
-async function letIn(namespace: string, rules: readonly object[]): Promise<void> {
-  const rbac = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}`;
-  await at.kube.api('POST', `${rbac}/roles`, { metadata: { name: 'pgsteward-connection-secrets' }, rules });
-  await at.kube.api('POST', `${rbac}/rolebindings`, {
-    metadata: { name: 'pgsteward-connection-secrets' },
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'pgsteward-connection-secrets' },
-    subjects: [{ kind: 'User', apiGroup: 'rbac.authorization.k8s.io', name: 'pgsteward-controller' }],
-  });
-}
-const rule = (verbs: readonly string[], more: object = {}): object => ({ apiGroups: [''], resources: ['secrets'], verbs, ...more });
-const otherNamespace = async (): Promise<string> => {
-  const name = `${at.namespace}-team`;
-  await at.kube.api('POST', '/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
-  return name;
-};
-
-it('another namespace is closed until it has a Role of its own, and the message names the right and the namespace', async () => {
-  await at.kube.overlay(at.namespace, 'connection-secrets');
-  const team = await otherNamespace();
-  await at.users([{ username: 'alice', password: { generate: {} }, connectionSecret: { name: 'db', namespace: team } }]);
-  await run();
-  const { notices } = await at.daemon.ready();
-  expect(notices).toHaveLength(1);
-  expect(notices[0]).toMatchObject({ kind: 'cannot', subject: 'alice' });
-  expect(notices[0]?.message).toContain(`we may not get secrets db in namespace ${team}; the Role needs the verb get on secrets`);
-  expect(await at.exists('alice')).toBe(true);
-  await letIn(team, [rule(['get', 'patch'], { resourceNames: ['db'] }), rule(['create'])]);
-  await cycleUntil(async () => (await secretAt('db', team)) !== undefined);
-  expect(await whoami((await valuesOf('db', team))['uri'] ?? '')).toBe('alice');
-  expect((await at.daemon.cycle()).notices).toEqual([]);
-});
-
-it('without the right to create it fills a Secret that was made for it', async () => {
-  await at.kube.overlay(at.namespace, 'connection-secrets');
-  const team = await otherNamespace();
-  const annotations = { 'pgsteward.dev/connection-of': 'alice', 'pgsteward.dev/source': `${at.namespace}/postgres-users-config` };
-  const metadata = { name: 'db', annotations, labels: { 'app.kubernetes.io/managed-by': 'pgsteward' } };
-  await at.kube.api('POST', pathOf('', team), { apiVersion: 'v1', kind: 'Secret', metadata, type: 'servicebinding.io/postgresql' });
-  await letIn(team, [rule(['get', 'patch'], { resourceNames: ['db'] })]);
-  await at.users([{ username: 'alice', password: { generate: {} }, connectionSecret: { name: 'db', namespace: team } }]);
-  await run({ CONNECTION_HOST: 'db.example.com', CONNECTION_PORT: '6432' });
-  await at.daemon.ready();
-  await cycleUntil(async () => (await valuesOf('db', team))['uri'] !== undefined);
-  expect(await valuesOf('db', team)).toMatchObject({ host: 'db.example.com', PGPORT: '6432', username: 'alice', sslmode: 'disable' });
 });
 
 it('what somebody edits in a connection Secret is drift and repaired, what others add stays, and a key that left the template goes', async () => {
@@ -275,7 +140,7 @@ it('the connection Secret appears only when a grant that was pending took effect
   expect([await at.exists('alice'), await secretNames()]).toEqual([true, ['user-alice-secret']]);
   await at.server.query('CREATE TABLE public.orders (id int)');
   try {
-    await cycleUntil(async () => (await secretAt('alice-db')) !== undefined);
+    await at.cycleUntil(async () => (await secretAt('alice-db')) !== undefined);
     expect(await queryBy((await valuesOf('alice-db'))['uri'] ?? '', 'SELECT * FROM public.orders')).toEqual([]);
   } finally {
     await at.server.query('DROP TABLE public.orders');
@@ -314,7 +179,7 @@ it('no connection Secret repeats what a Secret does not call the password of tha
   expect(notices[0]?.message).toContain('annotate it with pgsteward.dev/password-of=alice');
   expect([await at.canLogin('alice', 'the-admins-password'), await secretNames()]).toEqual([true, ['admin']]);
   await at.kube.api('PATCH', pathOf('admin'), { metadata: { annotations: { 'pgsteward.dev/password-of': 'bob, alice' } } });
-  await cycleUntil(async () => (await secretAt('alice-db')) !== undefined);
+  await at.cycleUntil(async () => (await secretAt('alice-db')) !== undefined);
 });
 
 it('two users whose connection Secrets turn out to be one, or the Secret of a password, do not overwrite each other', async () => {
@@ -342,12 +207,12 @@ it('what was edited since it was last read is not overwritten blindly, and is me
     await at.kube.api('PATCH', pathOf(`${user}-db`), { data: { PGHOST: 'eA==' } });
     await at.kube.api('DELETE', pathOf(`user-${user}-secret`));
   }
-  await cycleUntil(async () => {
+  await at.cycleUntil(async () => {
     const all = await Promise.all(users.map((user) => valuesOf(`${user}-db`)));
     const names = await Promise.all(all.map((values) => whoami(values['uri'] ?? '').catch(() => '')));
     return (await secretNames()).length === 8 && all.every((values) => values['PGHOST'] === at.server.host) && names.join('') === 'abcd';
   });
-  await cycleUntil(async () => (await at.daemon.status()).lastCycle?.result === 'converged');
+  await at.cycleUntil(async () => (await at.daemon.status()).lastCycle?.result === 'converged');
 });
 
 it('killed at any moment, it ends with one Secret whose password works', async () => {

@@ -1,4 +1,5 @@
 // A namespace with the shipped Role, a PostgreSQL server and the daemon, for each test of a file that runs on a real API server.
+import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
 import { stringify } from 'yaml';
@@ -23,6 +24,13 @@ export interface StatusObject {
   readonly data: Readonly<Record<string, string>>;
 }
 
+interface SecretItem {
+  readonly metadata: { readonly namespace: string; readonly labels?: Readonly<Record<string, string>> };
+  readonly data?: Readonly<Record<string, string>>;
+}
+/** Keys of our Secrets whose values nobody else may see. */
+const IS_SECRET = /^(?:password|pw|PGPASSWORD|DATABASE_URL|(?:.*-)?uri)$/;
+
 /** One control plane and one server for all tests of a file; a namespace for each. */
 export class KubeCase {
   kube!: ControlPlane;
@@ -46,12 +54,35 @@ export class KubeCase {
       await this.kube.namespace(this.namespace);
     });
     afterEach(async () => {
-      await this.daemon.kill9();
-      const said = await Promise.all([this.kube.api('GET', this.#events()), this.kube.api('GET', this.path('configmaps'))]);
-      expectNoSecrets(JSON.stringify(said), 'Events and ConfigMaps');
+      await this.#lookForSecrets();
       await resetServer(this.server);
     });
   }
+
+  /** Everything that pgsteward said or wrote in this case, also about passwords that it made itself. It ends the daemon. */
+  async #lookForSecrets(): Promise<void> {
+    const all = (await this.kube.api('GET', '/api/v1/secrets')).json['items'] as readonly SecretItem[];
+    const ours = all.filter(({ metadata }) => metadata.namespace.startsWith(this.namespace));
+    for (const { metadata, data } of ours)
+      if (metadata.labels?.['app.kubernetes.io/managed-by'] === 'pgsteward')
+        for (const [key, value] of Object.entries(data ?? {})) if (IS_SECRET.test(key)) rememberPassword(Buffer.from(value, 'base64').toString());
+    if (this.daemon.process.exitCode === null && this.daemon.process.signalCode === null)
+      for (const path of ['/metrics', '/status']) await this.daemon.get(path);
+    await this.daemon.kill9();
+    const said = await Promise.all([this.kube.api('GET', this.#events()), this.kube.api('GET', this.path('configmaps'))]);
+    expectNoSecrets(JSON.stringify(said), 'Events and ConfigMaps');
+    // Annotations, and who manages which field: the API server keeps no value there, and a client that did would call it `last-applied`.
+    const metadata = JSON.stringify(ours.map((secret) => secret.metadata));
+    expectNoSecrets(metadata, 'the metadata of a Secret');
+    expect(metadata).not.toContain('last-applied');
+    const ledger = await this.server
+      .query<{ row: string }>('SELECT a::text AS row FROM pgsteward.audit_log a UNION ALL SELECT m::text FROM pgsteward.managed_role m')
+      .catch(() => []);
+    expectNoSecrets(ledger.map(({ row }) => row).join('\n'), 'the ledger');
+    if (existsSync(this.#stateFile())) expectNoSecrets(readFileSync(this.#stateFile(), 'utf8'), 'the state file');
+  }
+
+  readonly #stateFile = (): string => `/tmp/pgsteward-kube-${process.pid}-${this.#count}.json`;
 
   path(kind: 'configmaps' | 'secrets', name = ''): string {
     return `/api/v1/namespaces/${this.namespace}/${kind}${name === '' ? '' : `/${name}`}`;
@@ -92,7 +123,7 @@ export class KubeCase {
         SOURCE: 'kubernetes',
         KUBECONFIG: this.kube.kubeconfig(),
         NAMESPACE: this.namespace,
-        STATE_FILE: `/tmp/pgsteward-kube-${process.pid}-${this.#count}.json`,
+        STATE_FILE: this.#stateFile(),
         ...env,
       }),
     );
@@ -112,6 +143,14 @@ export class KubeCase {
   async until(check: () => Promise<boolean> | boolean, every = 50): Promise<void> {
     for (const end = Date.now() + 40_000; !(await check()); await sleep(every))
       if (Date.now() > end) throw new Error(`not within 40 s: ${this.daemon.output().slice(-2000)}`);
+  }
+
+  /** Runs cycles until it holds. */
+  cycleUntil(check: () => Promise<boolean>): Promise<void> {
+    return this.until(async () => {
+      await this.daemon.cycle();
+      return check();
+    }, 200);
   }
 
   async events(): Promise<readonly KubeEvent[]> {

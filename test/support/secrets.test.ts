@@ -5,6 +5,14 @@ import { expectNoSecrets, expectNoSecretsInServerLog, rememberPassword } from '.
 it('finds a password that stands in a Secret, and any verifier', () => {
   rememberPassword('correct horse\n');
   expect(() => expectNoSecrets('… correct horse …', 'a text')).toThrow('a password stands in a text');
+  rememberPassword(`it's "quoted" \\ 100 %`);
+  for (const text of [
+    'aXQncyAicXVvdGVkIiBcIDEwMCAl',
+    `it's%20%22quoted%22%20%5C%20100%20%25`,
+    JSON.stringify({ text: `it's "quoted" \\ 100 %` }),
+    `it''s "quoted" \\ 100 %`,
+  ])
+    expect(() => expectNoSecrets(text, 'a text'), text).toThrow('a password stands in a text');
   expect(() => expectNoSecrets('SCRAM-SHA-256$4096:abc', 'a text')).toThrow('a verifier stands in a text');
   expect(() => expectNoSecrets('nothing', 'a text')).not.toThrow();
 });

@@ -1,6 +1,7 @@
 // No secret anywhere: every password that a test writes into a Secret is looked for in all that pgsteward and the server say, over all suites.
 
-const passwords = new Set<string>();
+/** As it is, and in every other form that a text could have it in. */
+const forms = new Set<string>();
 
 /** Shorter ones would be found in words that have nothing to do with them. */
 const SHORTEST = 6;
@@ -8,7 +9,9 @@ const SHORTEST = 6;
 /** Takes note of a password that stands in a Secret. */
 export function rememberPassword(password: string): void {
   const value = password.replace(/\n$/, '');
-  if (value.length >= SHORTEST && !value.startsWith('SCRAM-SHA-256$')) passwords.add(value);
+  if (value.length < SHORTEST || value.startsWith('SCRAM-SHA-256$') || forms.has(value)) return;
+  for (const form of [value, Buffer.from(value).toString('base64'), encodeURIComponent(value), JSON.stringify(value).slice(1, -1), value.replaceAll("'", "''")])
+    forms.add(form);
 }
 
 const VERIFIER = /SCRAM-SHA-256\$\d+:/;
@@ -18,7 +21,7 @@ const VERIFIER = /SCRAM-SHA-256\$\d+:/;
  * @throws naming the place, never the password.
  */
 export function expectNoSecrets(text: string, where: string): void {
-  for (const password of passwords) if (text.includes(password)) throw new Error(`a password stands in ${where}: …${around(text, text.indexOf(password))}…`);
+  for (const form of forms) if (text.includes(form)) throw new Error(`a password stands in ${where}: …${around(text, text.indexOf(form))}…`);
   const at = text.search(VERIFIER);
   if (at !== -1) throw new Error(`a verifier stands in ${where}: …${around(text, at)}…`);
 }
