@@ -9,8 +9,13 @@ import { HAS_LEFT_TO_RIGHT, HAS_REFUSED, HAS_RIGHT_TO_LEFT, IS_RIGHT_TO_LEFT, LE
 export function saslprep(password: string): string {
   // oxlint-disable-next-line no-control-regex -- control characters are ASCII too
   if (/^[\0-\x7f]*$/.test(password)) return password;
-  const mapped = password.replace(SPACES, ' ').replace(LEFT_OUT, '');
+  const mapped = mapCharacters(password);
   if (mapped === '' || HAS_REFUSED.test(mapped)) return password;
   if (HAS_RIGHT_TO_LEFT.test(mapped) && (HAS_LEFT_TO_RIGHT.test(mapped) || !IS_RIGHT_TO_LEFT.test(mapped))) return password;
   return mapped.normalize('NFKC');
 }
+
+/** Whether node-postgres logs in with it: it prepares alike, and refuses nothing. */
+export const nodeCanLogIn = (password: string): boolean => mapCharacters(password).normalize('NFKC') === saslprep(password);
+
+const mapCharacters = (password: string): string => password.replace(SPACES, ' ').replace(LEFT_OUT, '');

@@ -4,6 +4,7 @@ import type { Catalog } from '../core/catalog.ts';
 import type { PasswordReason } from '../core/change.ts';
 import type { Document } from '../core/document/types.ts';
 import type { Notice } from '../core/notice.ts';
+import { nodeCanLogIn } from '../core/saslprep.ts';
 import type { Connections } from '../postgres/connection.ts';
 import { describeFailure } from '../postgres/failures.ts';
 import { tryLogin } from '../postgres/login-probe.ts';
@@ -91,6 +92,8 @@ export function createProbes(config: Config, connections: Pick<Connections, 'wit
 
   const byLogin = async (target: Target): Promise<void> => {
     if (target.credential.kind !== 'plain') return note(target, 'unknown', 'the Secret holds a verifier, which logs nobody in');
+    if (!nodeCanLogIn(target.credential.password))
+      return note(target, 'unknown', 'the password has characters that our client reads otherwise than the server');
     const answer = await tryLogin(config, { user: target.role, password: target.credential.password, database: target.database });
     if (answer.kind === 'silent') note(target, 'unknown', answer.reason);
     else note(target, answer.kind === 'accepted' ? 'same' : 'differs');

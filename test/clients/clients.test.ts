@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { nodeCanLogIn } from '../../src/core/saslprep.ts';
 import { MemorySecrets } from '../support/memory-secrets.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
 import { createSteward, type Steward } from '../support/steward.ts';
@@ -63,6 +64,10 @@ const { 'node-postgres': node = [], 'the path of node-postgres': path = [], pgjd
 
 describe('node-postgres', () => {
   it('logs in by the URI', async () => check(await nodeByUri(folder), [...node, ...path]));
+  it('is known for what it cannot log in with, which the login probe leaves out', () => {
+    const left = [...cases].filter(([id]) => !nodeCanLogIn(keyOf(folder, id, 'password'))).map(([, { about }]) => about);
+    expect(left.toSorted()).toEqual(node.toSorted());
+  });
   it('logs in by the single keys', async () => check(await nodeByKeys(folder), node));
 });
 

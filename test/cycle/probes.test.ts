@@ -111,6 +111,21 @@ it.each(['salt', 'login'])('%s tells nothing of expired users and where pg_hba.c
   });
 });
 
+it('login tries no password that node-postgres reads otherwise than the server, for it would find the right one wrong', async () => {
+  // The key is newer than Unicode 3.2, so the server takes the text as it is; node-postgres leaves out the variation selector behind it.
+  PASSWORDS.set('erin', 'key \u{1F5DD}\uFE0F');
+  try {
+    await start('login');
+    server.mark();
+    const report = await next();
+    expect([changed(report), report.probes]).toEqual([[], { same: 4, differs: 0, unknown: 1 }]);
+    expect(report.notices).toMatchObject([{ kind: 'fallback', message: expect.stringContaining('otherwise than the server') as string }]);
+    expect(server.log()).not.toContain('authentication failed');
+  } finally {
+    PASSWORDS.delete('erin');
+  }
+});
+
 it('nothing is probed when it is off, and where pg_authid can be read', async () => {
   await start('off');
   await server.query(`ALTER ROLE alice PASSWORD 'hijack'`);
