@@ -3,8 +3,8 @@ import { defineConfig } from 'vitest/config';
 
 /** Project → what it runs. */
 const SLOW = {
-  convergence: 'test/convergence/**/*.test.ts',
   clients: 'test/clients/**/*.test.ts',
+  convergence: 'test/convergence/**/*.test.ts',
   crash: 'test/crash/**/*.test.ts',
   kubernetes: 'test/kubernetes/**/*.test.ts',
   pooler: 'test/pooler/**/*.test.ts',

@@ -62,6 +62,10 @@ function check(answers: Answers | undefined, known: readonly string[], expected 
 }
 const { 'node-postgres': node = [], 'the path of node-postgres': path = [], pgjdbc = [], pgx = [] } = KNOWN;
 
+it('the Secrets hold every password as it was given', () => {
+  for (const [id, { password, about }] of cases) if (password !== undefined) expect(keyOf(folder, id, 'password'), about).toBe(password);
+});
+
 describe('node-postgres', () => {
   it('logs in by the URI', async () => check(await nodeByUri(folder), [...node, ...path]));
   it('is known for what it cannot log in with, which the login probe leaves out', () => {
