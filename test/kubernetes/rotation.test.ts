@@ -113,6 +113,22 @@ it('two users take turns: programs land in the role of the document, and the pas
   expect(await at.daemon.status()).toMatchObject({ lastCycle: { drift: 0 }, notices: [] });
 });
 
+it('an admin that is no superuser rotates with two users as well, without seeing any verifier', async () => {
+  await at.server.query(`CREATE ROLE adm LOGIN CREATEROLE PASSWORD 'rotates-as-adm'`);
+  await withRights();
+  await at.users([web(twoUsers('2s'))]);
+  await run({ DB_USER: 'adm', DB_PASS: 'rotates-as-adm' });
+  await at.daemon.ready();
+  for (const [asked, login] of ['web-1', 'web-2', 'web-1'].entries()) {
+    await at.until(async () => (await connected())?.login === login);
+    expect(await connected()).toEqual({ login, works: 'web' });
+    await ask(`${asked}`);
+  }
+  await at.until(async () => (await connected())?.login === 'web-2');
+  await at.until(async () => (await role('web-1'))?.password === false);
+  expect(await role('web-1')).toEqual({ login: false, until: null, password: false });
+});
+
 it('the overlap ends on the server also while pgsteward is down, and a hand that prolongs it is corrected', async () => {
   await withRights();
   await at.users([web(twoUsers('2s'))]);
