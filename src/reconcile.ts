@@ -8,7 +8,8 @@ import { declaringNames, namesIn } from './core/named.ts';
 import type { Notice } from './core/notice.ts';
 import { type Plan, planOf } from './core/plan.ts';
 import type { DatabaseReading } from './core/privileges/plan-privileges.ts';
-import { nextStep } from './core/secret-plan.ts';
+import { settleTurns } from './core/rotation.ts';
+import { MAKES_PASSWORD, nextStep } from './core/secret-plan.ts';
 import { databasesWithTrigger } from './core/triggers/plan-trigger.ts';
 import { type Applied, createApplied } from './cycle/applied.ts';
 import { createBackoff } from './cycle/backoff.ts';
@@ -149,7 +150,7 @@ export function createReconciler({ config, source, connections, residents, log, 
       },
       defaultDatabase: config.DB_NAME,
       withoutSecret: credentials.withoutSecret,
-      secrets: secrets.wishes(document, credentials),
+      secrets: secrets.wishes(document, credentials, catalog.server.now),
       passwords,
       isDeferred: (key) => backoff.isDeferred(key),
       anyDeferred: backoff.any,
@@ -217,12 +218,12 @@ export function createReconciler({ config, source, connections, residents, log, 
     if (isDue) due = Number.POSITIVE_INFINITY;
     let inputs = await inputReader.read(signal);
     onProgress();
-    const { document } = inputs;
+    const declared = inputs.document;
     asked = aboutInputs(inputs);
     // Paused: whatever writes needs a fence, and there is none.
     const fence = inputs.requests?.paused === true ? undefined : writer;
-    if (document === undefined) return { ...fromInputs(inputs), result: 'waiting' };
-    await secrets.read(document, signal);
+    if (declared === undefined) return { ...fromInputs(inputs), result: 'waiting' };
+    await secrets.read(declared, signal);
     const versionNow = (): string => `${inputs.version}\n${secrets.version()}`;
     if (versionNow() !== lastInputs) backoff.clear();
     lastInputs = versionNow();
@@ -233,8 +234,15 @@ export function createReconciler({ config, source, connections, residents, log, 
     settled = undefined;
     if (fence !== undefined) await retried(() => memory.prepareLedger(), signal);
 
-    let credentials = readCredentials(document, inputs.secrets, secrets.mayGenerate);
-    const base = { ...fromInputs(inputs), problems: [...inputs.problems, ...newlineWarnings(document, credentials)] };
+    let judged: { readonly document: Document; readonly secrets: unknown; readonly credentials: Credentials } | undefined;
+    /** Again only where something may be otherwise than in the pass before. */
+    const judge = (document: Document): Credentials => {
+      const values = secrets.values(document);
+      if (judged?.document === document && judged.secrets === inputs.secrets && values.size === 0) return judged.credentials;
+      const credentials = readCredentials(document, values.size === 0 ? inputs.secrets : new Map([...inputs.secrets, ...values]), secrets.mayGenerate);
+      judged = { document, secrets: inputs.secrets, credentials };
+      return credentials;
+    };
     const outcomes: Outcome[] = [];
     const applied = createApplied();
     const stuck: Notice[] = [];
@@ -244,7 +252,10 @@ export function createReconciler({ config, source, connections, residents, log, 
       // Taken before the catalogs are read: a change in between then shows as one, and is never missed.
       const before = facts === undefined ? '' : await fingerprintNow(facts);
       last = facts === undefined || before === '' ? undefined : { facts, fingerprint: before };
-      const snapshot = await retried(() => read(document), signal);
+      const unsettled = secrets.withTurns(declared);
+      const credentials = judge(unsettled);
+      const snapshot = await retried(() => read(unsettled), signal);
+      const document = settleTurns(unsettled, snapshot);
       const imported = memory.firstContact(snapshot);
       const catalog = { ...snapshot, managed: withRows(snapshot.managed, imported) };
       if (memory.hasLedger && !catalog.hasLedger) memory.forgetLedger();
@@ -267,11 +278,12 @@ export function createReconciler({ config, source, connections, residents, log, 
       due = performance.now() + (current.dueAt - catalog.server.now);
       first ??= { plan: current, drift: driftOf(current, document, memory.digests, catalog) };
       const found = {
-        ...base,
+        ...fromInputs(inputs),
+        problems: [...inputs.problems, ...newlineWarnings(document, credentials)],
         planned: first.plan.changes,
         drift: first.drift,
         ...counts(current),
-        validity: validityEnds(catalog, current.entities),
+        validity: validityEnds(catalog, current.entities, document),
         breakerTripped: first.plan.breakerTripped || current.breakerTripped,
       };
       if (fence === undefined) {
@@ -294,14 +306,10 @@ export function createReconciler({ config, source, connections, residents, log, 
       await closeIntents(current, context);
       const next = nextStep(changes, again, document);
       if (next.length > 0) {
-        const judged = credentials;
-        const results = await apply(next, context, applied, (some) => secrets.write(some, document, judged, context));
+        const results = await apply(next, context, applied, (some) => secrets.write(some, document, credentials, context));
         outcomes.push(...results);
         memory.note(catalog.managed, results);
-        if (next.some((change) => change.kind === 'create_secret')) {
-          inputs = await inputReader.readSecretsAgain(inputs, signal);
-          credentials = readCredentials(document, inputs.secrets, secrets.mayGenerate);
-        }
+        if (next.some(({ kind }) => MAKES_PASSWORD.has(kind))) inputs = await inputReader.readSecretsAgain(inputs, signal);
         lastInputs = versionNow();
         continue;
       }

@@ -46,6 +46,15 @@ export type Change =
       readonly key: string;
       readonly spec: Extract<PasswordSpec, { kind: 'generate' }>;
     }
+  | {
+      readonly kind: 'rotate_secret';
+      /** As whom the new password logs in. */
+      readonly role: string;
+      readonly secret: string;
+      readonly key: string;
+      readonly spec: Extract<PasswordSpec, { kind: 'generate' }>;
+      readonly reason: RotationReason;
+    }
   | { readonly kind: 'adopt_role'; readonly role: string; readonly entity: Entity }
   | { readonly kind: 'forget_role'; readonly role: string; readonly entity: Entity; readonly reason: string }
   | { readonly kind: 'forget_privileges'; readonly role: string }
@@ -147,9 +156,13 @@ export type ChangeKind = Change['kind'];
 /** Why a password is set: the user has none yet, its Secret changed, or somebody changed it on the server. */
 export type PasswordReason = 'new' | 'rotated' | 'drift';
 
+/** Why a generated password is replaced: it is old enough, somebody asked for it, or another user is to log in from now on. */
+export type RotationReason = 'schedule' | 'request' | 'strategy';
+
 /** The order of execution: created before granted, granted before revoked, released before dropped. Also the closed set of metric labels. */
 export const CHANGE_KINDS: readonly ChangeKind[] = [
   'create_secret',
+  'rotate_secret',
   'adopt_role',
   'forget_role',
   'forget_privileges',
@@ -182,7 +195,7 @@ export const CHANGE_KINDS: readonly ChangeKind[] = [
 ];
 
 /** Kinds of changes that are made in Kubernetes and not on the server. */
-export const IN_KUBERNETES: ReadonlySet<ChangeKind> = new Set(['create_secret', 'write_connection_secret']);
+export const IN_KUBERNETES: ReadonlySet<ChangeKind> = new Set(['create_secret', 'rotate_secret', 'write_connection_secret']);
 
 /** Kinds of changes that take something away that the document does not give. */
 export const REVOKES: ReadonlySet<ChangeKind> = new Set(['revoke_membership', 'revoke_privilege', 'revoke_default_privilege']);
@@ -285,6 +298,7 @@ export function groupKeyOf(change: Change): string {
       case 'create_extension':
         return [change.database, change.extension];
       case 'create_secret':
+      case 'rotate_secret':
         return [change.role, change.secret];
       case 'write_connection_secret':
         return [change.role, change.namespace, change.secret];

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { CONNECTION_KEYS, type ConnectionKey, templateParts, uriKeys } from './connection-keys.ts';
 import type { ConnectionSecret } from './document/types.ts';
+import { CONNECTION_OF, MADE_FROM, MANAGED_BY, SOURCE } from './secret-annotations.ts';
 
 /** Why it is written: there is none, what it is made from changed, the user's password did, or somebody edited it. */
 export type ConnectionReason = 'new' | 'changed' | 'rotated' | 'drift';
@@ -16,7 +17,10 @@ export interface ConnectionDefaults {
 
 /** Everything that a connection Secret is made from, but for the password. */
 export interface ConnectionFacts extends ConnectionDefaults {
+  /** As whom programs log in. */
   readonly username: string;
+  /** The user of the document. */
+  readonly owner: string;
   readonly entry: ConnectionSecret;
   /** `namespace/name` of the ConfigMap. */
   readonly source: string;
@@ -40,25 +44,21 @@ export interface PresentSecret {
 
 /** Type of the Secrets, by the Service Binding specification. It cannot be changed once a Secret is there. */
 export const CONNECTION_TYPE = 'servicebinding.io/postgresql';
-export const MANAGED_BY = 'app.kubernetes.io/managed-by';
-const CONNECTION_OF = 'pgsteward.dev/connection-of';
-const SOURCE = 'pgsteward.dev/source';
-const MADE_FROM = 'pgsteward.dev/made-from';
 
 /** The Secret for a password. */
 export function connectionContent(facts: ConnectionFacts, password: string): SecretContent {
-  const { entry, username, source } = facts;
+  const { entry, owner, source } = facts;
   return {
     labels: { ...Object.fromEntries(entry.labels), [MANAGED_BY]: 'pgsteward' },
-    annotations: { ...Object.fromEntries(entry.annotations), [CONNECTION_OF]: username, [SOURCE]: source, [MADE_FROM]: digestOf(facts) },
+    annotations: { ...Object.fromEntries(entry.annotations), [CONNECTION_OF]: owner, [SOURCE]: source, [MADE_FROM]: digestOf(facts) },
     data: connectionData(facts, password),
   };
 }
 
 /** Why nothing of ours may be written over it; undefined where it is ours for this user. */
-export function notOurs(present: PresentSecret, { username, source }: Pick<ConnectionFacts, 'username' | 'source'>): string | undefined {
+export function notOurs(present: PresentSecret, { owner, source }: Pick<ConnectionFacts, 'owner' | 'source'>): string | undefined {
   if (present.labels[MANAGED_BY] !== 'pgsteward') return 'somebody else made a Secret of that name';
-  if (present.annotations[CONNECTION_OF] !== username) return 'pgsteward made a Secret of that name for something else';
+  if (present.annotations[CONNECTION_OF] !== owner) return 'pgsteward made a Secret of that name for something else';
   return present.annotations[SOURCE] === source ? undefined : 'another pgsteward made a Secret of that name';
 }
 
@@ -71,15 +71,16 @@ export function whyWritten(facts: ConnectionFacts, password: string | undefined,
   if (password === undefined) return 'rotated';
   const wanted = connectionContent(facts, password);
   if (isSame(present, wanted)) return undefined;
-  if (present.annotations[MADE_FROM] !== wanted.annotations[MADE_FROM]) return 'changed';
-  const before = passwordIn(present);
-  return before !== undefined && before !== password && isSame(present, connectionContent(facts, before)) ? 'rotated' : 'drift';
+  const before = loginIn(present);
+  const isOther = before !== undefined && (before.password !== password || before.username !== facts.username);
+  if (isOther && isSame(present, connectionContent({ ...facts, username: before.username }, before.password))) return 'rotated';
+  return present.annotations[MADE_FROM] === wanted.annotations[MADE_FROM] ? 'drift' : 'changed';
 }
 
-/** The password in a connection Secret. */
-export function passwordIn({ data }: PresentSecret): string | undefined {
-  const { password } = data;
-  return typeof password === 'string' ? Buffer.from(password, 'base64').toString() : undefined;
+/** As whom and with what password a connection Secret lets programs log in. */
+export function loginIn({ data: { username, password } }: PresentSecret): { readonly username: string; readonly password: string } | undefined {
+  if (typeof username !== 'string' || typeof password !== 'string') return undefined;
+  return { username: Buffer.from(username, 'base64').toString(), password: Buffer.from(password, 'base64').toString() };
 }
 
 /** Whether everything that is wanted stands there; what others added to it is theirs. */

@@ -7,6 +7,7 @@ import { ALL_DATABASES, type Cluster, type Grant, type Membership, type Role, ty
 import { namesIn, ownersIn } from './named.ts';
 import type { Notice } from './notice.ts';
 import { compileRules } from './privileges/rules.ts';
+import { ownerOf } from './rotation.ts';
 
 export interface DesiredInput {
   readonly document: Document;
@@ -47,10 +48,11 @@ export function desiredOf(input: DesiredInput): Desired {
     entities.set(name, 'role');
     roles.set(name, bareRole(name, catalog));
   };
-  const needMemberships = (member: string, wanted: readonly RoleEntry[]): void => {
+  /** @param own the role that a user of our making stands in for: what holds of that one is decided there. */
+  const needMemberships = (member: string, wanted: readonly RoleEntry[], own?: string): void => {
     for (const entry of wanted) {
       // Also for users of this very document: naming a superuser as a user must not make it a role that can be handed out.
-      const refusal = law.refuseMembership(entry.name);
+      const refusal = entry.name === own ? undefined : law.refuseMembership(entry.name);
       if (refusal !== undefined) {
         tolerated.add(membershipKey(entry.name, member));
         notices.push({ kind: 'refused', subject: member, position: entry.position, message: `membership in ${entry.name} is refused: ${refusal}` });
@@ -86,7 +88,7 @@ export function desiredOf(input: DesiredInput): Desired {
     }
     entities.set(user.username, 'user');
     roles.set(user.username, userRole(user, input, notices));
-    needMemberships(user.username, user.roles);
+    needMemberships(user.username, user.roles, user.turn?.of);
     grants.push(...connectGrants(user, input, notices));
   }
   // An owner that is there already belongs to whoever made it.
@@ -117,7 +119,8 @@ function tooOldFor(roles: readonly RoleEntry[], subject: string, catalog: Catalo
 
 function reasonToKeep(user: UserEntry, { catalog, law, withoutSecret }: DesiredInput): Notice | undefined {
   const subject = user.username;
-  const refusal = law.refuseToManage(subject);
+  const owner = ownerOf(user);
+  const refusal = law.refuseToManage(subject) ?? (owner === subject ? undefined : law.refuseToManage(owner));
   if (refusal !== undefined) return { kind: 'refused', subject, position: user.position, message: `the user is refused: ${refusal}` };
   const old = tooOldFor(user.roles, subject, catalog, 'the user');
   if (old !== undefined) return old;

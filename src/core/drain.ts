@@ -2,22 +2,14 @@
 import type { Catalog } from './catalog.ts';
 import type { Change, Entity } from './change.ts';
 import type { Document, UserEntry } from './document/types.ts';
+import { durationMs } from './duration.ts';
 import type { Notice } from './notice.ts';
-
-const UNITS: ReadonlyMap<string, number> = new Map([
-  ['s', 1000],
-  ['m', 60_000],
-  ['h', 3_600_000],
-  ['d', 86_400_000],
-]);
 
 /** `terminate` is 0, `keep` is Infinity, `5m` its milliseconds; undefined for what is none of them. */
 export function drainTime(text: string): number | undefined {
   if (text === 'terminate') return 0;
   if (text === 'keep') return Number.POSITIVE_INFINITY;
-  const [, digits, unit] = /^([1-9]\d{0,5})([smhd])$/.exec(text) ?? [];
-  const factor = UNITS.get(unit ?? '');
-  return factor === undefined ? undefined : Number(digits) * factor;
+  return durationMs(text);
 }
 
 export interface Ending {

@@ -30,6 +30,7 @@ import { actingOf } from './privileges/acting.ts';
 import { withPlannedDatabases } from './privileges/foresee.ts';
 import { type DatabaseReading, planPrivileges } from './privileges/plan-privileges.ts';
 import { planRemoval, type RemovalOptions } from './removal.ts';
+import { restingUsers } from './rotation.ts';
 import { planConnections, type SecretWishes } from './secret-plan.ts';
 import { statementKey } from './sql.ts';
 import type { TriggerPolicy } from './triggers/plan-trigger.ts';
@@ -72,6 +73,8 @@ export interface Plan {
   readonly breakerTripped: boolean;
   /** Users and roles that the document wants and that may be managed. */
   readonly entities: ReadonlyMap<string, Entity>;
+  /** By user, when its password is due to be replaced, in milliseconds. */
+  readonly rotationDue: ReadonlyMap<string, number>;
   /** When a plan may say something else although nothing changed, by the server's clock in milliseconds; Infinity for never. */
   readonly dueAt: number;
 }
@@ -114,7 +117,7 @@ export function planOf(input: PlanInput): Plan {
     options: input.removal,
   });
   const drained = planDrain(document, catalog, desired.entities, input.removal.drain);
-  const creations = input.secrets.create.filter((change) => desired.entities.get(change.role) === 'user');
+  const creations = [...input.secrets.create, ...input.secrets.rotate].filter((change) => desired.entities.get(change.role) === 'user');
   const wanted = [...creations, ...compared, ...privileges.changes];
   const isHeld = (change: Change): boolean => input.revokes === 'report' && REVOKES.has(change.kind);
   const held = wanted.filter(isHeld);
@@ -122,6 +125,7 @@ export function planOf(input: PlanInput): Plan {
     ...wanted.filter((change) => !isHeld(change)),
     ...forgottenPrivileges(input, desired.entities),
     ...passwords,
+    ...restingPasswords(document, catalog, desired.entities),
     ...drained.changes,
     ...removal.changes,
   ];
@@ -133,7 +137,7 @@ export function planOf(input: PlanInput): Plan {
     message: `cannot ${sentenceOf(change)}: ${inability.reason}`,
     sql: inability.sql,
   }));
-  const notices = [...input.secrets.notices, ...desired.notices, ...privileges.notices, ...drained.notices, ...removal.notices, ...cannot, ...reported];
+  const notices = [...desired.notices, ...privileges.notices, ...drained.notices, ...removal.notices, ...cannot, ...reported];
   const creates = new Set(changes.flatMap((change) => (change.kind === 'create_role' ? [change.role] : [])));
   const connections = planConnections(
     input.secrets,
@@ -148,10 +152,15 @@ export function planOf(input: PlanInput): Plan {
     deferred: [...deferred, ...connections.deferred],
     held,
     noticesOf: privileges.noticesOf,
-    notices: [...notices, ...connections.notices],
+    notices: [...input.secrets.notices, ...notices, ...connections.notices],
     breakerTripped: removal.breakerTripped,
     entities: desired.entities,
-    dueAt: Math.min(drained.dueAt ?? Number.POSITIVE_INFINITY, removal.dueAt ?? Number.POSITIVE_INFINITY),
+    rotationDue: input.secrets.rotationDue,
+    dueAt: Math.min(
+      drained.dueAt ?? Number.POSITIVE_INFINITY,
+      removal.dueAt ?? Number.POSITIVE_INFINITY,
+      ...[...input.secrets.rotationDue.values()].filter((moment) => moment > catalog.server.now),
+    ),
   };
 }
 
@@ -183,6 +192,13 @@ function forgottenPrivileges({ catalog, document, removal }: PlanInput, entities
       : [],
   );
 }
+
+/** Passwords of those whose turn is over for this time. */
+const restingPasswords = (document: Document, catalog: Catalog, entities: ReadonlyMap<string, Entity>): Change[] =>
+  restingUsers(document).flatMap(({ username }): Change[] => {
+    const has = catalog.server.readsVerifiers ? catalog.verifiers.get(username) != null : (catalog.managed.get(username)?.witness ?? null) !== null;
+    return has && entities.get(username) === 'user' ? [{ kind: 'clear_password', role: username }] : [];
+  });
 
 const rank = new Map(CHANGE_KINDS.map((kind, index) => [kind, index]));
 

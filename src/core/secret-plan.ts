@@ -8,14 +8,19 @@ type WriteConnection = Extract<Change, { kind: 'write_connection_secret' }>;
 /** What Secrets need, as far as the Secrets themselves tell. */
 export interface SecretWishes {
   readonly create: readonly Extract<Change, { kind: 'create_secret' }>[];
+  readonly rotate: readonly Extract<Change, { kind: 'rotate_secret' }>[];
+  /** By user, when its password is due to be replaced, in milliseconds; maybe long ago. */
+  readonly rotationDue: ReadonlyMap<string, number>;
   readonly write: readonly WriteConnection[];
   readonly notices: readonly Notice[];
 }
 
 /** Notices that say that somebody has less than the document gives. */
 const LACKS: ReadonlySet<NoticeKind> = new Set(['invalid', 'refused', 'secret', 'pending', 'cannot', 'failed', 'not_converging']);
+/** After these there is a password to set. */
+export const MAKES_PASSWORD: ReadonlySet<ChangeKind> = new Set(['create_secret', 'rotate_secret']);
 /** Without these nobody can log in. */
-const LOGIN: ReadonlySet<ChangeKind> = new Set(['create_secret', 'create_role', 'alter_role', 'set_password']);
+const LOGIN: ReadonlySet<ChangeKind> = new Set(['create_secret', 'rotate_secret', 'create_role', 'alter_role', 'set_password']);
 
 /** Whom something is still to be done for. */
 interface OpenWork {
@@ -36,8 +41,11 @@ function waitingFor(document: Document, open: OpenWork): (change: WriteConnectio
     ...document.roles.map((role) => [role.name, role.memberOf ?? []] as const),
     ...document.users.map((user) => [user.username, user.roles] as const),
   ]);
+  const inTurns = new Set(document.users.flatMap(({ username, turn }) => (turn === undefined ? [] : [username])));
   return (change) => {
     if (change.isBroken || change.reason === 'drift') return locked.has(change.role) ? [change.role] : [];
+    // Who takes over has what the one before had, as soon as nothing of its own is missing.
+    if (change.reason === 'rotated' && inTurns.has(change.role)) return troubled.has(change.role) ? [change.role] : [];
     // A set grows while it is walked through: what is added is visited as well.
     const names = new Set([change.role]);
     for (const name of names) for (const role of memberOf.get(name) ?? []) names.add(role.name);
@@ -75,14 +83,14 @@ export function planConnections(
 }
 
 /**
- * What is done next of these changes: Secrets for passwords, which the others are planned anew with; then the server; and connection Secrets
+ * What is done next of these changes: Secrets with passwords, which the others are planned anew with; then the server; and connection Secrets
  * when nothing is left to do there.
  * @param stuck changes that do not take effect.
  */
 export function nextStep(changes: readonly Change[], stuck: readonly Change[], document: Document): readonly Change[] {
   if (changes.length === 0) return changes;
-  const created = changes.filter((change) => change.kind === 'create_secret');
-  if (created.length > 0) return created;
+  const passwords = changes.filter(({ kind }) => MAKES_PASSWORD.has(kind));
+  if (passwords.length > 0) return passwords;
   const server = changes.filter((change) => !IN_KUBERNETES.has(change.kind));
   if (server.length > 0) return server;
   const lacking = waitingFor(document, { changes: stuck, notices: [] });

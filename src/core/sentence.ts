@@ -1,5 +1,5 @@
 // Change → words: the sentence that says it in a plan, a log and a notice, and the object that an audit row names.
-import type { Attributes, Change, DefaultTarget, GrantTarget, PasswordReason } from './change.ts';
+import type { Attributes, Change, DefaultTarget, GrantTarget, PasswordReason, RotationReason } from './change.ts';
 import type { ConnectionReason } from './connection-secret.ts';
 import { PUBLIC, splitName } from './privileges/contents.ts';
 import { kindWords, type ObjectKind } from './privileges/kinds.ts';
@@ -34,6 +34,7 @@ export function objectOf(change: Change): string {
     case 'remove_event_trigger':
       return `event trigger${inDatabase(change.database)}`;
     case 'create_secret':
+    case 'rotate_secret':
       return `secret ${change.secret}`;
     case 'write_connection_secret':
       return `secret ${change.namespace}/${change.secret}`;
@@ -105,10 +106,18 @@ export function sentenceOf(change: Change): string {
       return `drop ${change.entity}: ${change.role}`;
     case 'create_secret':
       return `create secret: ${change.secret} (a generated password for ${change.role})`;
+    case 'rotate_secret':
+      return `rotate secret: ${change.secret} (a new password for ${change.role}: ${ROTATION_REASONS[change.reason]})`;
     case 'write_connection_secret':
       return `write connection secret: ${change.namespace}/${change.secret} (for ${change.role}: ${CONNECTION_REASONS[change.reason]})`;
   }
 }
+
+const ROTATION_REASONS: Readonly<Record<RotationReason, string>> = {
+  schedule: 'the old one is old enough',
+  request: 'somebody asked for it',
+  strategy: 'two users log in by turns from now on',
+};
 
 const CONNECTION_REASONS: Readonly<Record<ConnectionReason, string>> = {
   new: 'there is none',

@@ -23,6 +23,7 @@ export function renderChange(change: Change, options: RenderOptions): readonly s
     case 'forget_role':
     case 'forget_privileges':
     case 'create_secret':
+    case 'rotate_secret':
     case 'write_connection_secret':
       return [];
     case 'create_role':

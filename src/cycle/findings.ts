@@ -16,6 +16,7 @@ import type { LastFailure } from './secrets.ts';
 /** Changes that follow from the document or from removal, whatever the server did. */
 const NEVER_DRIFT: ReadonlySet<ChangeKind> = new Set([
   'create_secret',
+  'rotate_secret',
   'adopt_role',
   'forget_role',
   'forget_privileges',

@@ -33,6 +33,8 @@ export interface CycleReport {
   readonly roles: number;
   /** When the validity of managed users ends, the soonest first. */
   readonly validity: readonly ValidityEnd[];
+  /** By user, when its generated password is due to be replaced, in milliseconds since the epoch. */
+  readonly rotationDue: ReadonlyMap<string, number>;
   readonly sourceFailure: { readonly reason: string; readonly message: string } | undefined;
   /** Why the cycle failed, without any secret. */
   readonly error: { readonly reason: string; readonly message: string } | undefined;

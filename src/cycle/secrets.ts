@@ -1,16 +1,18 @@
 // Secrets of ours: which are to be made or written, what keeps us from it, and doing it.
 import type { Config } from '../config.ts';
 import { type Change, keyOf } from '../core/change.ts';
-import { type ConnectionFacts, notOurs, passwordIn, whyWritten } from '../core/connection-secret.ts';
+import { type ConnectionFacts, loginIn, notOurs, whyWritten } from '../core/connection-secret.ts';
 import { type Document, hasPassword, type UserEntry } from '../core/document/types.ts';
 import type { Notice } from '../core/notice.ts';
+import { ownerOf } from '../core/rotation.ts';
+import { PASSWORD_OF } from '../core/secret-annotations.ts';
 import { placeOf, type SecretWishes } from '../core/secret-plan.ts';
 import { sentenceOf } from '../core/sentence.ts';
 import type { ApplyContext, Outcome } from '../postgres/run-batch.ts';
-import { PASSWORD_OF } from '../sources/annotations.ts';
 import type { SecretPlace, Source } from '../sources/source.ts';
-import { createConnectionReadings } from './connection-readings.ts';
 import type { Credentials } from './credentials.ts';
+import { createRotations, type Rotations } from './rotations.ts';
+import { createSecretReadings } from './secret-readings.ts';
 import { writeSecrets } from './write-secrets.ts';
 
 export interface SecretsOptions {
@@ -24,14 +26,15 @@ export interface SecretsOptions {
 /** Why a change failed when it was last tried. */
 export type LastFailure = Pick<Extract<Outcome, { result: 'failed' }>, 'class' | 'message'>;
 
-export interface Secrets {
-  /** Reads the connection Secrets. */
+export interface Secrets extends Pick<Rotations, 'withTurns' | 'values'> {
+  /** Reads the Secrets that are read as a whole: connection Secrets, and those with passwords that rotate. */
   read(document: Document, signal: AbortSignal): Promise<void>;
   /** Equal while they are the same. */
   version(): string;
   /** Whether a Secret that is missing will be made for the user. */
   readonly mayGenerate: (user: UserEntry) => boolean;
-  wishes(document: Document, credentials: Credentials): SecretWishes;
+  /** @param now in milliseconds. */
+  wishes(document: Document, credentials: Credentials, now: number): SecretWishes;
   /** Makes and writes Secrets; an outcome for each. */
   write(changes: readonly Change[], document: Document, credentials: Credentials, context: ApplyContext): Promise<Outcome[]>;
   readonly lastFailure: (change: Change) => LastFailure | undefined;
@@ -40,7 +43,7 @@ export interface Secrets {
 /** One for the life of the process. */
 export function createSecrets({ source, config, sourceId, isDeferred }: SecretsOptions): Secrets {
   const store = source.secretStore;
-  const readings = store === undefined ? undefined : createConnectionReadings(store, config.SECRET_READS_PER_CYCLE);
+  const readings = store === undefined ? undefined : createSecretReadings(store, config.SECRET_READS_PER_CYCLE);
   const failures = new Map<string, LastFailure>();
 
   const connected = (document: Document): UserEntry[] => document.users.filter((user) => user.connectionSecret !== undefined && hasPassword(user));
@@ -48,6 +51,7 @@ export function createSecrets({ source, config, sourceId, isDeferred }: SecretsO
     namespace: connectionSecret?.namespace ?? config.NAMESPACE,
     name: connectionSecret?.name ?? '',
   });
+  const rotations = createRotations({ readings, namespace: config.NAMESPACE, source: sourceId, connectionPlace: place });
   const factsOf = (user: UserEntry): ConnectionFacts | undefined =>
     user.connectionSecret === undefined
       ? undefined
@@ -57,6 +61,7 @@ export function createSecrets({ source, config, sourceId, isDeferred }: SecretsO
           sslmode: config.CONNECTION_SSLMODE ?? config.DB_SSLMODE,
           database: user.connectionSecret.database ?? user.database ?? config.DB_NAME,
           username: user.username,
+          owner: ownerOf(user),
           entry: user.connectionSecret,
           source: sourceId,
         };
@@ -89,33 +94,37 @@ export function createSecrets({ source, config, sourceId, isDeferred }: SecretsO
     if (usable !== undefined && !mayRepeat(user, usable.passwordOf))
       return say(
         'refused',
-        `is refused: the Secret ${user.secret.name} does not say that it holds the password of ${user.username}, and may hold something else; annotate it with ${PASSWORD_OF}=${user.username}`,
+        `is refused: the Secret ${user.secret.name} does not say that it holds the password of ${facts.owner}, and may hold something else; annotate it with ${PASSWORD_OF}=${facts.owner}`,
       );
     if (credential?.kind === 'verifier')
       return say('cannot', `is not written: the Secret ${user.secret.name} holds a verifier, from which no password can be had`);
     if (credential === undefined && !credentials.toGenerate.has(user.username)) return undefined;
     const reason = whyWritten(facts, credential?.password, present);
     if (reason === undefined) return undefined;
-    const before = present === undefined ? undefined : passwordIn(present);
-    const isBroken = before !== undefined && before !== credential?.password;
+    const before = present === undefined ? undefined : loginIn(present);
+    const isBroken = before?.username === user.username && before.password !== credential?.password;
     return { kind: 'write_connection_secret', role: user.username, namespace, secret: name, reason, isBroken };
   };
 
   return {
-    read: async (document, signal) => readings?.read(connected(document).map(place), signal),
+    ...rotations,
+    read: async (document, signal) => readings?.read([...connected(document).map(place), ...rotations.places(document)], signal),
     version: () => readings?.version() ?? '',
     mayGenerate: (user) => {
       const change = creationOf(user);
       return store !== undefined && change !== undefined && !isDeferred(keyOf(change));
     },
-    wishes: (document, credentials) => {
+    wishes: (document, credentials, now) => {
       const create = document.users.flatMap((user) => (credentials.toGenerate.has(user.username) ? (creationOf(user) ?? []) : []));
       const taken = takenPlaces(document);
       const found = connected(document).flatMap((user) => connectionWish(user, credentials, taken) ?? []);
+      const rotated = rotations.wishes(document, now);
       return {
         create,
+        ...rotated,
         write: found.filter((one) => one.kind === 'write_connection_secret'),
         notices: [
+          ...rotated.notices,
           ...found.filter((one) => one.kind !== 'write_connection_secret'),
           ...document.users.flatMap((user) => (credentials.notGenerated.has(user.username) ? notGenerated(user) : [])),
         ],
@@ -128,10 +137,8 @@ export function createSecrets({ source, config, sourceId, isDeferred }: SecretsO
         store,
         namespace: config.NAMESPACE,
         sourceId,
-        factsOf: (role) => {
-          const user = users.get(role);
-          return user === undefined ? undefined : factsOf(user);
-        },
+        userOf: (role) => users.get(role),
+        factsOf,
         passwordOf: (role) => {
           const credential = credentials.usable.get(role)?.credential;
           return credential?.kind === 'plain' ? credential.password : undefined;
@@ -173,8 +180,8 @@ export function createSecrets({ source, config, sourceId, isDeferred }: SecretsO
  * Whether the password's Secret lets a connection Secret repeat it. A reference can name any Secret of our namespace, and whoever edits the
  * document may be able to read the connection Secret: so the Secret itself has to say whose password it holds, by its name or an annotation.
  */
-const mayRepeat = ({ username, secretIsDerived }: UserEntry, passwordOf: string | undefined): boolean =>
-  secretIsDerived || passwordOf === username || passwordOf?.split(',').some((name) => name.trim() === username) === true;
+const mayRepeat = (user: UserEntry, passwordOf: string | undefined): boolean =>
+  user.secretIsDerived || passwordOf === ownerOf(user) || passwordOf?.split(',').some((name) => name.trim() === ownerOf(user)) === true;
 
 const creationOf = (user: UserEntry): Extract<Change, { kind: 'create_secret' }> | undefined =>
   user.password?.kind === 'generate'

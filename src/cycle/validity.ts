@@ -1,6 +1,7 @@
-// Validity: when the passwords of managed users stop to be accepted, and how many of them soon.
+// Validity: when the passwords of managed users stop to be accepted or are due to be replaced, and how many of them soon.
 import type { Catalog } from '../core/catalog.ts';
 import type { Entity } from '../core/change.ts';
+import type { Document } from '../core/document/types.ts';
 
 /** The end of one user's validity, in milliseconds since the epoch. */
 export interface ValidityEnd {
@@ -26,16 +27,24 @@ export interface Validity {
 }
 
 /** Ends of the users that may log in, the soonest first, as the server has them. */
-export function validityEnds({ cluster }: Catalog, entities: ReadonlyMap<string, Entity>): readonly ValidityEnd[] {
+export function validityEnds({ cluster }: Catalog, entities: ReadonlyMap<string, Entity>, document: Document): readonly ValidityEnd[] {
   const ends: ValidityEnd[] = [];
+  // That the time of one of two users ends is how a rotation goes on.
+  const resting = new Set(document.users.flatMap(({ username, turn }) => (turn?.state === 'off' ? [username] : [])));
   for (const [user, entity] of entities) {
-    const role = entity === 'user' ? cluster.roles.get(user) : undefined;
+    const role = entity === 'user' && !resting.has(user) ? cluster.roles.get(user) : undefined;
     if (role?.login !== true || role.validUntil === null) continue;
     const end = Date.parse(role.validUntil);
     // The server also knows an end that lies before all time.
     ends.push({ user, end: Number.isNaN(end) ? Number.NEGATIVE_INFINITY : end });
   }
   return ends.toSorted((a, b) => a.end - b.end);
+}
+
+/** The next generated password to be replaced, and how many should have been by now. */
+export function rotationsAt(due: ReadonlyMap<string, number>, now: number): { readonly next: ValidityEnd | undefined; readonly overdue: number } {
+  const sorted = [...due].map(([user, end]): ValidityEnd => ({ user, end })).toSorted((a, b) => a.end - b.end);
+  return { next: sorted.find(({ end }) => end > now), overdue: sorted.filter(({ end }) => end <= now).length };
 }
 
 /** What the ends mean at a moment; asked for by whoever reads metrics or /status, as time passes without any cycle. */

@@ -1,22 +1,25 @@
 // Writing Secrets: under the writer's fence, each on its own, with a row in the audit log that holds no value.
 import { type Change, keyOf } from '../core/change.ts';
-import { connectionContent, type ConnectionFacts, MANAGED_BY } from '../core/connection-secret.ts';
+import { connectionContent, type ConnectionFacts } from '../core/connection-secret.ts';
+import type { UserEntry } from '../core/document/types.ts';
 import { generatePassword } from '../core/generate.ts';
+import { ownerOf } from '../core/rotation.ts';
+import { GENERATED_AT, LOGIN, MANAGED_BY, PASSWORD_OF, ROTATE_AT, ROTATED_FOR, SOURCE } from '../core/secret-annotations.ts';
 import { type AuditRecord, auditSql } from '../postgres/ledger-write.ts';
 import { type ApplyContext, ledgerFacts, type Outcome } from '../postgres/run-batch.ts';
 import { beginSql } from '../postgres/transaction.ts';
 import { sideBySide } from '../side-by-side.ts';
-import { PASSWORD_OF } from '../sources/annotations.ts';
 import { type SecretStore, SourceError } from '../sources/source.ts';
-import type { ConnectionReadings } from './connection-readings.ts';
+import type { SecretReadings } from './secret-readings.ts';
 
 export interface SecretWriting {
   readonly store: SecretStore;
   readonly namespace: string;
   readonly sourceId: string;
-  readonly factsOf: (role: string) => ConnectionFacts | undefined;
+  readonly userOf: (role: string) => UserEntry | undefined;
+  readonly factsOf: (user: UserEntry) => ConnectionFacts | undefined;
   readonly passwordOf: (role: string) => string | undefined;
-  readonly readings: ConnectionReadings;
+  readonly readings: SecretReadings;
 }
 
 const SIDE_BY_SIDE = 8;
@@ -48,14 +51,16 @@ export async function writeSecrets(changes: readonly Change[], context: ApplyCon
 async function outcomeOf(change: Change, writing: SecretWriting, signal: AbortSignal): Promise<Outcome> {
   try {
     if (change.kind === 'create_secret') await create(change, writing, signal);
+    else if (change.kind === 'rotate_secret') await rotate(change, writing, signal);
     else if (change.kind === 'write_connection_secret') await applyConnection(change, writing, signal);
     return { change, result: 'applied' };
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof SourceError)) throw error;
-    if (change.kind === 'write_connection_secret') writing.readings.doubt({ namespace: change.namespace, name: change.secret });
+    if ('secret' in change) writing.readings.doubt({ namespace: 'namespace' in change ? change.namespace : writing.namespace, name: change.secret });
     // What somebody else made meanwhile is read like any other Secret.
     if (change.kind === 'create_secret' && error.reason === 'conflict') return { change, result: 'skipped', message: 'there is one by now' };
+    if (change.kind === 'rotate_secret' && error.reason === 'conflict') return { change, result: 'skipped', message: 'somebody changed it in this moment' };
     // A right to patch is not enough for the first time.
     const also =
       error.reason === 'forbidden' && change.kind === 'write_connection_secret' && change.reason === 'new' ? ', and to make it also the verb create' : '';
@@ -63,23 +68,59 @@ async function outcomeOf(change: Change, writing: SecretWriting, signal: AbortSi
   }
 }
 
-const create = (change: Extract<Change, { kind: 'create_secret' }>, { store, namespace, sourceId }: SecretWriting, signal: AbortSignal): Promise<void> =>
-  store.create(
-    { namespace, name: change.secret },
+async function create(change: Extract<Change, { kind: 'create_secret' }>, writing: SecretWriting, signal: AbortSignal): Promise<void> {
+  const { store, namespace, sourceId, userOf, readings } = writing;
+  const user = userOf(change.role);
+  const place = { namespace, name: change.secret };
+  const inTurns = user?.turn !== undefined;
+  const object = await store.create(
+    place,
     {
       labels: { [MANAGED_BY]: 'pgsteward' },
-      annotations: { [PASSWORD_OF]: change.role, 'pgsteward.dev/source': sourceId },
-      data: new Map([[change.key, generatePassword(change.spec)]]),
+      annotations: {
+        [PASSWORD_OF]: user === undefined ? change.role : ownerOf(user),
+        [SOURCE]: sourceId,
+        [GENERATED_AT]: new Date().toISOString(),
+        ...(inTurns ? { [LOGIN]: change.role } : {}),
+      },
+      data: new Map([...usernameFor(change, inTurns), [change.key, generatePassword(change.spec)]]),
     },
     signal,
   );
+  if (user?.rotation !== undefined) readings.note(place, object);
+}
+
+/** A new password in the place of the old one, in one write with who logs in with it and what was asked for. */
+async function rotate(change: Extract<Change, { kind: 'rotate_secret' }>, writing: SecretWriting, signal: AbortSignal): Promise<void> {
+  const { store, namespace, userOf, readings } = writing;
+  const place = { namespace, name: change.secret };
+  const reading = readings.of(place);
+  const before = reading.kind === 'read' ? reading.object : undefined;
+  if (before === undefined) return;
+  const inTurns = userOf(change.role)?.turn !== undefined;
+  const asked = before.annotations[ROTATE_AT];
+  const changed = {
+    data: new Map<string, string | null>([...usernameFor(change, inTurns), [change.key, generatePassword(change.spec)]]),
+    annotations: {
+      [GENERATED_AT]: new Date().toISOString(),
+      [LOGIN]: inTurns ? change.role : null,
+      ...(typeof asked === 'string' ? { [ROTATED_FOR]: asked } : {}),
+    },
+  };
+  readings.note(place, await store.change(place, changed, before, signal));
+}
+
+/** Who logs in with a password that is not always the same user's. */
+const usernameFor = ({ role, key }: { readonly role: string; readonly key: string }, inTurns: boolean): [string, string][] =>
+  inTurns && key !== 'username' ? [['username', role]] : [];
 
 async function applyConnection(
   change: Extract<Change, { kind: 'write_connection_secret' }>,
-  { store, factsOf, passwordOf, readings }: SecretWriting,
+  { store, userOf, factsOf, passwordOf, readings }: SecretWriting,
   signal: AbortSignal,
 ): Promise<void> {
-  const facts = factsOf(change.role);
+  const user = userOf(change.role);
+  const facts = user === undefined ? undefined : factsOf(user);
   const password = passwordOf(change.role);
   if (facts === undefined || password === undefined) return;
   const place = { namespace: change.namespace, name: change.secret };

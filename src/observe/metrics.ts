@@ -2,7 +2,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { type CycleReport, CYCLE_RESULTS, isPreview } from '../cycle/report.ts';
 import { PROBE_OUTCOMES } from '../cycle/probes.ts';
-import { SPANS, validityAt, type ValidityEnd } from '../cycle/validity.ts';
+import { rotationsAt, SPANS, validityAt, type ValidityEnd } from '../cycle/validity.ts';
 import { CHANGE_KINDS } from '../core/change.ts';
 import { NOTICE_KINDS } from '../core/notice.ts';
 import type { WatchObserver } from '../sources/source.ts';
@@ -66,6 +66,7 @@ export function createMetrics({
   const wakeups = counter('wakeups_total', 'Cycles that began before their interval was over, by what woke them', ['cause']);
   const joined = counter('wakeups_joined_total', 'Wake-ups that shared a cycle with others');
   let ends: readonly ValidityEnd[] = [];
+  let rotationDue: CycleReport['rotationDue'] = new Map();
   /** A gauge of what changes between cycles: asked for whenever somebody reads the metrics. */
   const counted = (name: string, help: string, collect: (gauge: Gauge) => void, labelNames: string[] = []): void =>
     registry.registerMetric(
@@ -82,6 +83,10 @@ export function createMetrics({
   counted('validity_soonest_end_timestamp', 'When the validity of the next managed user ends, in seconds since the epoch; 0 where none does', (soonest) =>
     soonest.set((validityAt(ends, now()).soonest?.end ?? 0) / 1000),
   );
+  counted('rotation_next_due_timestamp', 'When the next generated password is due to be replaced, in seconds since the epoch; 0 where none is', (next) =>
+    next.set((rotationsAt(rotationDue, now()).next?.end ?? 0) / 1000),
+  );
+  counted('rotations_overdue', 'Generated passwords that should have been replaced by now', (overdue) => overdue.set(rotationsAt(rotationDue, now()).overdue));
   counted('users_expired', 'Managed users whose validity is over', (expired) => expired.set(validityAt(ends, now()).expired));
   counted(
     'listeners',
@@ -140,6 +145,7 @@ export function createMetrics({
       users.set(report.users);
       roles.set(report.roles);
       ends = report.validity;
+      rotationDue = report.rotationDue;
       breaker.set(report.breakerTripped ? 1 : 0);
       for (const kind of NOTICE_KINDS) notices.set({ kind }, report.notices.filter((notice) => notice.kind === kind).length);
       withoutSecret.set(report.notices.filter((notice) => notice.kind === 'secret').length);

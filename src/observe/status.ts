@@ -1,7 +1,7 @@
 // /status: what holds at present, as JSON without secrets.
 import { formatProblem } from '../core/document/format.ts';
 import { type CycleReport, summarize } from '../cycle/report.ts';
-import { validityAt, type ValidityEnd } from '../cycle/validity.ts';
+import { rotationsAt, validityAt, type ValidityEnd } from '../cycle/validity.ts';
 
 export interface Status {
   record(report: CycleReport): void;
@@ -25,13 +25,14 @@ export function createStatus(options: { readonly source: string; readonly dryRun
   let lastSuccess: number | undefined;
   let lastSourceSuccess: number | undefined;
   let ends: readonly ValidityEnd[] = [];
+  let rotationDue: CycleReport['rotationDue'] = new Map();
   let heartbeat = now();
   const iso = (time: number | undefined): string | null => (time === undefined ? null : new Date(time).toISOString());
   return {
     record: (report) => {
       last = report;
       lastEnd = now();
-      if (report.result !== 'failed' && report.result !== 'waiting') ends = report.validity;
+      if (report.result !== 'failed' && report.result !== 'waiting') [ends, rotationDue] = [report.validity, report.rotationDue];
       if (report.result === 'converged' || report.result === 'changed') lastSuccess = lastEnd;
       if (report.sourceFailure === undefined && report.why !== '') lastSourceSuccess = lastEnd;
     },
@@ -53,11 +54,18 @@ export function createStatus(options: { readonly source: string; readonly dryRun
       users: last?.users ?? 0,
       roles: last?.roles ?? 0,
       validity: validityNow(ends, now()),
+      rotation: rotationNow(rotationDue, now()),
       breakerTripped: last?.breakerTripped ?? false,
       problems: (last?.problems ?? []).map((problem) => ({ severity: problem.severity, message: formatProblem(problem), user: problem.username ?? null })),
       notices: (last?.notices ?? []).map(({ kind, subject, message, sql }) => ({ kind, subject, message, sql: sql ?? null })),
     }),
   };
+}
+
+/** The next generated password to be replaced, and how many are overdue. */
+function rotationNow(due: CycleReport['rotationDue'], now: number): object {
+  const { next, overdue } = rotationsAt(due, now);
+  return { next: next === undefined ? null : new Date(next.end).toISOString(), user: next?.user ?? null, overdue };
 }
 
 /** The next end of a validity with its user, and how many end soon or have ended. */

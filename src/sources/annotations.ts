@@ -1,7 +1,4 @@
-// What annotations say: of the ConfigMap, that somebody asks for a pause or a cycle now; of a Secret, whose password it holds.
-
-/** Stands on Secrets that we make, and on those whose makers allow that connection Secrets repeat the password. */
-export const PASSWORD_OF = 'pgsteward.dev/password-of';
+// What annotations of the ConfigMap say: that somebody asks for a pause or a cycle now.
 
 /** What somebody asks for by hand, beside the document. */
 export interface Requests {

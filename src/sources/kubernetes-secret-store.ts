@@ -26,7 +26,8 @@ export function createSecretStore(client: KubeClient, ours: string): WatchableSt
   return {
     create: async ({ namespace, name }, { labels, annotations, data }, signal) => {
       const body = { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace, labels, annotations }, type: 'Opaque', data: encode(data) };
-      await client.send({ verb: 'create', resource: 'secrets', namespace }, { signal, query: { fieldManager: 'pgsteward' }, body });
+      const answer = await client.send({ verb: 'create', resource: 'secrets', namespace }, { signal, query: { fieldManager: 'pgsteward' }, body });
+      return note({ namespace, name }, secretOf(answer, { namespace, name }));
     },
     read: async (place, signal) => {
       try {
@@ -65,8 +66,11 @@ export function createSecretStore(client: KubeClient, ours: string): WatchableSt
 function secretOf(value: Record<string, unknown>, { namespace, name }: SecretPlace): SecretObject {
   const object = readObject(value, `Secret ${name} in namespace ${namespace}`);
   const { type } = value;
+  const metadata = asRecord(value['metadata']);
+  const createdAt = metadata?.['creationTimestamp'];
   return {
-    labels: asRecord(asRecord(value['metadata'])?.['labels']) ?? {},
+    labels: asRecord(metadata?.['labels']) ?? {},
+    createdAt: typeof createdAt === 'string' ? createdAt : '',
     annotations: object.annotations,
     type: typeof type === 'string' ? type : '',
     data: object.data,

@@ -1,9 +1,9 @@
 // The Secrets of a namespace, read through the API server: all at once where the Role allows it, else each by its name and not all in every cycle.
 import type { SecretRef } from '../core/document/types.ts';
 import type { KubeClient } from '../kubernetes/client.ts';
-import { bytesAt, type KubeObject, readObject, UNREAD, versionOf } from '../kubernetes/objects.ts';
+import { type KubeObject, readObject, UNREAD, versionOf } from '../kubernetes/objects.ts';
 import { PARALLEL } from '../kubernetes/session.ts';
-import { PASSWORD_OF } from './annotations.ts';
+import { readingOf } from './secret-reading.ts';
 import { chooseSecrets, type Sweepable } from './secret-sweep.ts';
 import { type SecretReading, secretKey, type Source, SourceError } from './source.ts';
 
@@ -150,18 +150,9 @@ const unreadable = (keys: ReadonlySet<string>, error: SourceError): Pick<Known, 
 });
 
 const readingsOf = (object: KubeObject | undefined, keys: ReadonlySet<string>, namespace: string): Pick<Known, 'readings' | 'version'> => ({
-  readings: new Map([...keys].map((key) => [key, readingOf(object, key, namespace)])),
+  readings: new Map([...keys].map((key) => [key, readingOf(object && { ...object, version: versionOf(object) }, key, namespace)])),
   version: object === undefined ? undefined : versionOf(object),
 });
-
-function readingOf(object: KubeObject | undefined, key: string, namespace: string): SecretReading {
-  if (object === undefined) return { kind: 'missing', what: 'secret', detail: `there is no such Secret in namespace ${namespace}` };
-  const value = bytesAt(object.data, key);
-  if (value === undefined) return { kind: 'missing', what: 'key', detail: `it has no key ${key}` };
-  if (value === null) return { kind: 'unreadable', detail: `its key ${key} is not base64` };
-  const passwordOf = object.annotations[PASSWORD_OF];
-  return { kind: 'value', value, version: versionOf(object), passwordOf: typeof passwordOf === 'string' ? passwordOf : undefined };
-}
 
 /** Every Secret of the namespace that is wanted, page by page; a list whose pages expired is begun again once. */
 async function listAll(client: KubeClient, namespace: string, wanted: Keys, signal: AbortSignal, again = true): Promise<Map<string, KubeObject>> {

@@ -1,6 +1,7 @@
 // What a source of desired state offers: one document and the Secrets that it names. Everything after it is the same code.
-import type { PresentSecret, SecretContent } from '../core/connection-secret.ts';
+import type { SecretContent } from '../core/connection-secret.ts';
 import type { SecretRef } from '../core/document/types.ts';
+import type { GeneratedSecret } from '../core/rotation-plan.ts';
 import type { Requests } from './annotations.ts';
 
 /** The users document as it was read just now. */
@@ -67,7 +68,7 @@ export interface SecretPlace {
 }
 
 /** A whole Secret as it is. */
-export interface SecretObject extends PresentSecret {
+export interface SecretObject extends GeneratedSecret {
   readonly resourceVersion: string;
   /** Differs between any two states, also of one that was made anew under its name. */
   readonly version: string;
@@ -76,7 +77,7 @@ export interface SecretObject extends PresentSecret {
 /** Writing Secrets. Every method throws SourceError, which holds nothing of what was sent. */
 export interface SecretStore {
   /** Makes a Secret that is not there. @throws SourceError (conflict) where there is one of that name. */
-  create(place: SecretPlace, content: SecretContent, signal: AbortSignal): Promise<void>;
+  create(place: SecretPlace, content: SecretContent, signal: AbortSignal): Promise<SecretObject>;
   /** undefined where there is none. */
   read(place: SecretPlace, signal: AbortSignal): Promise<SecretObject | undefined>;
   /** Makes these fields ours and leaves the others; with `before` only if the Secret still is that one. @returns what it is then. */

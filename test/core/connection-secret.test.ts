@@ -22,6 +22,7 @@ const facts = (more: Partial<ConnectionFacts> = {}, entry: Partial<ConnectionFac
   sslmode: 'prefer',
   database: 'shop',
   username: 'alice',
+  owner: 'alice',
   source: 'postgres/users',
   ...more,
   entry: {
@@ -156,7 +157,7 @@ describe('a connection Secret that is there', () => {
     const present = stored(of, 'x');
     expect(notOurs(present, of)).toBeUndefined();
     expect(notOurs({ ...present, labels: {} }, of)).toContain('somebody else');
-    expect(notOurs(present, facts({ username: 'bob' }))).toContain('something else');
+    expect(notOurs(present, facts({ owner: 'bob' }))).toContain('something else');
     expect(notOurs(present, facts({ source: 'other/users' }))).toContain('another pgsteward');
   });
 

@@ -40,7 +40,7 @@ describe('the reference', () => {
 
   it('has every key of an entry, and none that the reader does not know', () => {
     // The compiler asks for a line here whenever an entry can say more.
-    const keys: Record<Exclude<keyof UserEntry, 'position' | 'secretIsDerived' | 'rules' | 'additive'>, string> = {
+    const keys: Record<Exclude<keyof UserEntry, 'position' | 'secretIsDerived' | 'rules' | 'additive' | 'turn'>, string> = {
       username: 'username',
       database: 'database',
       databases: 'databases',
@@ -49,6 +49,7 @@ describe('the reference', () => {
       login: 'login',
       password: 'password',
       connectionSecret: 'connectionSecret',
+      rotation: 'rotation',
       connectionLimit: 'connectionLimit',
       validUntil: 'validUntil',
       settings: 'settings',

@@ -12,7 +12,7 @@ const PSQL = '/usr/bin/psql';
 /** The tests' server speaks no TLS. All that can be logged is: no password may be in it. */
 const run = (env: Record<string, string> = {}): Promise<void> => at.run({ CONNECTION_SSLMODE: 'disable', LOG_LEVEL: 'trace', ...env });
 
-const { pathOf, secretAt, valuesOf, secretNames } = kubeSecrets(at);
+const { pathOf, secretAt, valuesOf, names: secretNames } = kubeSecrets(at);
 const psql = async (args: readonly string[], env: Record<string, string> = {}): Promise<string> =>
   (await promisify(execFile)(PSQL, [...args, '-AtXc', 'SELECT current_user'], { env })).stdout.trim();
 it('a generated user goes from nothing to programs that log in with the connection Secret alone, and nothing is written twice', async () => {

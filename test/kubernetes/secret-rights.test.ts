@@ -9,7 +9,7 @@ import { kubeSecrets, whoami } from '../support/kube-secrets.ts';
 import { rememberPassword } from '../support/secrets.ts';
 
 const at = new KubeCase();
-const { pathOf, secretAt, valuesOf, secretNames } = kubeSecrets(at);
+const { pathOf, secretAt, valuesOf, names: secretNames } = kubeSecrets(at);
 /** The tests' server speaks no TLS. All that can be logged is: no password may be in it. */
 const run = (env: Record<string, string> = {}): Promise<void> => at.run({ CONNECTION_SSLMODE: 'disable', LOG_LEVEL: 'trace', ...env });
 

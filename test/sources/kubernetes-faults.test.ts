@@ -315,7 +315,9 @@ it.each([409, 403, 422, 500])('a Secret that the server answers with %i and its 
   const errors: unknown[] = await Promise.all([
     secretStore?.create(place, content, signal).catch((failure: unknown) => failure),
     secretStore?.apply(place, content, undefined, signal).catch((failure: unknown) => failure),
-    secretStore?.change(place, content, { ...content, type: '', data: {}, resourceVersion: '1', version: '' }, signal).catch((failure: unknown) => failure),
+    secretStore
+      ?.change(place, content, { ...content, type: '', createdAt: '', data: {}, resourceVersion: '1', version: '' }, signal)
+      .catch((failure: unknown) => failure),
     secretStore?.read(place, signal).catch((failure: unknown) => failure),
   ]);
   for (const error of errors) {

@@ -2,7 +2,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SecretContent } from '../../src/core/connection-secret.ts';
-import { type SecretObject, type SecretPlace, type SecretReading, type SecretStore, secretKey, type Source, SourceError } from '../../src/sources/source.ts';
+import { readingOf } from '../../src/sources/secret-reading.ts';
+import { type SecretObject, type SecretPlace, type SecretStore, secretKey, type Source, SourceError } from '../../src/sources/source.ts';
 import { rememberPassword } from './secrets.ts';
 
 const keyOf = ({ namespace, name }: SecretPlace): string => `${namespace}/${name}`;
@@ -20,7 +21,7 @@ export class MemorySecrets implements SecretStore {
         const readings = new Map(await source.readSecrets(refs, signal));
         for (const ref of refs) {
           const object = this.#objects.get(keyOf({ namespace, name: ref.name }));
-          if (object !== undefined) readings.set(secretKey(ref), readingOf(object, ref.key));
+          if (object !== undefined) readings.set(secretKey(ref), readingOf(object, ref.key, namespace));
         }
         return readings;
       },
@@ -39,9 +40,9 @@ export class MemorySecrets implements SecretStore {
     for (const [key, value] of this.values(namespace, name)) writeFileSync(join(folder, key), value);
   }
 
-  async create(place: SecretPlace, content: SecretContent): Promise<void> {
+  async create(place: SecretPlace, content: SecretContent): Promise<SecretObject> {
     if (this.#objects.has(keyOf(place))) throw new SourceError('conflict', `there is a Secret ${keyOf(place)}`);
-    this.#put(place, content, 'Opaque');
+    return this.#put(place, content, 'Opaque');
   }
 
   async read(place: SecretPlace): Promise<SecretObject | undefined> {
@@ -61,15 +62,8 @@ export class MemorySecrets implements SecretStore {
     if (password !== undefined) rememberPassword(password);
     const version = String((this.#version += 1));
     const encoded = Object.fromEntries([...data].map(([key, value]) => [key, Buffer.from(value).toString('base64')]));
-    const object: SecretObject = { labels, annotations, type, data: encoded, resourceVersion: version, version };
+    const object: SecretObject = { labels, annotations, type, data: encoded, createdAt: new Date().toISOString(), resourceVersion: version, version };
     this.#objects.set(keyOf(place), object);
     return object;
   }
-}
-
-function readingOf({ data, version, annotations }: SecretObject, key: string): SecretReading {
-  const value = data[key];
-  if (typeof value !== 'string') return { kind: 'missing', what: 'key', detail: `it has no key ${key}` };
-  const passwordOf = annotations['pgsteward.dev/password-of'];
-  return { kind: 'value', value: Buffer.from(value, 'base64'), version, ...(typeof passwordOf === 'string' ? { passwordOf } : {}) };
 }

@@ -4,6 +4,7 @@ import { reportContradictions } from './contradictions.ts';
 import { membershipCycles } from './cycles.ts';
 import type { Draft } from './entry.ts';
 import type { Report } from './report.ts';
+import { checkSlotNames } from './rotation.ts';
 import type { RoleDraft } from './roles.ts';
 import type { GrantRule } from './types.ts';
 import { show } from './show.ts';
@@ -20,6 +21,7 @@ export function checkAcross(users: readonly Draft[], roles: readonly RoleDraft[]
     ...checkNames(all, report),
     ...checkSecrets(users, report),
     ...checkConnectionSecrets(users, report),
+    ...checkSlotNames(users, roles, report),
     ...checkCycles(all, report),
     ...checkRules(all, report, defaultDatabase),
     ...checkAssumedRoles(users, roles, report),

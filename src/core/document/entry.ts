@@ -8,6 +8,7 @@ import { readPasswordSpec } from './password-spec.ts';
 import { type Permissions, readComposition } from './permissions.ts';
 import { readPrivileges } from './privilege-list.ts';
 import type { ComplainAt, Report } from './report.ts';
+import { readRotation, rotationProblem } from './rotation.ts';
 import { type MemberDraft, membershipNames, namesOf } from './roles.ts';
 import { readDatabaseSettings, readSettings } from './settings.ts';
 import { show } from './show.ts';
@@ -24,7 +25,7 @@ export interface Draft extends MemberDraft {
 }
 
 /** Read from the tree itself: keys that are free, numbers that keep their spelling, and values that take several forms. */
-const READ_APART: ReadonlySet<string> = new Set(['settings', 'databaseSettings', 'privileges', 'grants', 'password', 'connectionSecret']);
+const READ_APART: ReadonlySet<string> = new Set(['settings', 'databaseSettings', 'privileges', 'grants', 'password', 'connectionSecret', 'rotation']);
 
 /** Reads one item and reports everything that is wrong with it alone. */
 export function readEntry(node: Node, index: number, permissions: Permissions, report: Report): Draft {
@@ -49,7 +50,10 @@ function readMapping(node: MappingNode, path: Path, permissions: Permissions, re
   const connectionSecret = readBelow(node, path, 'connectionSecret', complain, (value, at) =>
     readConnectionSecret(value, at, (offset) => report.positionOf(offset)),
   );
+  const rotation = readBelow(node, path, 'rotation', complain, (value, at) => readRotation(value, at, (offset) => report.positionOf(offset)));
   complainOfPassword(node, path, complain);
+  const misfit = username === undefined ? undefined : rotationProblem({ username, rotation, password, connectionSecret });
+  if (misfit !== undefined) complain(valueOf(node, 'rotation')?.offset ?? node.offset, [...path, 'rotation'], misfit);
   const roles = readMemberships(values?.roles ?? [], node, path, 'roles', (offset) => report.positionOf(offset), complain);
   const derivedSecret = derivedSecretOf(node, username);
   checkDerivedSecret(node, path, derivedSecret, complain);
@@ -58,7 +62,7 @@ function readMapping(node: MappingNode, path: Path, permissions: Permissions, re
   const rules = composed === undefined && legacy === undefined ? undefined : [...(composed ?? []), ...(legacy ?? [])];
   const entry =
     complaints.none && values !== undefined
-      ? { ...entryOf(values, report.positionOf(node.offset)), password, connectionSecret, roles, settings, databaseSettings, rules }
+      ? { ...entryOf(values, report.positionOf(node.offset)), password, connectionSecret, rotation, roles, settings, databaseSettings, rules }
       : undefined;
   // A merged name stands in another entry; there it would point at the wrong one.
   const nameOffset = Math.max(valueOf(node, 'username')?.offset ?? 0, node.offset);
@@ -135,7 +139,7 @@ function readLegacyPrivileges(node: MappingNode, path: Path, report: Report, com
 function entryOf(
   values: EntryValues,
   position: UserEntry['position'],
-): Omit<UserEntry, 'roles' | 'settings' | 'databaseSettings' | 'rules' | 'password' | 'connectionSecret'> {
+): Omit<UserEntry, 'roles' | 'settings' | 'databaseSettings' | 'rules' | 'password' | 'connectionSecret' | 'rotation'> {
   const {
     username,
     database,

@@ -17,6 +17,7 @@ const ENTRY: readonly string[] = [
   'password',
   'passwordSecretRef',
   'connectionSecret',
+  'rotation',
   'connectionLimit',
   'validUntil',
   'settings',

@@ -35,6 +35,29 @@ export interface ConnectionSecret {
   readonly position: Position;
 }
 
+export const STRATEGIES = ['in-place', 'two-users'] as const;
+
+/** When a generated password is replaced, and how. Times in milliseconds. */
+export interface Rotation {
+  /** undefined: only when somebody asks for it. */
+  readonly every: number | undefined;
+  readonly strategy: (typeof STRATEGIES)[number];
+  /** How long the password before still works; of two users only. */
+  readonly overlap: number;
+  readonly position: Position;
+}
+
+/** What a user of our own making is, who logs in for another one in turn with a second (core/rotation.ts). */
+export interface Turn {
+  /** The user of the document whose place it takes. */
+  readonly of: string;
+  /** Whether that one may log in at all. */
+  readonly login: boolean;
+  readonly state: 'on' | 'off';
+  /** Whether programs are told of the one that is on, so that the time of the others may end. */
+  readonly moved: boolean;
+}
+
 /** A membership that an entry asks for. Options that the entry does not name are undefined (server default: no ADMIN, INHERIT, SET). */
 export interface RoleEntry {
   readonly name: string;
@@ -124,6 +147,9 @@ export interface UserEntry {
   /** undefined: somebody else makes the Secret. */
   readonly password?: PasswordSpec | undefined;
   readonly connectionSecret?: ConnectionSecret | undefined;
+  readonly rotation?: Rotation | undefined;
+  /** Only of users that stand in no document. */
+  readonly turn?: Turn | undefined;
   /** -1 is no limit. */
   readonly connectionLimit?: number | undefined;
   /** UTC in ISO 8601 with milliseconds; null is `infinity`. */

@@ -1,17 +1,17 @@
-// The connection Secrets as they are: read anew in each cycle, within the same budget as other Secrets, and remembered.
+// Secrets as a whole, as they are: read anew in each cycle, within the same budget as other Secrets, and remembered.
 import { sideBySide } from '../side-by-side.ts';
 import { chooseSecrets } from '../sources/secret-sweep.ts';
 import { type SecretObject, type SecretPlace, type SecretStore, SourceError, type SourceFailure } from '../sources/source.ts';
 
 /** `object` undefined: there is none. */
-export type ConnectionReading =
+export type WholeReading =
   | { readonly kind: 'read'; readonly object: SecretObject | undefined }
   | { readonly kind: 'unreadable'; readonly reason: SourceFailure; readonly detail: string };
 
-export interface ConnectionReadings {
+export interface SecretReadings {
   /** Reads those whose turn it is, and forgets the others. Throws only for an abort. */
   read(places: readonly SecretPlace[], signal: AbortSignal): Promise<void>;
-  of(place: SecretPlace): ConnectionReading;
+  of(place: SecretPlace): WholeReading;
   /** What an answer to our own writing said. */
   note(place: SecretPlace, object: SecretObject): void;
   /** Something went wrong with writing it: what we know of it may be old, and is read again before anything else. */
@@ -23,13 +23,13 @@ export interface ConnectionReadings {
 const SIDE_BY_SIDE = 8;
 /** Whom the API server answers so, nobody else need ask now. */
 const STOPS: ReadonlySet<SourceFailure> = new Set(['timeout', 'unavailable', 'throttled', 'unauthorized']);
-const NOT_READ: ConnectionReading = { kind: 'unreadable', reason: 'unavailable', detail: 'it was not read yet' };
+const NOT_READ: WholeReading = { kind: 'unreadable', reason: 'unavailable', detail: 'it was not read yet' };
 
 const keyOf = ({ namespace, name }: SecretPlace): string => `${namespace}/${name}`;
 
 /** @param budget how many one cycle reads again. */
-export function createConnectionReadings(store: SecretStore, budget: number): ConnectionReadings {
-  let known = new Map<string, { readonly reading: ConnectionReading; readonly lastRead: number; readonly failed: boolean }>();
+export function createSecretReadings(store: SecretStore, budget: number): SecretReadings {
+  let known = new Map<string, { readonly reading: WholeReading; readonly lastRead: number; readonly failed: boolean }>();
   let sweep = 0;
   return {
     read: async (places, signal) => {

@@ -1,0 +1,96 @@
+// Rotation with two users: the two stand in for the one of the document, log in for it in turn, and work as it. Pure.
+import type { Catalog } from './catalog.ts';
+import type { Document, Turn, UserEntry } from './document/types.ts';
+
+/** `web` → `web-1` and `web-2`. */
+export const slotNames = (username: string): readonly [string, string] => [`${username}-1`, `${username}-2`];
+
+/** The user of the document that an entry stands for. */
+export const ownerOf = ({ username, turn }: Pick<UserEntry, 'username' | 'turn'>): string => turn?.of ?? username;
+
+/** What Secrets say of who logs in for a user. */
+export interface TurnFacts {
+  /** Whose password the user's Secret holds; null where there is no such Secret, undefined where it cannot be told. */
+  readonly generated: string | null | undefined;
+  /** As whom the connection Secret tells programs to log in. */
+  readonly connected: string | undefined;
+}
+
+/** Whose turn it is next. */
+export function nextSlot(username: string, current: string | undefined): string {
+  const [first, second] = slotNames(username);
+  return current === first ? second : first;
+}
+
+/** Who is on. A Secret that was deleted is made again for the other one, so that what programs hold still works for a while. */
+function slotOn(username: string, { generated, connected }: TurnFacts): string {
+  const known = new Set([username, ...slotNames(username)]);
+  if (generated === null) return nextSlot(username, connected);
+  // A Secret that does not say whose password it holds is from before there were two: it is the user's own.
+  if (generated !== undefined) return known.has(generated) ? generated : username;
+  return connected !== undefined && known.has(connected) ? connected : nextSlot(username, undefined);
+}
+
+/**
+ * The document with the two users of each rotation in it. The user itself stays as the role that both belong to and work as; it has the
+ * privileges, and owns what they create. What it had of its own login ends like that of a user whose turn is over.
+ */
+export function withTurns(document: Document, factsOf: (user: UserEntry) => TurnFacts): Document {
+  if (!document.users.some(isInTurns)) return document;
+  const users = document.users.flatMap((user): readonly UserEntry[] => {
+    if (!isInTurns(user)) return [user];
+    const facts = factsOf(user);
+    const on = slotOn(user.username, facts);
+    const turn: Turn = { of: user.username, login: user.login, state: 'off', moved: facts.connected === on };
+    const as = (username: string, entry: UserEntry): UserEntry =>
+      username === on
+        ? { ...entry, turn: { ...turn, state: 'on' } }
+        : { ...entry, turn, login: false, password: { kind: 'none' }, connectionSecret: undefined };
+    const slots = slotNames(user.username).map((username) => as(username, slotEntry(user, username)));
+    return [as(user.username, user), ...slots];
+  });
+  return { ...document, users };
+}
+
+const isInTurns = ({ rotation, turn }: UserEntry): boolean => rotation?.strategy === 'two-users' && turn === undefined;
+
+/** One of the two: a member of the user, with what the server asks of whoever logs in and not of the role that a session works as. */
+const slotEntry = (user: UserEntry, username: string): UserEntry => ({
+  ...user,
+  username,
+  roles: [{ name: user.username, position: user.position }],
+  assumeRole: user.assumeRole ?? user.username,
+  rules: undefined,
+  additive: undefined,
+  comment: `logs in for ${user.username}`,
+});
+
+/**
+ * The same document with what is to hold now of those whose turn is over: once programs are told of the other, they may log in until the
+ * overlap ends, which stands on the server as VALID UNTIL so that it ends without us; then they have no login. Until then they stay as
+ * they are.
+ */
+export function settleTurns(document: Document, { cluster, server }: Pick<Catalog, 'cluster' | 'server'>): Document {
+  if (!document.users.some(({ turn }) => turn !== undefined)) return document;
+  const users = document.users.map((user): UserEntry => {
+    if (user.turn?.state !== 'off') return user;
+    const { turn, rotation, username } = user;
+    const actual = cluster.roles.get(username);
+    const mayLogin = turn.login && actual?.login === true;
+    if (!turn.moved) return { ...user, login: mayLogin, validUntil: actual?.validUntil ?? null };
+    const end = Math.min(momentOf(actual?.validUntil ?? null), server.now + (rotation?.overlap ?? 0));
+    return mayLogin && end > server.now ? { ...user, login: true, validUntil: new Date(end).toISOString() } : { ...user, login: false, validUntil: null };
+  });
+  return { ...document, users };
+}
+
+/** The server also knows an end that lies before all time. */
+const momentOf = (validUntil: string | null): number => {
+  if (validUntil === null) return Number.POSITIVE_INFINITY;
+  const moment = Date.parse(validUntil);
+  return Number.isNaN(moment) ? Number.NEGATIVE_INFINITY : moment;
+};
+
+/** Those whose turn and overlap are over: a password that they still have is taken away. */
+export const restingUsers = (document: Document): readonly UserEntry[] =>
+  document.users.filter(({ turn, login }) => turn?.state === 'off' && turn.moved && !login);
