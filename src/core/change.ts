@@ -1,5 +1,6 @@
 // A change: one typed step of a plan, whom it concerns, where it is made, and its identity. Everything that shows or runs a plan reads these.
 import { createHash } from 'node:crypto';
+import type { RotationReason } from './admin-secret.ts';
 import type { ConnectionReason } from './connection-secret.ts';
 import type { PasswordSpec } from './document/types.ts';
 import type { Role } from './model.ts';
@@ -140,7 +141,9 @@ export type Change =
       readonly reason: ConnectionReason;
       /** The one that is there holds a password that no longer works. */
       readonly isBroken: boolean;
-    };
+    }
+  /** Of the role that we log in as ourselves. It stands beside the plan: no document can ask for it. */
+  | { readonly kind: 'rotate_admin_password'; readonly role: string; readonly namespace: string; readonly secret: string; readonly reason: RotationReason };
 
 export type ChangeKind = Change['kind'];
 
@@ -179,6 +182,7 @@ export const CHANGE_KINDS: readonly ChangeKind[] = [
   'release_owned',
   'drop_role',
   'write_connection_secret',
+  'rotate_admin_password',
 ];
 
 /** Kinds of changes that are made in Kubernetes and not on the server. */

@@ -1,4 +1,5 @@
 // Change → words: the sentence that says it in a plan, a log and a notice, and the object that an audit row names.
+import type { RotationReason } from './admin-secret.ts';
 import type { Attributes, Change, DefaultTarget, GrantTarget, PasswordReason } from './change.ts';
 import type { ConnectionReason } from './connection-secret.ts';
 import { PUBLIC, splitName } from './privileges/contents.ts';
@@ -37,6 +38,8 @@ export function objectOf(change: Change): string {
       return `secret ${change.secret}`;
     case 'write_connection_secret':
       return `secret ${change.namespace}/${change.secret}`;
+    case 'rotate_admin_password':
+      return `${change.role} in secret ${change.namespace}/${change.secret}`;
     default:
       return change.role;
   }
@@ -107,6 +110,8 @@ export function sentenceOf(change: Change): string {
       return `create secret: ${change.secret} (a generated password for ${change.role})`;
     case 'write_connection_secret':
       return `write connection secret: ${change.namespace}/${change.secret} (for ${change.role}: ${CONNECTION_REASONS[change.reason]})`;
+    case 'rotate_admin_password':
+      return `rotate our own password: ${change.role} (in secret ${change.namespace}/${change.secret}: ${ROTATION_REASONS[change.reason]})`;
   }
 }
 
@@ -115,6 +120,12 @@ const CONNECTION_REASONS: Readonly<Record<ConnectionReason, string>> = {
   changed: 'what it is made from changed',
   rotated: 'the password changed',
   drift: 'changed by hand',
+};
+
+const ROTATION_REASONS: Readonly<Record<RotationReason, string>> = {
+  unfinished: 'what was begun is finished',
+  asked: 'somebody asked for it',
+  age: 'it is old enough',
 };
 
 const PASSWORD_REASONS: Readonly<Record<PasswordReason, string>> = {

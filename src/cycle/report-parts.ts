@@ -30,6 +30,7 @@ export const EMPTY: CycleReport = {
   users: 0,
   roles: 0,
   validity: [],
+  adminRotationDue: undefined,
   sourceFailure: undefined,
   error: undefined,
   unchanged: false,

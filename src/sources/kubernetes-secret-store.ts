@@ -65,12 +65,22 @@ export function createSecretStore(client: KubeClient, ours: string): WatchableSt
 function secretOf(value: Record<string, unknown>, { namespace, name }: SecretPlace): SecretObject {
   const object = readObject(value, `Secret ${name} in namespace ${namespace}`);
   const { type } = value;
+  const metadata = asRecord(value['metadata']);
+  const createdAt = metadata?.['creationTimestamp'];
   return {
-    labels: asRecord(asRecord(value['metadata'])?.['labels']) ?? {},
+    labels: asRecord(metadata?.['labels']) ?? {},
     annotations: object.annotations,
     type: typeof type === 'string' ? type : '',
     data: object.data,
     resourceVersion: object.resourceVersion,
     version: versionOf(object),
+    createdAt: typeof createdAt === 'string' ? createdAt : undefined,
+    controller: controllerOf(metadata?.['ownerReferences']),
   };
+}
+
+/** Who keeps an object as it is: the owner that calls itself its controller. */
+function controllerOf(owners: unknown): string | undefined {
+  const controller = Array.isArray(owners) ? owners.map(asRecord).find((owner) => owner?.['controller'] === true) : undefined;
+  return controller === undefined ? undefined : `${String(controller['kind'])} ${String(controller['name'])}`;
 }

@@ -71,6 +71,10 @@ export interface SecretObject extends PresentSecret {
   readonly resourceVersion: string;
   /** Differs between any two states, also of one that was made anew under its name. */
   readonly version: string;
+  /** When it was made, as the API server writes times. */
+  readonly createdAt?: string | undefined;
+  /** The object that keeps it as it is (`kind name`), where it says that there is one. */
+  readonly controller?: string | undefined;
 }
 
 /** Writing Secrets. Every method throws SourceError, which holds nothing of what was sent. */

@@ -144,7 +144,7 @@ interface Manifest {
   readonly kind: string;
   readonly resources?: readonly string[];
   readonly rules?: readonly { readonly resources: readonly string[] }[];
-  readonly patches?: readonly { readonly patch: string }[];
+  readonly patches?: readonly { readonly target: { readonly kind: string }; readonly patch: string }[];
   readonly automountServiceAccountToken?: boolean;
   readonly spec?: { readonly template?: { readonly spec: Record<string, unknown> } };
 }
@@ -167,7 +167,7 @@ describe('the manifests', () => {
     expect([...base, 'kustomization.yaml'].toSorted()).toEqual(inBase.toSorted());
   });
 
-  it('give no rights but these, and of the overlays one adds only list and watch on Secrets, and one create and patch', () => {
+  it('give no rights but these; of the overlays one adds only list and watch on Secrets, one create and patch, and one patch of one Secret', () => {
     expect(ofKind('Role')).toHaveLength(1);
     expect([...ofKind('ClusterRole'), ...ofKind('ClusterRoleBinding')]).toEqual([]);
     const rules = ofKind('Role')[0]?.rules;
@@ -178,16 +178,26 @@ describe('the manifests', () => {
       { apiGroups: [''], resources: ['configmaps'], resourceNames: ['postgres-users-config-status'], verbs: ['get', 'patch'] },
       { apiGroups: [''], resources: ['configmaps'], verbs: ['create'] },
     ]);
-    const patches = ofKind('Kustomization').flatMap((value) => value.patches ?? []);
+    const all = ofKind('Kustomization').flatMap((value) => value.patches ?? []);
+    const patches = all.filter(({ target }) => target.kind === 'Role');
     const operations = patches.flatMap(({ patch }) => parseAllDocuments(patch).flatMap((document) => document.toJS() as object[]));
     // The second rule is the one for Secrets.
     expect(operations).toEqual(
       expect.arrayContaining([
         { op: 'replace', path: '/rules/1/verbs', value: ['get', 'list', 'watch'] },
         { op: 'add', path: '/rules/-', value: { apiGroups: [''], resources: ['secrets'], verbs: ['create', 'patch'] } },
+        { op: 'add', path: '/rules/-', value: { apiGroups: [''], resources: ['secrets'], resourceNames: ['postgres-admin-credentials'], verbs: ['patch'] } },
       ]),
     );
-    expect(operations).toHaveLength(2);
+    expect(operations).toHaveLength(3);
+    // What is changed elsewhere are settings that exist, and volumes.
+    const others = all
+      .filter(({ target }) => target.kind !== 'Role')
+      .flatMap(({ patch }) => parseAllDocuments(patch)[0]?.toJS() as { path: string; value?: { name: string } }[]);
+    for (const { path, value } of others) {
+      expect(path).toMatch(/^\/spec\/template\/spec\/(containers\/0\/env\/-|volumes\/\d+\/secret\/items)$/);
+      if (value !== undefined) expect(SETTINGS).toContain(value.name);
+    }
   });
 
   it('run a pod that the restricted policy admits, as the user of the image', () => {

@@ -34,6 +34,7 @@ const REPORT: CycleReport = {
   users: 1,
   roles: 1,
   validity: [],
+  adminRotationDue: undefined,
   sourceFailure: undefined,
   error: undefined,
   unchanged: false,
