@@ -84,12 +84,12 @@ export function createAdminRotation({ config, store, connections, login, now = D
       wakeAt = dueAt;
       return { ...nothing, notices: await misfitNotice(secret).catch(() => []) };
     }
-    if (fence === undefined) return { ...nothing, planned: [change] };
     if (secret.controller !== undefined)
       return {
         ...nothing,
         notices: [say('refused', `the ${shown} belongs to ${secret.controller}, which would put the old password back: our own password is not rotated`)],
       };
+    if (fence === undefined) return { ...nothing, planned: [change] };
     if (backoff.isDeferred(keyOf(change))) return { ...nothing, notices: failure === undefined ? [] : [failure] };
     try {
       const after = await rotateAdminPassword(secret, {

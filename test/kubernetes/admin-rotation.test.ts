@@ -154,6 +154,36 @@ it.each(MOMENTS)('killed %s it leaves a password that works in the Secret, and t
   expect(await noticesOf()).toEqual([]);
 });
 
+it('goes on when PostgreSQL is killed between the new verifier and the login', async () => {
+  await at.kube.overlay(at.namespace, 'admin-rotation');
+  await ask('and a crash of the server');
+  const gates = await gated('before login', async () => {
+    await at.server.kill9();
+    await at.server.start();
+    return 'goes on';
+  });
+  await at.until(() => gates.reached() && isDone('and a crash of the server'));
+  const { password } = await shown();
+  expect([password === OLD, await at.canLogin('adm', password)]).toEqual([false, true]);
+  gates.close();
+});
+
+it('an instance that stands by from before the rotation takes over after it', async () => {
+  await at.kube.overlay(at.namespace, 'admin-rotation');
+  await run();
+  await at.daemon.ready();
+  const first = at.daemon;
+  await run({ STATE_FILE: '/tmp/pgsteward-standby.json' });
+  await at.until(async () => (await at.daemon.status().catch(() => undefined))?.role === 'standby');
+  await ask('with a standby');
+  await first.cycle();
+  expect(await isDone('with a standby')).toBe(true);
+  await first.kill9();
+  await at.until(async () => (await at.daemon.status()).role === 'writer');
+  expect((await at.daemon.cycle()).lastCycle?.result).toBe('converged');
+  expect(await noticesOf()).toEqual([]);
+});
+
 it('sets the old password back when the server refuses a login with the new one, says so, and tries again', async () => {
   await at.kube.overlay(at.namespace, 'admin-rotation');
   await ask('with a strange pg_hba');
