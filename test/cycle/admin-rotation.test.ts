@@ -100,12 +100,17 @@ it.each<[string, number, () => Error]>([
   const report = await run();
   expect(report.outcomes[0]?.result).toBe('failed');
   await expectWorking();
+  const { 'password-next': next, ...rest } = store.values() ?? {};
+  expect(rest).toEqual({ password: OLD });
   // Where nothing was written for sure, everybody else who uses the Secret can go on.
-  if ((fault() as SourceError).reason === 'forbidden') expect([messages(report)[0]?.startsWith('cannot: '), await canLogin(OLD)]).toEqual([true, true]);
+  const isSure = (fault() as SourceError).reason === 'forbidden';
+  expect([messages(report)[0]?.startsWith('cannot: '), await canLogin(OLD), next === undefined]).toEqual([isSure, isSure, isSure]);
   isFaulty = false;
   await restart();
   await run();
   await expectRotated();
+  // What somebody asked for is answered by a rotation that began after it, as far as we know.
+  expect(store.annotations()['pgsteward.dev/rotated-for']).toBe(isSure ? 'now' : undefined);
 });
 
 it('a lost answer, a conflict and an edit of the annotations in between are gone over', async () => {
@@ -116,6 +121,22 @@ it('a lost answer, a conflict and an edit of the annotations in between are gone
   expect((await run()).outcomes[0]?.result).toBe('applied');
   await expectRotated();
   expect(store.annotations()).toMatchObject({ theirs: 'x', 'pgsteward.dev/rotated-for': 'now' });
+  expect(await run()).toMatchObject({ planned: [], outcomes: [], notices: [] });
+});
+
+it('an answer that is lost for good sets nothing back, as the Secret may hold the new password alone', async () => {
+  const read = store.read.bind(store);
+  let isLost = false;
+  store.onChange = (count) => {
+    isLost = count === 2;
+    return isLost ? 'lost' : undefined;
+  };
+  store.read = (...args) => (isLost ? Promise.reject(new SourceError('unavailable', 'the API server is gone')) : read(...args));
+  expect((await run()).outcomes[0]?.result).toBe('failed');
+  expect(await canLogin(OLD)).toBe(false);
+  await expectRotated();
+  isLost = false;
+  await restart();
   expect(await run()).toMatchObject({ planned: [], outcomes: [], notices: [] });
 });
 
