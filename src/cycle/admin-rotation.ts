@@ -93,6 +93,7 @@ export function createAdminRotation({ config, store, connections, login, now = D
     if (backoff.isDeferred(keyOf(change))) return { ...nothing, notices: failure === undefined ? [] : [failure] };
     try {
       const after = await rotateAdminPassword(secret, {
+        config,
         store,
         connections,
         login,

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { nextKey, plainPasswordAt, rotated } from '../core/admin-secret.ts';
 import { DEFAULT_ALPHABET, DEFAULT_LENGTH, generatePassword } from '../core/generate.ts';
-import type { Connections } from '../postgres/connection.ts';
+import type { ConnectionConfig, Connections } from '../postgres/connection.ts';
 import { describeFailure, type FailureClass } from '../postgres/failures.ts';
 import { type AdminPasswordContext, adminVerifiers, setAdminVerifier } from '../postgres/set-admin-password.ts';
 import { type SecretObject, type SecretPlace, type SecretStore, SourceError } from '../sources/source.ts';
@@ -21,6 +21,7 @@ export class AdminStepError extends Error {
 }
 
 export interface AdminSteps {
+  readonly config: ConnectionConfig;
   readonly store: SecretStore;
   readonly connections: Connections;
   readonly login: AdminLogin;
@@ -81,7 +82,7 @@ interface Passwords {
 
 async function change(client: pg.ClientBase, secret: SecretObject, passwords: Passwords & { readonly old: string }, steps: AdminSteps): Promise<SecretObject> {
   const { connections, login, context } = steps;
-  const verifiers = await adminVerifiers(client, context.change.role, { before: passwords.old, after: passwords.password });
+  const verifiers = await adminVerifiers(client, steps.config, { before: passwords.old, after: passwords.password });
   await setAdminVerifier(client, verifiers.after, context);
   const setBack = async (message: string, failure: FailureClass): Promise<never> => {
     await setAdminVerifier(client, verifiers.before, context, message);

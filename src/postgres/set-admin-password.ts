@@ -4,8 +4,10 @@ import type { Change } from '../core/change.ts';
 import { createVerifier } from '../core/scram.ts';
 import { renderChange } from '../core/sql.ts';
 import { literal } from '../core/sql-text.ts';
+import type { ConnectionConfig } from './connection.ts';
 import { auditSql, LOCK_CLASS } from './ledger-write.ts';
 import { pinnedRows } from './query.ts';
+import { readSalt } from './salt-probe.ts';
 import { beginSql, type Timeouts } from './transaction.ts';
 import { WRITES } from './writer-lock.ts';
 
@@ -21,15 +23,18 @@ export interface AdminPasswordContext extends Timeouts {
 }
 
 export interface AdminVerifiers {
-  /** Of the password in force: as the server stores it, and made anew where we may not read that. */
+  /** Of the password in force, as the server has it: a pooler may keep a copy. */
   readonly before: string;
   readonly after: string;
 }
 
-/** The verifiers of the password in force and of the one that follows it. */
+/**
+ * The verifiers of the password in force and of the one that follows it. Where we may not read the first it is made anew, with the salt that
+ * the server names to whoever begins a login.
+ */
 export async function adminVerifiers(
   client: pg.ClientBase,
-  role: string,
+  config: ConnectionConfig,
   passwords: { readonly before: string; readonly after: string },
 ): Promise<AdminVerifiers> {
   const [facts] = await pinnedRows(
@@ -37,12 +42,14 @@ export async function adminVerifiers(
     `SELECT coalesce(current_setting('scram_iterations', true), '4096')::int, has_table_privilege('pg_catalog.pg_authid', 'SELECT')`,
   );
   const iterations = Number(facts?.[0]);
-  const rows = facts?.[1] === true ? await pinnedRows(client, `SELECT rolpassword FROM pg_catalog.pg_authid WHERE rolname = ${literal(role)}`) : [];
-  const stored = rows[0]?.[0];
-  return {
-    before: typeof stored === 'string' ? stored : await createVerifier(passwords.before, { iterations }),
-    after: await createVerifier(passwords.after, { iterations }),
-  };
+  const after = await createVerifier(passwords.after, { iterations });
+  const stored = `SELECT rolpassword FROM pg_catalog.pg_authid WHERE rolname = ${literal(config.DB_USER)}`;
+  const rows = facts?.[1] === true ? await pinnedRows(client, stored) : [];
+  const [before] = rows[0] ?? [];
+  if (typeof before === 'string') return { before, after };
+  const asked = await readSalt(config, config.DB_USER, config.DB_NAME).catch(() => undefined);
+  const known = asked?.kind === 'salt' ? { salt: Buffer.from(asked.salt, 'base64'), iterations: asked.iterations } : { iterations };
+  return { before: await createVerifier(passwords.before, known), after };
 }
 
 /**
