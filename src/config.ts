@@ -1,5 +1,6 @@
 // Environment → Config: every setting with its default and its check, and every bad value in one message.
 import { z } from 'zod';
+import { parseAdminSecret } from './core/admin-secret.ts';
 import { drainTime } from './core/drain.ts';
 
 const numeric = (check: (schema: z.ZodNumber) => z.ZodNumber) =>
@@ -19,6 +20,9 @@ const names = z
       .map((name) => name.trim())
       .filter((name) => name !== ''),
   );
+
+/** A shorter time is far more often a unit that was mistaken than a wish. */
+const isAtLeastAnHour = (time: number | undefined): boolean => time !== undefined && time >= 3_600_000 && Number.isFinite(time);
 
 const schema = z.object({
   SOURCE: z
@@ -41,6 +45,15 @@ const schema = z.object({
   DB_USER: z.string().min(1).default('postgres'),
   DB_PASS: z.string().optional(),
   DB_PASS_FILE: z.string().optional(),
+  ADMIN_ROTATION: z.enum(['off', 'on']).default('off'),
+  ADMIN_SECRET: z
+    .string()
+    .refine((text) => parseAdminSecret(text) !== undefined, 'must be the name of a Secret, or «name/key»')
+    .optional(),
+  ADMIN_ROTATION_EVERY: z
+    .string()
+    .refine((text) => isAtLeastAnHour(drainTime(text)), 'must be a duration as 12h, 30d, of an hour at least')
+    .default('30d'),
   DB_SSLMODE: z.enum(['disable', 'prefer', 'require', 'verify-ca', 'verify-full']).default('prefer'),
   DB_SSL_ROOT_CERT: z.string().optional(),
   DB_POOL_MIN_CONN: number(1, (n) => n.int().min(0)),
@@ -95,6 +108,10 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     const { DB_POOL_MIN_CONN: min, DB_POOL_MAX_CONN: max, DB_SSLMODE: mode, DB_SSL_ROOT_CERT: root } = result.data;
     if (min > max) problems.push(`DB_POOL_MIN_CONN=${min} is larger than DB_POOL_MAX_CONN=${max}`);
     if (root !== undefined && mode === 'disable') problems.push('DB_SSL_ROOT_CERT is set but DB_SSLMODE=disable never uses it');
+    const { ADMIN_ROTATION: rotation, ADMIN_SECRET: secret, SOURCE: source } = result.data;
+    if (rotation === 'on' && secret === undefined) problems.push('ADMIN_ROTATION=on needs ADMIN_SECRET, the Secret that holds the password of DB_USER');
+    if (rotation === 'on' && source !== 'kubernetes')
+      problems.push(`ADMIN_ROTATION=on needs SOURCE=kubernetes and not ${source}: nothing else can be written to`);
     if (problems.length === 0) return result.data;
   }
   throw new ConfigError(`the environment has ${problems.length} bad setting(s): ${problems.join('; ')}`);

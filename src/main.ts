@@ -1,5 +1,7 @@
 // The composition root: settings, parts, signals and exit codes. The only file that touches the process.
 import { type Config, ConfigError, readConfig } from './config.ts';
+import { createAdminLogin } from './cycle/admin-login.ts';
+import { createAdminRotation } from './cycle/admin-rotation.ts';
 import { watchDrift } from './cycle/drift-watch.ts';
 import { createServer } from './http/server.ts';
 import { createWake, runLoop } from './loop.ts';
@@ -42,7 +44,9 @@ async function main(config: Config, log: Log): Promise<void> {
   process.on('SIGHUP', () => wake.request('signal'));
 
   const source = await createSource(config, log);
-  const connections = createConnections(config, (error) => log.debug(`a session ended: ${describeFailure(error)}`));
+  const store = config.ADMIN_ROTATION === 'on' ? source.secretStore : undefined;
+  const login = store && createAdminLogin(config, store);
+  const connections = createConnections(config, (error) => log.debug(`a session ended: ${describeFailure(error)}`), login);
   const status = createStatus({ source: source.description, dryRun: config.DRY_RUN, patience: Math.max(600_000, config.SYNC_INTERVAL * 3000) });
   const residents = createResidents({ connections, max: config.MAX_LISTENERS, onHeard: (database) => wake.request('database', database) });
   const metrics = createMetrics({ listeners: () => residents.counts() });
@@ -51,6 +55,7 @@ async function main(config: Config, log: Log): Promise<void> {
     source,
     connections,
     residents,
+    adminRotation: store && login && createAdminRotation({ config, store, connections, login }),
     log: { warn: (message) => log.warn(message) },
     onProgress: () => status.beat(),
   });

@@ -12,6 +12,8 @@ import { settleTurns } from './core/rotation.ts';
 import { MAKES_PASSWORD, nextStep } from './core/secret-plan.ts';
 import { databasesWithTrigger } from './core/triggers/plan-trigger.ts';
 import { type Applied, createApplied } from './cycle/applied.ts';
+import { withAdmin } from './cycle/admin-report.ts';
+import type { AdminRotation } from './cycle/admin-rotation.ts';
 import { createBackoff } from './cycle/backoff.ts';
 import { checkPasswords, type Credentials, readCredentials } from './cycle/credentials.ts';
 import { createDatabases } from './cycle/databases.ts';
@@ -40,6 +42,8 @@ export interface ReconcilerOptions {
   readonly source: Source;
   readonly connections: Connections;
   readonly residents: Residents;
+  /** undefined where our own password is not rotated. */
+  readonly adminRotation?: AdminRotation | undefined;
   readonly log: { warn(message: string): void };
   /** Called whenever the cycle makes progress, for the heartbeat. */
   readonly onProgress: () => void;
@@ -70,7 +74,7 @@ interface Settled {
   readonly report: CycleReport;
 }
 
-export function createReconciler({ config, source, connections, residents, log, onProgress }: ReconcilerOptions): Reconciler {
+export function createReconciler({ config, source, connections, residents, adminRotation, log, onProgress }: ReconcilerOptions): Reconciler {
   const sourceId = `${config.NAMESPACE}/${config.CONFIGMAP_NAME}`;
   const timeouts = { statementTimeout: config.DB_STATEMENT_TIMEOUT, lockTimeout: config.DB_LOCK_TIMEOUT };
   const inputReader = createInputs(source, { retries: config.MAX_RETRIES, base: config.RETRY_BACKOFF_BASE }, config.DB_NAME);
@@ -341,7 +345,10 @@ export function createReconciler({ config, source, connections, residents, log, 
         const found = await cycle(fence, signal, focusOf(woken));
         if (facts !== undefined) seen = settled ?? last ?? { facts, fingerprint: await fingerprintNow(facts) };
         const notices = [...(found.notices ?? []), ...deafNotices(residents, config.DRIFT_INTERVAL), ...probes.notices()];
-        return { ...EMPTY, ...found, notices, ...asked, probes: probes.take(), duration: seconds() };
+        // Until the ConfigMap could be read nobody knows whether it asks for a pause, and until there was a document nothing is written down.
+        const mayWrite = asked.requests?.paused === false && memory.isPrepared;
+        const admin = await adminRotation?.run(mayWrite ? fence : undefined, memory.hasLedger, signal);
+        return withAdmin({ ...EMPTY, ...found, notices, ...asked, probes: probes.take(), duration: seconds() }, admin);
       } catch (error) {
         signal.throwIfAborted();
         settled = undefined;
@@ -349,7 +356,7 @@ export function createReconciler({ config, source, connections, residents, log, 
       }
     },
     retryIn: () => {
-      const next = Math.min(backoff.nextIn() ?? Number.POSITIVE_INFINITY, due - performance.now());
+      const next = Math.min(backoff.nextIn() ?? Number.POSITIVE_INFINITY, adminRotation?.nextIn() ?? Number.POSITIVE_INFINITY, due - performance.now());
       return Number.isFinite(next) ? next : undefined;
     },
     lookForDrift: async () => {

@@ -149,15 +149,20 @@ export type Change =
       readonly reason: ConnectionReason;
       /** The one that is there holds a password that no longer works. */
       readonly isBroken: boolean;
-    };
+    }
+  /** Of the role that we log in as ourselves. It stands beside the plan: no document can ask for it. */
+  | { readonly kind: 'rotate_admin_password'; readonly role: string; readonly namespace: string; readonly secret: string; readonly reason: RotationReason };
 
 export type ChangeKind = Change['kind'];
 
 /** Why a password is set: the user has none yet, its Secret changed, or somebody changed it on the server. */
 export type PasswordReason = 'new' | 'rotated' | 'drift';
 
-/** Why a generated password is replaced: it is old enough, somebody asked for it, or another user is to log in from now on. */
-export type RotationReason = 'schedule' | 'request' | 'strategy';
+/**
+ * Why a password is replaced: it is old enough, somebody asked for it, another user is to log in from now on, or a rotation was begun and not
+ * finished.
+ */
+export type RotationReason = 'schedule' | 'request' | 'strategy' | 'unfinished';
 
 /** The order of execution: created before granted, granted before revoked, released before dropped. Also the closed set of metric labels. */
 export const CHANGE_KINDS: readonly ChangeKind[] = [
@@ -192,6 +197,7 @@ export const CHANGE_KINDS: readonly ChangeKind[] = [
   'release_owned',
   'drop_role',
   'write_connection_secret',
+  'rotate_admin_password',
 ];
 
 /** Kinds of changes that are made in Kubernetes and not on the server. */

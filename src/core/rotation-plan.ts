@@ -3,19 +3,15 @@ import type { RotationReason } from './change.ts';
 import type { PresentSecret } from './connection-secret.ts';
 import type { Document, UserEntry } from './document/types.ts';
 import { nextSlot, ownerOf } from './rotation.ts';
-import { GENERATED_AT, MANAGED_BY, PASSWORD_OF, ROTATE_AT, ROTATED_FOR, SOURCE } from './secret-annotations.ts';
-
-/** A user's Secret with a generated password. */
-export interface GeneratedSecret extends PresentSecret {
-  /** When the object was made, in ISO 8601. */
-  readonly createdAt: string;
-}
+import { askedFor, type DatedSecret, madeAt } from './secret-age.ts';
+import { MANAGED_BY, PASSWORD_OF, SOURCE } from './secret-annotations.ts';
 
 export interface RotationFacts {
   /** The user that logs in with the password. */
   readonly user: UserEntry;
   readonly document: Document;
-  readonly secret: GeneratedSecret;
+  /** The user's Secret with the generated password. */
+  readonly secret: PresentSecret & DatedSecret;
   /** `namespace/name` of the ConfigMap. */
   readonly source: string;
   /** In milliseconds, as all moments here. */
@@ -39,8 +35,7 @@ export function rotationOf(facts: RotationFacts): RotationWish {
   if (rotation === undefined) return {};
   const refusal = notGenerated(facts);
   if (refusal !== undefined) return { refused: refusal };
-  const born = momentAt(secret.annotations[GENERATED_AT]) ?? momentAt(secret.createdAt) ?? now;
-  const dueAt = rotation.every === undefined ? undefined : born + rotation.every;
+  const dueAt = rotation.every === undefined ? undefined : (madeAt(secret) ?? now) + rotation.every;
   const reason = reasonOf(facts, dueAt);
   if (reason === undefined) return { dueAt };
   const as = user.turn === undefined ? user.username : nextSlot(user.turn.of, user.username);
@@ -51,8 +46,7 @@ export function rotationOf(facts: RotationFacts): RotationWish {
 function reasonOf({ user, secret, now }: RotationFacts, dueAt: number | undefined): RotationReason | undefined {
   // One that was the only user so far makes way for the two.
   if (user.turn?.of === user.username) return 'strategy';
-  const asked = secret.annotations[ROTATE_AT];
-  if (asked !== undefined && asked !== '' && asked !== secret.annotations[ROTATED_FOR]) return 'request';
+  if (askedFor(secret) !== undefined) return 'request';
   return dueAt !== undefined && dueAt <= now ? 'schedule' : undefined;
 }
 
@@ -71,8 +65,3 @@ function notGenerated({ user, secret, source }: RotationFacts): string | undefin
   const isOurs = secret.labels[MANAGED_BY] === 'pgsteward' && secret.annotations[SOURCE] === source && secret.annotations[PASSWORD_OF] === ownerOf(user);
   return isOurs ? undefined : 'pgsteward did not make it for this user';
 }
-
-const momentAt = (text: unknown): number | undefined => {
-  const moment = typeof text === 'string' ? Date.parse(text) : Number.NaN;
-  return Number.isNaN(moment) ? undefined : moment;
-};

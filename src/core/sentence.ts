@@ -38,6 +38,8 @@ export function objectOf(change: Change): string {
       return `secret ${change.secret}`;
     case 'write_connection_secret':
       return `secret ${change.namespace}/${change.secret}`;
+    case 'rotate_admin_password':
+      return `${change.role} in secret ${change.namespace}/${change.secret}`;
     default:
       return change.role;
   }
@@ -110,6 +112,8 @@ export function sentenceOf(change: Change): string {
       return `rotate secret: ${change.secret} (a new password for ${change.role}: ${ROTATION_REASONS[change.reason]})`;
     case 'write_connection_secret':
       return `write connection secret: ${change.namespace}/${change.secret} (for ${change.role}: ${CONNECTION_REASONS[change.reason]})`;
+    case 'rotate_admin_password':
+      return `rotate our own password: ${change.role} (in secret ${change.namespace}/${change.secret}: ${ROTATION_REASONS[change.reason]})`;
   }
 }
 
@@ -117,6 +121,7 @@ const ROTATION_REASONS: Readonly<Record<RotationReason, string>> = {
   schedule: 'the old one is old enough',
   request: 'somebody asked for it',
   strategy: 'two users log in by turns from now on',
+  unfinished: 'what was begun is finished',
 };
 
 const CONNECTION_REASONS: Readonly<Record<ConnectionReason, string>> = {

@@ -66,6 +66,7 @@ export function renderChange(change: Change, options: RenderOptions): readonly s
     case 'remove_event_trigger':
       return removeSql(change.part);
     case 'set_password':
+    case 'rotate_admin_password':
       return [`ALTER ROLE ${identifier(change.role)} PASSWORD ${literal(options.verifierOf?.(change.role) ?? '********')}`];
     case 'clear_password':
       return [`ALTER ROLE ${identifier(change.role)} PASSWORD NULL`];

@@ -31,6 +31,7 @@ export const EMPTY: CycleReport = {
   roles: 0,
   validity: [],
   rotationDue: new Map(),
+  adminRotationDue: undefined,
   sourceFailure: undefined,
   error: undefined,
   unchanged: false,

@@ -35,6 +35,8 @@ export interface CycleReport {
   readonly validity: readonly ValidityEnd[];
   /** By user, when its generated password is due to be replaced, in milliseconds since the epoch. */
   readonly rotationDue: ReadonlyMap<string, number>;
+  /** When the admin's own password is due, in milliseconds since the epoch; undefined where that is not known or not done. */
+  readonly adminRotationDue: number | undefined;
   readonly sourceFailure: { readonly reason: string; readonly message: string } | undefined;
   /** Why the cycle failed, without any secret. */
   readonly error: { readonly reason: string; readonly message: string } | undefined;
@@ -51,8 +53,8 @@ export interface CycleReport {
 /** Whether the cycle only said what it would do. */
 export const isPreview = (report: CycleReport): boolean => report.result === 'dry_run' || report.result === 'paused';
 
-/** Changes that concern no user. */
-const ABOUT_DATABASES: ReadonlySet<ChangeKind> = new Set([
+/** Changes that concern no user of a document. */
+const ABOUT_NO_USER: ReadonlySet<ChangeKind> = new Set([
   'create_database',
   'alter_database_owner',
   'create_schema',
@@ -61,6 +63,7 @@ const ABOUT_DATABASES: ReadonlySet<ChangeKind> = new Set([
   'install_event_trigger',
   'sync_trigger_rules',
   'remove_event_trigger',
+  'rotate_admin_password',
 ]);
 
 export interface Summary {
@@ -84,7 +87,7 @@ export function summarize(report: CycleReport): Summary {
     ...roles('drop_role', 'user'),
     ...changes.flatMap((change) => (change.kind === 'disable_role' && change.keep ? [change.role] : [])),
   ]);
-  const touched = new Set(changes.filter((change) => !('entity' in change) && !ABOUT_DATABASES.has(change.kind)).map(subjectOf));
+  const touched = new Set(changes.filter((change) => !('entity' in change) && !ABOUT_NO_USER.has(change.kind)).map(subjectOf));
   for (const name of [...roles('alter_role', 'user'), ...roles('adopt_role', 'user')]) touched.add(name);
   const failures = report.outcomes.filter((outcome) => outcome.result === 'failed').length;
   return {

@@ -58,6 +58,10 @@ export function createMetrics({
   const sourceSuccess = gauge('source_last_success_timestamp', 'When the source was last read, in seconds since the epoch', ['source']);
   const passwordAge = gauge('password_last_set_timestamp', 'When a password was last set by this process, in seconds since the epoch');
   const probes = counter('password_probes_total', 'Probes of passwords on the server, by outcome', ['outcome']);
+  const adminRotationDue = gauge(
+    'admin_rotation_due_timestamp',
+    "When the admin's own password is to be rotated next, in seconds since the epoch; 0 where it is not",
+  );
   const writer = gauge('is_writer', '1 on the instance that holds the writer lock');
   const paused = gauge('paused', '1 while somebody has asked by an annotation that nothing is written');
   const watchConnected = gauge('watch_connected', '1 while a watch is open', ['watch']);
@@ -146,6 +150,7 @@ export function createMetrics({
       roles.set(report.roles);
       ends = report.validity;
       rotationDue = report.rotationDue;
+      if (report.adminRotationDue !== undefined) adminRotationDue.set(report.adminRotationDue / 1000);
       breaker.set(report.breakerTripped ? 1 : 0);
       for (const kind of NOTICE_KINDS) notices.set({ kind }, report.notices.filter((notice) => notice.kind === kind).length);
       withoutSecret.set(report.notices.filter((notice) => notice.kind === 'secret').length);

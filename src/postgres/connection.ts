@@ -1,8 +1,10 @@
-// Connections: how pgsteward reaches the server, with its TLS modes, deadlines and the admin's password read afresh each time.
+// Connections: how pgsteward reaches the server, with its TLS modes, deadlines and the admin's password asked for afresh each time.
 import { readFile } from 'node:fs/promises';
 import type { ConnectionOptions } from 'node:tls';
 import pg from 'pg';
 import type { Config } from '../config.ts';
+import { type AdminPassword, configuredPassword, isLoginRefused, isWrongPassword } from './admin-password.ts';
+import { describeFailure } from './failures.ts';
 
 const APPLICATION_NAME = 'pgsteward';
 
@@ -15,6 +17,12 @@ export interface Connections {
   withAdmin<T>(work: (client: pg.ClientBase) => Promise<T>): Promise<T>;
   /** A session of its own in a database; the caller ends it. */
   open(database: string): Promise<pg.Client>;
+  /**
+   * Logs in to the admin database with this password, and ends the session at once.
+   * @returns why the server refuses it; undefined where it lets us in.
+   * @throws when the server cannot be asked.
+   */
+  refusalOf(password: string): Promise<string | undefined>;
   /** Ends every session at once, also those in the middle of a statement: the server rolls them back. */
   close(): Promise<void>;
 }
@@ -35,13 +43,17 @@ export type ConnectionConfig = Pick<
   | 'DB_STATEMENT_TIMEOUT'
 >;
 
-export function createConnections(config: ConnectionConfig, onIdleError: (error: Error) => void): Connections {
+export function createConnections(
+  config: ConnectionConfig,
+  onIdleError: (error: Error) => void,
+  admin: AdminPassword = configuredPassword(config),
+): Connections {
   const open = new Set<pg.Client>();
   let plainOnly = false;
 
-  const connect = async (database: string): Promise<pg.Client> => {
+  const login = async (database: string, password: string): Promise<pg.Client> => {
     const ssl = plainOnly ? false : await tlsOptions(config);
-    const client = new pg.Client({ ...(await options(config, database)), ssl });
+    const client = new pg.Client({ ...options(config, database), password, ssl });
     client.on('error', onIdleError);
     try {
       await client.connect();
@@ -50,13 +62,28 @@ export function createConnections(config: ConnectionConfig, onIdleError: (error:
       // sslmode prefer: encrypted where the server can, plain where it cannot.
       if (config.DB_SSLMODE === 'prefer' && !plainOnly && String(error).includes('does not support SSL')) {
         plainOnly = true;
-        return connect(database);
+        return login(database, password);
       }
       throw error;
     }
     open.add(client);
     client.on('end', () => open.delete(client));
     return client;
+  };
+
+  const connect = async (database: string): Promise<pg.Client> => {
+    let refusal: unknown;
+    for await (const password of admin.candidates()) {
+      try {
+        const client = await login(database, password);
+        admin.accepted(password);
+        return client;
+      } catch (error) {
+        if (!isWrongPassword(error)) throw error;
+        refusal = error;
+      }
+    }
+    throw refusal;
   };
 
   const pool = createPool(
@@ -68,6 +95,16 @@ export function createConnections(config: ConnectionConfig, onIdleError: (error:
   return {
     withAdmin: (work) => pool.use(work),
     open: connect,
+    refusalOf: async (password) => {
+      try {
+        const client = await login(config.DB_NAME, password);
+        client.end().catch(() => undefined);
+        return undefined;
+      } catch (error) {
+        if (isLoginRefused(error)) return describeFailure(error);
+        throw error;
+      }
+    },
     close: async () => {
       pool.close();
       // The sockets are closed at once: waiting for a statement to end could take longer than a shutdown may.
@@ -123,12 +160,11 @@ function createPool(connect: () => Promise<pg.Client>, isOpen: (client: pg.Clien
   };
 }
 
-async function options(config: ConnectionConfig, database: string): Promise<pg.ClientConfig> {
+function options(config: ConnectionConfig, database: string): pg.ClientConfig {
   return {
     host: config.DB_HOST,
     port: config.DB_PORT,
     user: config.DB_USER,
-    password: await adminPassword(config),
     database,
     application_name: APPLICATION_NAME,
     connectionTimeoutMillis: 10_000,
@@ -136,13 +172,6 @@ async function options(config: ConnectionConfig, database: string): Promise<pg.C
     // A server that hangs never sends its own timeout; ours comes a little later than its.
     query_timeout: config.DB_STATEMENT_TIMEOUT * 1000 + 10_000,
   };
-}
-
-/** DB_PASS, else the content of DB_PASS_FILE as it is now, else the documented default. */
-async function adminPassword(config: ConnectionConfig): Promise<string> {
-  if (config.DB_PASS !== undefined) return config.DB_PASS;
-  if (config.DB_PASS_FILE === undefined) return 'postgres';
-  return (await readFile(config.DB_PASS_FILE, 'utf8')).replace(/\r?\n$/, '');
 }
 
 /** What DB_SSLMODE means for a TLS connection; false for none. */

@@ -70,11 +70,18 @@ function secretOf(value: Record<string, unknown>, { namespace, name }: SecretPla
   const createdAt = metadata?.['creationTimestamp'];
   return {
     labels: asRecord(metadata?.['labels']) ?? {},
-    createdAt: typeof createdAt === 'string' ? createdAt : '',
     annotations: object.annotations,
     type: typeof type === 'string' ? type : '',
     data: object.data,
     resourceVersion: object.resourceVersion,
     version: versionOf(object),
+    createdAt: typeof createdAt === 'string' ? createdAt : undefined,
+    controller: controllerOf(metadata?.['ownerReferences']),
   };
+}
+
+/** Who keeps an object as it is: the owner that calls itself its controller. */
+function controllerOf(owners: unknown): string | undefined {
+  const controller = Array.isArray(owners) ? owners.map(asRecord).find((owner) => owner?.['controller'] === true) : undefined;
+  return controller === undefined ? undefined : `${String(controller['kind'])} ${String(controller['name'])}`;
 }

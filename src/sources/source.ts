@@ -1,7 +1,6 @@
 // What a source of desired state offers: one document and the Secrets that it names. Everything after it is the same code.
-import type { SecretContent } from '../core/connection-secret.ts';
+import type { PresentSecret, SecretContent } from '../core/connection-secret.ts';
 import type { SecretRef } from '../core/document/types.ts';
-import type { GeneratedSecret } from '../core/rotation-plan.ts';
 import type { Requests } from './annotations.ts';
 
 /** The users document as it was read just now. */
@@ -68,10 +67,14 @@ export interface SecretPlace {
 }
 
 /** A whole Secret as it is. */
-export interface SecretObject extends GeneratedSecret {
+export interface SecretObject extends PresentSecret {
   readonly resourceVersion: string;
   /** Differs between any two states, also of one that was made anew under its name. */
   readonly version: string;
+  /** When it was made, as the API server writes times. */
+  readonly createdAt?: string | undefined;
+  /** The object that keeps it as it is (`kind name`), where it says that there is one. */
+  readonly controller?: string | undefined;
 }
 
 /** Writing Secrets. Every method throws SourceError, which holds nothing of what was sent. */

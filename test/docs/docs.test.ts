@@ -145,7 +145,7 @@ interface Manifest {
   readonly kind: string;
   readonly resources?: readonly string[];
   readonly rules?: readonly { readonly resources: readonly string[] }[];
-  readonly patches?: readonly { readonly patch: string }[];
+  readonly patches?: readonly { readonly target: { readonly kind: string }; readonly patch: string }[];
   readonly automountServiceAccountToken?: boolean;
   readonly spec?: { readonly template?: { readonly spec: Record<string, unknown> } };
 }
@@ -168,9 +168,9 @@ describe('the manifests', () => {
     expect([...base, 'kustomization.yaml'].toSorted()).toEqual(inBase.toSorted());
   });
 
-  it('give no rights but these, and of the overlays one adds only list and watch on Secrets, and one create and patch', () => {
-    const others = objects.filter(({ name, value }) => value.kind === 'Role' && !name.startsWith('base/'));
-    expect(others.map(({ name, value }) => [name, value.rules])).toEqual([
+  it('give no rights but these, and of the overlays one adds only list and watch on Secrets, one create and patch, and one patch of one Secret', () => {
+    const elsewhere = objects.filter(({ name, value }) => value.kind === 'Role' && !name.startsWith('base/'));
+    expect(elsewhere.map(({ name, value }) => [name, value.rules])).toEqual([
       [
         'other-namespace/role.yaml',
         [
@@ -190,16 +190,26 @@ describe('the manifests', () => {
         { apiGroups: [''], resources: ['configmaps'], verbs: ['create'] },
       ],
     ]);
-    const patches = ofKind('Kustomization').flatMap((value) => value.patches ?? []);
+    const all = ofKind('Kustomization').flatMap((value) => value.patches ?? []);
+    const patches = all.filter(({ target }) => target.kind === 'Role');
     const operations = patches.flatMap(({ patch }) => parseAllDocuments(patch).flatMap((document) => document.toJS() as object[]));
     // The second rule is the one for Secrets.
     expect(operations).toEqual(
       expect.arrayContaining([
         { op: 'replace', path: '/rules/1/verbs', value: ['get', 'list', 'watch'] },
         { op: 'add', path: '/rules/-', value: { apiGroups: [''], resources: ['secrets'], verbs: ['create', 'patch'] } },
+        { op: 'add', path: '/rules/-', value: { apiGroups: [''], resources: ['secrets'], resourceNames: ['postgres-admin-credentials'], verbs: ['patch'] } },
       ]),
     );
-    expect(operations).toHaveLength(2);
+    expect(operations).toHaveLength(3);
+    // What is changed elsewhere are settings that exist, and volumes.
+    const others = all
+      .filter(({ target }) => target.kind !== 'Role')
+      .flatMap(({ patch }) => parseAllDocuments(patch)[0]?.toJS() as { path: string; value?: { name: string } }[]);
+    for (const { path, value } of others) {
+      expect(path).toMatch(/^\/spec\/template\/spec\/(containers\/0\/env\/-|volumes\/\d+\/secret\/items)$/);
+      if (value !== undefined) expect(SETTINGS).toContain(value.name);
+    }
   });
 
   it('run a pod that the restricted policy admits, as the user of the image', () => {

@@ -35,6 +35,7 @@ const REPORT: CycleReport = {
   roles: 1,
   validity: [],
   rotationDue: new Map(),
+  adminRotationDue: undefined,
   sourceFailure: undefined,
   error: undefined,
   unchanged: false,

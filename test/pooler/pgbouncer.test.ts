@@ -5,8 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { readConfig } from '../../src/config.ts';
+import { createAdminLogin } from '../../src/cycle/admin-login.ts';
+import { createAdminRotation } from '../../src/cycle/admin-rotation.ts';
+import { createConnections } from '../../src/postgres/connection.ts';
 import { unprivileged } from '../support/binaries.ts';
 import { type Daemon, daemonEnv, Manifests, startDaemon } from '../support/daemon.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
 import { freePort, type Postgres, startPostgres } from '../support/postgres.ts';
 
 let server: Postgres;
@@ -106,4 +111,25 @@ it('hears nothing through a transaction pooler, says so, leaves nothing in the s
   expect(left).toEqual([]);
   await daemon.kill9();
   manifests.remove();
+});
+
+it('a pooler that keeps passwords itself refuses the new one of the admin: the old one is set back, and nobody is locked out', async () => {
+  const old = 'the old password behind a pooler';
+  await server.query(`CREATE ROLE keeper LOGIN PASSWORD '${old}'`);
+  appendFileSync(join(folder, 'users.txt'), `"keeper" "${old}"\n`);
+  pooler.kill('SIGHUP');
+  await sleep(500);
+  const store = createMemoryStore({ password: old });
+  store.edit({ password: old }, { 'pgsteward.dev/rotate-at': 'now' });
+  const config = readConfig({ ADMIN_ROTATION: 'on', ADMIN_SECRET: 'admin', DB_USER: 'keeper', DB_HOST: server.host, DB_PORT: String(port) });
+  const login = createAdminLogin(config, store);
+  const connections = createConnections(config, () => undefined, login);
+  const rotation = createAdminRotation({ config, store, connections, login });
+  const { outcomes, notices } = await rotation.run('SELECT 1', false, new AbortController().signal);
+  expect(outcomes[0]?.result).toBe('failed');
+  expect(notices[0]?.message).toMatch(/a login with the new password fails .* the old password is in force again/);
+  expect(store.values()).toEqual({ password: old });
+  await (await server.client('postgres', { user: 'keeper', password: old })).end();
+  await connections.close();
+  await server.query('DROP ROLE keeper');
 });

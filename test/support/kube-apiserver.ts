@@ -21,7 +21,7 @@ export interface ControlPlane {
   /** A namespace of its own with the shipped Role, bound to the controller's account. */
   namespace(name: string): Promise<void>;
   /** Patches the namespace's Role as an overlay of the manifests does. */
-  overlay(namespace: string, name: 'bulk-secrets' | 'connection-secrets'): Promise<void>;
+  overlay(namespace: string, name: 'admin-rotation' | 'bulk-secrets' | 'connection-secrets'): Promise<void>;
   /** Writes a kubeconfig for the controller's account. */
   kubeconfig(): string;
   /** Gives the controller's account another token with the next start; the old one is refused from then on. */
@@ -147,7 +147,7 @@ export async function startControlPlane(): Promise<ControlPlane> {
       const { patches } = parseDocument(readFileSync(join(ROOT, `manifests/overlays/${name}/kustomization.yaml`), 'utf8')).toJS() as {
         patches: readonly { readonly target: { readonly kind: string; readonly name: string }; readonly patch: string }[];
       };
-      for (const { target, patch } of patches) {
+      for (const { target, patch } of patches.filter(({ target }) => target.kind === 'Role')) {
         const path = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/${target.kind.toLowerCase()}s/${target.name}`;
         const { status } = await api('PATCH', path, parseDocument(patch).toJS() as object);
         if (status !== 200) throw new Error(`the overlay ${name} does not fit: ${status}`);

@@ -1,0 +1,48 @@
+// The Secret with our own password: what stands in it, and whether the password is to be rotated.
+import type { RotationReason } from './change.ts';
+import type { PresentSecret } from './connection-secret.ts';
+import { readPassword } from './password.ts';
+import { askedFor, type DatedSecret, madeAt } from './secret-age.ts';
+import { GENERATED_AT, ROTATED_FOR } from './secret-annotations.ts';
+
+/** The password that is in force next stands beside the old one until a login has proved it. */
+export const nextKey = (key: string): string => `${key}-next`;
+
+/** `name` or `name/key`; undefined for anything else. */
+export function parseAdminSecret(text: string): { readonly name: string; readonly key: string } | undefined {
+  const [, name, key] = /^([a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?)(?:\/([-._a-zA-Z0-9]{1,248}))?$/.exec(text) ?? [];
+  return name === undefined ? undefined : { name, key: key ?? 'password' };
+}
+
+/** A Secret's password; undefined where there is none, or nothing that one can log in with. */
+export function plainPasswordAt({ data }: Pick<PresentSecret, 'data'>, key: string): string | undefined {
+  const value = data[key];
+  const read = typeof value === 'string' ? readPassword(Buffer.from(value, 'base64')) : undefined;
+  return read?.kind === 'plain' ? read.password : undefined;
+}
+
+/** When the password is old enough, in milliseconds since the epoch. */
+export function rotationDue(secret: DatedSecret, every: number): number | undefined {
+  const since = madeAt(secret);
+  return since === undefined ? undefined : since + every;
+}
+
+/** Why the password is to be rotated now; undefined where it is not. */
+export function reasonToRotate(secret: DatedSecret & Pick<PresentSecret, 'data'>, key: string, every: number, now: number): RotationReason | undefined {
+  if (secret.data[nextKey(key)] !== undefined) return 'unfinished';
+  if (askedFor(secret) !== undefined) return 'request';
+  return (rotationDue(secret, every) ?? Number.POSITIVE_INFINITY) <= now ? 'schedule' : undefined;
+}
+
+/**
+ * What the Secret says when the rotation is done.
+ * @param answered what somebody had asked for before the new password was made: one that is older may have been seen by whoever the
+ *   rotation is to keep out.
+ */
+export const rotated = (key: string, password: string, answered: string | undefined, now: number) => ({
+  data: new Map<string, string | null>([
+    [key, password],
+    [nextKey(key), null],
+  ]),
+  annotations: { [GENERATED_AT]: new Date(now).toISOString(), ...(answered === undefined ? {} : { [ROTATED_FOR]: answered }) },
+});

@@ -1,0 +1,19 @@
+// When a password in a Secret was made, and whether somebody asks for another one.
+import type { PresentSecret } from './connection-secret.ts';
+import { GENERATED_AT, ROTATE_AT, ROTATED_FOR } from './secret-annotations.ts';
+
+/** A Secret whose age may be asked for. */
+export interface DatedSecret extends Pick<PresentSecret, 'annotations'> {
+  /** When the object was made, in ISO 8601. */
+  readonly createdAt?: string | undefined;
+}
+
+/** In milliseconds since the epoch: when we made the password, else when the Secret was made; undefined where neither is known. */
+export const madeAt = ({ annotations, createdAt }: DatedSecret): number | undefined =>
+  [annotations[GENERATED_AT], createdAt].map((time) => (typeof time === 'string' ? Date.parse(time) : Number.NaN)).find((time) => !Number.isNaN(time));
+
+/** What somebody asks for that was not answered yet. */
+export function askedFor({ annotations }: Pick<PresentSecret, 'annotations'>): string | undefined {
+  const asked = annotations[ROTATE_AT];
+  return typeof asked === 'string' && asked !== '' && asked !== annotations[ROTATED_FOR] ? asked : undefined;
+}
