@@ -114,6 +114,7 @@ export function planOf(input: PlanInput): Plan {
     named: desired.named,
     heldBecause: reasonToHoldRemovals(document),
     changes: compared,
+    told: input.secrets.told,
     options: input.removal,
   });
   const drained = planDrain(document, catalog, desired.entities, input.removal.drain);

@@ -3,7 +3,7 @@ import type { RotationReason } from './change.ts';
 import type { PresentSecret } from './connection-secret.ts';
 import type { Document, UserEntry } from './document/types.ts';
 import { nextSlot, ownerOf } from './rotation.ts';
-import { GENERATED_AT, MANAGED_BY, PASSWORD_OF, ROTATE_AT, ROTATED_FOR, SOURCE } from './secret-annotations.ts';
+import { GENERATED_AT, LOGIN, MANAGED_BY, PASSWORD_OF, ROTATE_AT, ROTATED_FOR, SOURCE } from './secret-annotations.ts';
 
 /** A user's Secret with a generated password. */
 export interface GeneratedSecret extends PresentSecret {
@@ -49,8 +49,8 @@ export function rotationOf(facts: RotationFacts): RotationWish {
 }
 
 function reasonOf({ user, secret, now }: RotationFacts, dueAt: number | undefined): RotationReason | undefined {
-  // One that was the only user so far makes way for the two.
-  if (user.turn?.of === user.username) return 'strategy';
+  // One that was the only user so far makes way for the two, and the two for one.
+  if (user.turn?.of === user.username || (user.turn === undefined && secret.annotations[LOGIN] !== undefined)) return 'strategy';
   const asked = secret.annotations[ROTATE_AT];
   if (asked !== undefined && asked !== '' && asked !== secret.annotations[ROTATED_FOR]) return 'request';
   return dueAt !== undefined && dueAt <= now ? 'schedule' : undefined;

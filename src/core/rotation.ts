@@ -5,6 +5,9 @@ import type { Document, Turn, UserEntry } from './document/types.ts';
 /** `web` → `web-1` and `web-2`. */
 export const slotNames = (username: string): readonly [string, string] => [`${username}-1`, `${username}-2`];
 
+/** What stands on the server as the comment of each of them. */
+export const turnComment = (username: string): string => `logs in for ${username}`;
+
 /** The user of the document that an entry stands for. */
 export const ownerOf = ({ username, turn }: Pick<UserEntry, 'username' | 'turn'>): string => turn?.of ?? username;
 
@@ -62,7 +65,7 @@ const slotEntry = (user: UserEntry, username: string): UserEntry => ({
   assumeRole: user.assumeRole ?? user.username,
   rules: undefined,
   additive: undefined,
-  comment: `logs in for ${user.username}`,
+  comment: turnComment(user.username),
 });
 
 /**

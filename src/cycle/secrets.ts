@@ -4,7 +4,7 @@ import { type Change, keyOf } from '../core/change.ts';
 import { type ConnectionFacts, loginIn, notOurs, whyWritten } from '../core/connection-secret.ts';
 import { type Document, hasPassword, type UserEntry } from '../core/document/types.ts';
 import type { Notice } from '../core/notice.ts';
-import { ownerOf } from '../core/rotation.ts';
+import { ownerOf, slotNames } from '../core/rotation.ts';
 import { PASSWORD_OF } from '../core/secret-annotations.ts';
 import { placeOf, type SecretWishes } from '../core/secret-plan.ts';
 import { sentenceOf } from '../core/sentence.ts';
@@ -123,6 +123,7 @@ export function createSecrets({ source, config, sourceId, isDeferred }: SecretsO
         create,
         ...rotated,
         write: found.filter((one) => one.kind === 'write_connection_secret'),
+        told: stillTold(document),
         notices: [
           ...rotated.notices,
           ...found.filter((one) => one.kind !== 'write_connection_secret'),
@@ -153,6 +154,21 @@ export function createSecrets({ source, config, sourceId, isDeferred }: SecretsO
     },
     lastFailure: (change) => failures.get(keyOf(change)),
   };
+
+  /** A connection Secret that cannot be read may tell of either. */
+  function stillTold(document: Document): SecretWishes['told'] {
+    return new Map(
+      connected(document).flatMap((user): [string, { of: string; place: string }][] => {
+        const reading = readings?.of(place(user));
+        if (user.turn !== undefined || reading === undefined) return [];
+        const present = reading.kind === 'read' ? reading.object : undefined;
+        const isForeign = present !== undefined && notOurs(present, { owner: user.username, source: sourceId }) !== undefined;
+        const login = present === undefined || isForeign ? undefined : loginIn(present)?.username;
+        const told = { of: user.username, place: placeOf({ namespace: place(user).namespace, secret: place(user).name }) };
+        return slotNames(user.username).flatMap((name) => (reading.kind === 'unreadable' || login === name ? [[name, told]] : []));
+      }),
+    );
+  }
 
   /** Whose each Secret is. The document's own check does not know which namespace is ours. */
   function takenPlaces(document: Document): ReadonlyMap<string, string> {

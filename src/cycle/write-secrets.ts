@@ -99,8 +99,10 @@ async function rotate(change: Extract<Change, { kind: 'rotate_secret' }>, writin
   if (before === undefined) return;
   const inTurns = userOf(change.role)?.turn !== undefined;
   const asked = before.annotations[ROTATE_AT];
+  // Whoever logs in alone again needs no name beside the password; what stood there is of one of the two.
+  const formerUsername: [string, null][] = !inTurns && before.annotations[LOGIN] !== undefined && change.key !== 'username' ? [['username', null]] : [];
   const changed = {
-    data: new Map<string, string | null>([...usernameFor(change, inTurns), [change.key, generatePassword(change.spec)]]),
+    data: new Map<string, string | null>([...usernameFor(change, inTurns), ...formerUsername, [change.key, generatePassword(change.spec)]]),
     annotations: {
       [GENERATED_AT]: new Date().toISOString(),
       [LOGIN]: inTurns ? change.role : null,
