@@ -197,7 +197,9 @@ function forgottenPrivileges({ catalog, document, removal }: PlanInput, entities
 /** Passwords of those whose turn is over for this time. */
 const restingPasswords = (document: Document, catalog: Catalog, entities: ReadonlyMap<string, Entity>): Change[] =>
   restingUsers(document).flatMap(({ username }): Change[] => {
-    const has = catalog.server.readsVerifiers ? catalog.verifiers.get(username) != null : (catalog.managed.get(username)?.witness ?? null) !== null;
+    // Where nobody can look, one that somebody else set is cleared together with the login.
+    const isTold = (catalog.managed.get(username)?.witness ?? null) !== null || catalog.cluster.roles.get(username)?.login === true;
+    const has = catalog.server.readsVerifiers ? catalog.verifiers.get(username) != null : isTold;
     return has && entities.get(username) === 'user' ? [{ kind: 'clear_password', role: username }] : [];
   });
 
