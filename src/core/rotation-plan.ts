@@ -61,7 +61,8 @@ function obstacle({ user, document, now }: RotationFacts, next: string): string 
   if (user.turn === undefined) return undefined;
   if (!user.turn.moved) return `the connection Secret does not say ${user.username} yet`;
   const other = document.users.find(({ username }) => username === next);
-  if (other === undefined || !other.login) return undefined;
+  if (other === undefined || other.turn?.rests === true) return undefined;
+  if (!other.login) return `${next} still has the login of before`;
   const until = typeof other.validUntil === 'string' && Date.parse(other.validUntil) > now ? ` until ${other.validUntil}` : '';
   return `${next} may still log in with the password before${until} (\`overlap\`)`;
 }
