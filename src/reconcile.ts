@@ -288,7 +288,18 @@ export function createReconciler({ config, source, connections, residents, log, 
       };
       if (fence === undefined) {
         settle(current);
-        return { ...found, result: writer === undefined ? 'dry_run' : 'paused', notices: current.notices };
+        const rotations = [...current.changes, ...current.deferred].filter((change) => change.kind === 'rotate_secret');
+        const planned =
+          rotations.length === 0
+            ? found.planned
+            : await secrets.foreseeing(rotations, document, async () => {
+                const after = secrets.withTurns(declared);
+                const known = judge(after);
+                const { stale: later } = await checkPasswords(known, catalog);
+                const next = plan(settleTurns(after, snapshot), catalog, readings, known, probes.withChanged(later));
+                return [...rotations, ...next.changes.filter(({ kind }) => kind !== 'rotate_secret')];
+              });
+        return { ...found, planned, result: writer === undefined ? 'dry_run' : 'paused', notices: current.notices };
       }
 
       const { again, fresh } = applied.split(current.changes);

@@ -13,7 +13,7 @@ import type { SecretPlace, Source } from '../sources/source.ts';
 import type { Credentials } from './credentials.ts';
 import { createRotations, type Rotations } from './rotations.ts';
 import { createSecretReadings } from './secret-readings.ts';
-import { writeSecrets } from './write-secrets.ts';
+import { foreseen, writeSecrets } from './write-secrets.ts';
 
 export interface SecretsOptions {
   readonly source: Source;
@@ -35,6 +35,8 @@ export interface Secrets extends Pick<Rotations, 'withTurns' | 'values'> {
   readonly mayGenerate: (user: UserEntry) => boolean;
   /** @param now in milliseconds. */
   wishes(document: Document, credentials: Credentials, now: number): SecretWishes;
+  /** Runs a piece of work as if these rotations had been made; nothing of it is written or stays. */
+  foreseeing<T>(rotations: readonly Extract<Change, { kind: 'rotate_secret' }>[], document: Document, work: () => Promise<T>): Promise<T>;
   /** Makes and writes Secrets; an outcome for each. */
   write(changes: readonly Change[], document: Document, credentials: Credentials, context: ApplyContext): Promise<Outcome[]>;
   readonly lastFailure: (change: Change) => LastFailure | undefined;
@@ -130,6 +132,20 @@ export function createSecrets({ source, config, sourceId, isDeferred }: SecretsO
           ...document.users.flatMap((user) => (credentials.notGenerated.has(user.username) ? notGenerated(user) : [])),
         ],
       };
+    },
+    foreseeing: async (changes, document, work) => {
+      const inTurns = new Set(document.users.flatMap(({ username, turn }) => (turn === undefined ? [] : [username])));
+      const known = changes.flatMap((change) => {
+        const where = { namespace: config.NAMESPACE, name: change.secret };
+        const reading = readings?.of(where);
+        return reading?.kind === 'read' && reading.object !== undefined ? [{ change, where, object: reading.object }] : [];
+      });
+      for (const { change, where, object } of known) readings?.note(where, foreseen(change, object, inTurns.has(change.role)));
+      try {
+        return await work();
+      } finally {
+        for (const { where, object } of known) readings?.note(where, object);
+      }
     },
     write: async (changes, document, credentials, context) => {
       if (store === undefined || readings === undefined) return [];

@@ -9,7 +9,7 @@ import { type AuditRecord, auditSql } from '../postgres/ledger-write.ts';
 import { type ApplyContext, ledgerFacts, type Outcome } from '../postgres/run-batch.ts';
 import { beginSql } from '../postgres/transaction.ts';
 import { sideBySide } from '../side-by-side.ts';
-import { type SecretStore, SourceError } from '../sources/source.ts';
+import { type SecretObject, type SecretStore, SourceError } from '../sources/source.ts';
 import type { SecretReadings } from './secret-readings.ts';
 
 export interface SecretWriting {
@@ -21,6 +21,8 @@ export interface SecretWriting {
   readonly passwordOf: (role: string) => string | undefined;
   readonly readings: SecretReadings;
 }
+
+type RotateSecret = Extract<Change, { kind: 'rotate_secret' }>;
 
 const SIDE_BY_SIDE = 8;
 
@@ -91,17 +93,21 @@ async function create(change: Extract<Change, { kind: 'create_secret' }>, writin
 }
 
 /** A new password in the place of the old one, in one write with who logs in with it and what was asked for. */
-async function rotate(change: Extract<Change, { kind: 'rotate_secret' }>, writing: SecretWriting, signal: AbortSignal): Promise<void> {
+async function rotate(change: RotateSecret, writing: SecretWriting, signal: AbortSignal): Promise<void> {
   const { store, namespace, userOf, readings } = writing;
   const place = { namespace, name: change.secret };
   const reading = readings.of(place);
   const before = reading.kind === 'read' ? reading.object : undefined;
   if (before === undefined) return;
-  const inTurns = userOf(change.role)?.turn !== undefined;
-  const asked = before.annotations[ROTATE_AT];
+  readings.note(place, await store.change(place, rotated(change, before, userOf(change.role)?.turn !== undefined), before, signal));
+}
+
+/** What of a Secret is another after a rotation; null where it is gone. */
+function rotated(change: RotateSecret, { annotations }: SecretObject, inTurns: boolean): Parameters<SecretStore['change']>[1] {
+  const asked = annotations[ROTATE_AT];
   // Whoever logs in alone again needs no name beside the password; what stood there is of one of the two.
-  const formerUsername: [string, null][] = !inTurns && before.annotations[LOGIN] !== undefined && change.key !== 'username' ? [['username', null]] : [];
-  const changed = {
+  const formerUsername: [string, null][] = !inTurns && annotations[LOGIN] !== undefined && change.key !== 'username' ? [['username', null]] : [];
+  return {
     data: new Map<string, string | null>([...usernameFor(change, inTurns), ...formerUsername, [change.key, generatePassword(change.spec)]]),
     annotations: {
       [GENERATED_AT]: new Date().toISOString(),
@@ -109,7 +115,17 @@ async function rotate(change: Extract<Change, { kind: 'rotate_secret' }>, writin
       ...(typeof asked === 'string' ? { [ROTATED_FOR]: asked } : {}),
     },
   };
-  readings.note(place, await store.change(place, changed, before, signal));
+}
+
+/** The Secret as it will be but for the password, which is drawn when it is written. */
+export function foreseen(change: RotateSecret, before: SecretObject, inTurns: boolean): SecretObject {
+  const { data, annotations } = rotated(change, before, inTurns);
+  return {
+    ...before,
+    data: { ...before.data, ...Object.fromEntries([...data].map(([key, value]) => [key, value === null ? undefined : Buffer.from(value).toString('base64')])) },
+    annotations: { ...before.annotations, ...Object.fromEntries(Object.entries(annotations).map(([key, value]) => [key, value ?? undefined])) },
+    version: `${before.version} rotated`,
+  };
 }
 
 /** Who logs in with a password that is not always the same user's. */
