@@ -292,7 +292,7 @@ export function createReconciler({ config, source, connections, residents, log, 
         const planned =
           rotations.length === 0
             ? found.planned
-            : await secrets.foreseeing(rotations, document, async () => {
+            : await secrets.foreseeing(rotations, document, catalog.server.now, async () => {
                 const after = secrets.withTurns(declared);
                 const known = judge(after);
                 const { stale: later } = await checkPasswords(known, catalog);
@@ -317,7 +317,7 @@ export function createReconciler({ config, source, connections, residents, log, 
       await closeIntents(current, context);
       const next = nextStep(changes, again, document);
       if (next.length > 0) {
-        const results = await apply(next, context, applied, (some) => secrets.write(some, document, credentials, context));
+        const results = await apply(next, context, applied, (some) => secrets.write(some, document, credentials, catalog.server.now, context));
         outcomes.push(...results);
         memory.note(catalog.managed, results);
         if (next.some(({ kind }) => MAKES_PASSWORD.has(kind))) inputs = await inputReader.readSecretsAgain(inputs, signal);

@@ -36,9 +36,9 @@ export interface Secrets extends Pick<Rotations, 'withTurns' | 'values'> {
   /** @param now in milliseconds. */
   wishes(document: Document, credentials: Credentials, now: number): SecretWishes;
   /** Runs a piece of work as if these rotations had been made; nothing of it is written or stays. */
-  foreseeing<T>(rotations: readonly Extract<Change, { kind: 'rotate_secret' }>[], document: Document, work: () => Promise<T>): Promise<T>;
-  /** Makes and writes Secrets; an outcome for each. */
-  write(changes: readonly Change[], document: Document, credentials: Credentials, context: ApplyContext): Promise<Outcome[]>;
+  foreseeing<T>(rotations: readonly Extract<Change, { kind: 'rotate_secret' }>[], document: Document, now: number, work: () => Promise<T>): Promise<T>;
+  /** Makes and writes Secrets; an outcome for each. @param now by the clock that `wishes` measures ages with. */
+  write(changes: readonly Change[], document: Document, credentials: Credentials, now: number, context: ApplyContext): Promise<Outcome[]>;
   readonly lastFailure: (change: Change) => LastFailure | undefined;
 }
 
@@ -133,21 +133,21 @@ export function createSecrets({ source, config, sourceId, isDeferred }: SecretsO
         ],
       };
     },
-    foreseeing: async (changes, document, work) => {
+    foreseeing: async (changes, document, now, work) => {
       const inTurns = new Set(document.users.flatMap(({ username, turn }) => (turn === undefined ? [] : [username])));
       const known = changes.flatMap((change) => {
         const where = { namespace: config.NAMESPACE, name: change.secret };
         const reading = readings?.of(where);
         return reading?.kind === 'read' && reading.object !== undefined ? [{ change, where, object: reading.object }] : [];
       });
-      for (const { change, where, object } of known) readings?.note(where, foreseen(change, object, inTurns.has(change.role)));
+      for (const { change, where, object } of known) readings?.note(where, foreseen(change, object, inTurns.has(change.role), now));
       try {
         return await work();
       } finally {
         for (const { where, object } of known) readings?.note(where, object);
       }
     },
-    write: async (changes, document, credentials, context) => {
+    write: async (changes, document, credentials, now, context) => {
       if (store === undefined || readings === undefined) return [];
       const users = new Map(document.users.map((user) => [user.username, user]));
       const outcomes = await writeSecrets(changes, context, {
@@ -156,6 +156,7 @@ export function createSecrets({ source, config, sourceId, isDeferred }: SecretsO
         sourceId,
         userOf: (role) => users.get(role),
         factsOf,
+        now,
         passwordOf: (role) => {
           const credential = credentials.usable.get(role)?.credential;
           return credential?.kind === 'plain' ? credential.password : undefined;
