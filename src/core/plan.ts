@@ -73,6 +73,8 @@ export interface Plan {
   readonly breakerTripped: boolean;
   /** Users and roles that the document wants and that may be managed. */
   readonly entities: ReadonlyMap<string, Entity>;
+  /** Users of our making → the user of the document that each logs in for. */
+  readonly standIns: ReadonlyMap<string, string>;
   /** By user, when its password is due to be replaced, in milliseconds. */
   readonly rotationDue: ReadonlyMap<string, number>;
   /** When a plan may say something else although nothing changed, by the server's clock in milliseconds; Infinity for never. */
@@ -156,6 +158,7 @@ export function planOf(input: PlanInput): Plan {
     notices: [...input.secrets.notices, ...notices, ...connections.notices],
     breakerTripped: removal.breakerTripped,
     entities: desired.entities,
+    standIns: new Map(document.users.flatMap(({ username, turn }) => (turn === undefined || turn.of === username ? [] : [[username, turn.of]]))),
     rotationDue: input.secrets.rotationDue,
     dueAt: Math.min(
       drained.dueAt ?? Number.POSITIVE_INFINITY,
