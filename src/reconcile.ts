@@ -86,6 +86,8 @@ export function createReconciler({ config, source, connections, residents, log, 
   let last: typeof seen;
   let facts: FingerprintFacts | undefined;
   let lastInputs = '';
+  /** The fence of the last cycle. */
+  let lastWriter: string | undefined;
   let asked = aboutInputs(undefined);
   let intentsClosed = false;
   /** When time alone gives a plan something to do: the end of a validity, or of a drain. Infinity for never. */
@@ -223,6 +225,9 @@ export function createReconciler({ config, source, connections, residents, log, 
     // Paused: whatever writes needs a fence, and there is none.
     const fence = inputs.requests?.paused === true ? undefined : writer;
     if (declared === undefined) return { ...fromInputs(inputs), result: 'waiting' };
+    // Another one was the writer in between.
+    if (writer !== lastWriter) secrets.doubtAll();
+    lastWriter = writer;
     await secrets.read(declared, signal);
     const versionNow = (): string => `${inputs.version}\n${secrets.version()}`;
     if (versionNow() !== lastInputs) backoff.clear();

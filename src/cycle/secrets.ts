@@ -29,6 +29,8 @@ export type LastFailure = Pick<Extract<Outcome, { result: 'failed' }>, 'class' |
 export interface Secrets extends Pick<Rotations, 'withTurns' | 'values'> {
   /** Reads the Secrets that are read as a whole: connection Secrets, and those with passwords that rotate. */
   read(document: Document, signal: AbortSignal): Promise<void>;
+  /** Somebody else may have written them meanwhile: the next reading is of all of them. */
+  doubtAll(): void;
   /** Equal while they are the same. */
   version(): string;
   /** Whether a Secret that is missing will be made for the user. */
@@ -111,6 +113,7 @@ export function createSecrets({ source, config, sourceId, isDeferred }: SecretsO
   return {
     ...rotations,
     read: async (document, signal) => readings?.read([...connected(document).map(place), ...rotations.places(document)], signal),
+    doubtAll: () => readings?.doubtAll(),
     version: () => readings?.version() ?? '',
     mayGenerate: (user) => {
       const change = creationOf(user);

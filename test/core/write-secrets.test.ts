@@ -80,3 +80,18 @@ it('where somebody else was faster, what is there now is known at once', async (
   expect(await after(CREATE, undefined, object('2'))).toEqual({ outcome: 'skipped', known: '2', sent: [] });
   expect(await after(ROTATE, object('1'), object('2'))).toEqual({ outcome: 'skipped', known: '2', sent: [] });
 });
+
+it('beyond the budget of a cycle Secrets are read later, and after a doubt all of them at once', async () => {
+  let reads = 0;
+  const store = { read: () => Promise.resolve(object(`${(reads += 1)}`)) } as unknown as SecretStore;
+  const readings = createSecretReadings(store, 2);
+  const places = ['a', 'b', 'c', 'd', 'e'].map((name) => ({ namespace: 'n', name }));
+  const readsOf = async (): Promise<number> => {
+    const before = reads;
+    await readings.read(places, CONTEXT.signal);
+    return reads - before;
+  };
+  expect([await readsOf(), await readsOf()]).toEqual([5, 2]);
+  readings.doubtAll();
+  expect([await readsOf(), await readsOf()]).toEqual([5, 2]);
+});
