@@ -90,6 +90,8 @@ export function createReconciler({ config, source, connections, residents, admin
   let last: typeof seen;
   let facts: FingerprintFacts | undefined;
   let lastInputs = '';
+  /** The fence of the last cycle. */
+  let lastWriter: string | undefined;
   let asked = aboutInputs(undefined);
   let intentsClosed = false;
   /** When time alone gives a plan something to do: the end of a validity, or of a drain. Infinity for never. */
@@ -227,6 +229,9 @@ export function createReconciler({ config, source, connections, residents, admin
     // Paused: whatever writes needs a fence, and there is none.
     const fence = inputs.requests?.paused === true ? undefined : writer;
     if (declared === undefined) return { ...fromInputs(inputs), result: 'waiting' };
+    // Another one was the writer in between.
+    if (writer !== lastWriter) secrets.doubtAll();
+    lastWriter = writer;
     await secrets.read(declared, signal);
     const versionNow = (): string => `${inputs.version}\n${secrets.version()}`;
     if (versionNow() !== lastInputs) backoff.clear();
@@ -292,7 +297,18 @@ export function createReconciler({ config, source, connections, residents, admin
       };
       if (fence === undefined) {
         settle(current);
-        return { ...found, result: writer === undefined ? 'dry_run' : 'paused', notices: current.notices };
+        const rotations = [...current.changes, ...current.deferred].filter((change) => change.kind === 'rotate_secret');
+        const planned =
+          rotations.length === 0
+            ? found.planned
+            : await secrets.foreseeing(rotations, document, catalog.server.now, async () => {
+                const after = secrets.withTurns(declared);
+                const known = judge(after);
+                const { stale: later } = await checkPasswords(known, catalog);
+                const next = plan(settleTurns(after, snapshot), catalog, readings, known, probes.withChanged(later));
+                return [...rotations, ...next.changes.filter(({ kind }) => kind !== 'rotate_secret')];
+              });
+        return { ...found, planned, result: writer === undefined ? 'dry_run' : 'paused', notices: current.notices };
       }
 
       const { again, fresh } = applied.split(current.changes);
@@ -310,7 +326,7 @@ export function createReconciler({ config, source, connections, residents, admin
       await closeIntents(current, context);
       const next = nextStep(changes, again, document);
       if (next.length > 0) {
-        const results = await apply(next, context, applied, (some) => secrets.write(some, document, credentials, context));
+        const results = await apply(next, context, applied, (some) => secrets.write(some, document, credentials, catalog.server.now, context));
         outcomes.push(...results);
         memory.note(catalog.managed, results);
         if (next.some(({ kind }) => MAKES_PASSWORD.has(kind))) inputs = await inputReader.readSecretsAgain(inputs, signal);

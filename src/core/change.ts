@@ -293,6 +293,9 @@ export function groupKeyOf(change: Change): string {
       case 'set_setting':
       case 'reset_setting':
         return [change.role, change.database, change.name];
+      // The end of a validity that follows from what was done just now is not the connection limit over again.
+      case 'alter_role':
+        return [change.role, ...Object.keys(change.attributes)];
       case 'release_owned':
         return [change.role, change.database];
       case 'create_database':

@@ -73,6 +73,8 @@ export interface Plan {
   readonly breakerTripped: boolean;
   /** Users and roles that the document wants and that may be managed. */
   readonly entities: ReadonlyMap<string, Entity>;
+  /** Users of our making → the user of the document that each logs in for. */
+  readonly standIns: ReadonlyMap<string, string>;
   /** By user, when its password is due to be replaced, in milliseconds. */
   readonly rotationDue: ReadonlyMap<string, number>;
   /** When a plan may say something else although nothing changed, by the server's clock in milliseconds; Infinity for never. */
@@ -114,6 +116,7 @@ export function planOf(input: PlanInput): Plan {
     named: desired.named,
     heldBecause: reasonToHoldRemovals(document),
     changes: compared,
+    told: input.secrets.told,
     options: input.removal,
   });
   const drained = planDrain(document, catalog, desired.entities, input.removal.drain);
@@ -155,6 +158,7 @@ export function planOf(input: PlanInput): Plan {
     notices: [...input.secrets.notices, ...notices, ...connections.notices],
     breakerTripped: removal.breakerTripped,
     entities: desired.entities,
+    standIns: new Map(document.users.flatMap(({ username, turn }) => (turn === undefined || turn.of === username ? [] : [[username, turn.of]]))),
     rotationDue: input.secrets.rotationDue,
     dueAt: Math.min(
       drained.dueAt ?? Number.POSITIVE_INFINITY,
@@ -196,7 +200,9 @@ function forgottenPrivileges({ catalog, document, removal }: PlanInput, entities
 /** Passwords of those whose turn is over for this time. */
 const restingPasswords = (document: Document, catalog: Catalog, entities: ReadonlyMap<string, Entity>): Change[] =>
   restingUsers(document).flatMap(({ username }): Change[] => {
-    const has = catalog.server.readsVerifiers ? catalog.verifiers.get(username) != null : (catalog.managed.get(username)?.witness ?? null) !== null;
+    // Where nobody can look, one that somebody else set is cleared together with the login.
+    const isTold = (catalog.managed.get(username)?.witness ?? null) !== null || catalog.cluster.roles.get(username)?.login === true;
+    const has = catalog.server.readsVerifiers ? catalog.verifiers.get(username) != null : isTold;
     return has && entities.get(username) === 'user' ? [{ kind: 'clear_password', role: username }] : [];
   });
 

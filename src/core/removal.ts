@@ -2,10 +2,12 @@
 // so a crash after any of them is taken up where it stopped.
 import type { Catalog, ManagedRole } from './catalog.ts';
 import type { Change } from './change.ts';
-import { endingOf } from './drain.ts';
+import { type Ending, endingOf } from './drain.ts';
 import type { DeletionPolicy } from './document/types.ts';
 import type { Law } from './law.ts';
 import type { Notice } from './notice.ts';
+import { turnComment } from './rotation.ts';
+import type { SecretWishes } from './secret-plan.ts';
 
 export interface RemovalOptions {
   readonly source: string;
@@ -27,6 +29,8 @@ export interface RemovalInput {
   readonly heldBecause: string | undefined;
   /** What the rest of the plan does: memberships revoked there no longer keep a role. */
   readonly changes: readonly Change[];
+  /** Users as whom a connection Secret still tells programs to log in → that Secret. */
+  readonly told: SecretWishes['told'];
   readonly options: RemovalOptions;
 }
 
@@ -51,7 +55,9 @@ export function planRemoval(input: RemovalInput): Removal {
     const notices = candidates.map((role): Notice => ({ kind: 'kept', subject: role.name, message: `no longer named, but kept: ${input.heldBecause}` }));
     return { changes: [], notices, breakerTripped: false };
   }
-  const users = candidates.filter((role) => role.entity === 'user').map((role) => removeUser(role, input));
+  const leavers = candidates.filter((role) => role.entity === 'user');
+  const goingOn = usersGoingOn(leavers, input);
+  const users = leavers.map((role) => removeUser(role, goingOn, input));
   const leaving = new Set(users.flatMap((removal) => removal.changes.filter((change) => change.kind === 'drop_role').map((change) => change.role)));
   const roles = candidates.filter((role) => role.entity === 'role').map((role) => removeBareRole(role, leaving, input));
   const all = [...users, ...roles];
@@ -110,21 +116,54 @@ function policyFor(role: ManagedRole, fallback: DeletionPolicy): DeletionPolicy 
   return role.origin === 'adopted' && fallback === 'drop' ? 'disable' : fallback;
 }
 
-function removeUser(role: ManagedRole, input: RemovalInput): OneRemoval {
+/** The sessions of a user that is removed. */
+function endingFor(role: ManagedRole, policy: DeletionPolicy, { catalog, options }: RemovalInput): Ending {
+  const login = catalog.cluster.roles.get(role.name)?.login === true;
+  const drain = role.drain ?? options.drain;
+  // Of a role that was disabled before anything remembered when, nobody can say how long ago that was.
+  const unknown = login || role.status === 'active' ? null : 0;
+  const since = login || role.disabledAt === null ? unknown : Date.parse(role.disabledAt);
+  const after = policy === 'disable' ? '; it then leaves its roles' : '; it is then dropped';
+  return endingOf({ role: role.name, since, drain, why: 'the user is removed', after }, catalog);
+}
+
+/** Users whose sessions go on, and those whom they work as meanwhile: a session needs what it has by its memberships. */
+function usersGoingOn(leavers: readonly ManagedRole[], input: RemovalInput): ReadonlySet<string> {
+  const { catalog, options } = input;
+  const going = new Set(
+    leavers.flatMap((role) => {
+      const policy = policyFor(role, options.policy);
+      return !catalog.sessions.has(role.name) || policy === 'retain' || notOurs(role, input) !== undefined || endingFor(role, policy, input).over
+        ? []
+        : [role.name];
+    }),
+  );
+  if (going.size === 0) return going;
+  const names = new Set(leavers.map((role) => role.name));
+  const rolesBy = Map.groupBy(catalog.cluster.memberships, (row) => row.member);
+  // A set grows while it is walked through: what is added is visited as well.
+  for (const name of going) for (const row of rolesBy.get(name) ?? []) if (names.has(row.role)) going.add(row.role);
+  return going;
+}
+
+function removeUser(role: ManagedRole, goingOn: ReadonlySet<string>, input: RemovalInput): OneRemoval {
   const early = notOurs(role, input);
   if (early !== undefined) return early;
   const policy = policyFor(role, input.options.policy);
   if (policy === 'retain') return forget(role, 'the deletion policy is retain');
   const { catalog } = input;
   const name = role.name;
+  const told = role.status === 'active' ? input.told.get(name) : undefined;
+  // Any user may be called like one of two.
+  if (told !== undefined && catalog.cluster.roles.get(name)?.comment === turnComment(told.of))
+    return nothing({ kind: 'kept', subject: name, message: `no longer named, but kept until the connection Secret ${told.place} is known to say ${told.of}` });
   const login = catalog.cluster.roles.get(name)?.login === true;
   const disable: Change[] = login || role.status === 'active' ? [{ kind: 'disable_role', role: name, keep: policy === 'disable' }] : [];
-  const drain = role.drain ?? input.options.drain;
-  // Of a role that was disabled before anything remembered when, nobody can say how long ago that was.
-  const unknown = login || role.status === 'active' ? null : 0;
-  const since = login || role.disabledAt === null ? unknown : Date.parse(role.disabledAt);
-  const after = policy === 'disable' ? '; it then leaves its roles' : '; it is then dropped';
-  const { over, changes: end, notices, dueAt } = endingOf({ role: name, since, drain, why: 'the user is removed', after }, catalog);
+  const ending = endingFor(role, policy, input);
+  const { changes: end, dueAt } = ending;
+  const over = !goingOn.has(name);
+  const notices: readonly Notice[] =
+    over === ending.over ? ending.notices : [{ kind: 'kept', subject: name, message: 'the user is removed: sessions that work as it go on' }];
   const begins = role.status === 'active';
   if (policy === 'disable')
     // What goes on needs its memberships for that long.

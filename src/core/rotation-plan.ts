@@ -4,7 +4,7 @@ import type { PresentSecret } from './connection-secret.ts';
 import type { Document, UserEntry } from './document/types.ts';
 import { nextSlot, ownerOf } from './rotation.ts';
 import { askedFor, type DatedSecret, madeAt } from './secret-age.ts';
-import { MANAGED_BY, PASSWORD_OF, SOURCE } from './secret-annotations.ts';
+import { LOGIN, MANAGED_BY, PASSWORD_OF, SOURCE } from './secret-annotations.ts';
 
 export interface RotationFacts {
   /** The user that logs in with the password. */
@@ -44,8 +44,8 @@ export function rotationOf(facts: RotationFacts): RotationWish {
 }
 
 function reasonOf({ user, secret, now }: RotationFacts, dueAt: number | undefined): RotationReason | undefined {
-  // One that was the only user so far makes way for the two.
-  if (user.turn?.of === user.username) return 'strategy';
+  // One that was the only user so far makes way for the two, and the two for one.
+  if (user.turn?.of === user.username || (user.turn === undefined && secret.annotations[LOGIN] !== undefined)) return 'strategy';
   if (askedFor(secret) !== undefined) return 'request';
   return dueAt !== undefined && dueAt <= now ? 'schedule' : undefined;
 }
@@ -55,7 +55,8 @@ function obstacle({ user, document, now }: RotationFacts, next: string): string 
   if (user.turn === undefined) return undefined;
   if (!user.turn.moved) return `the connection Secret does not say ${user.username} yet`;
   const other = document.users.find(({ username }) => username === next);
-  if (other === undefined || !other.login) return undefined;
+  if (other === undefined || other.turn?.rests === true) return undefined;
+  if (!other.login) return `${next} still has the login of before`;
   const until = typeof other.validUntil === 'string' && Date.parse(other.validUntil) > now ? ` until ${other.validUntil}` : '';
   return `${next} may still log in with the password before${until} (\`overlap\`)`;
 }

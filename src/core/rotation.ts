@@ -5,6 +5,9 @@ import type { Document, Turn, UserEntry } from './document/types.ts';
 /** `web` → `web-1` and `web-2`. */
 export const slotNames = (username: string): readonly [string, string] => [`${username}-1`, `${username}-2`];
 
+/** What stands on the server as the comment of each of them. */
+export const turnComment = (username: string): string => `logs in for ${username}`;
+
 /** The user of the document that an entry stands for. */
 export const ownerOf = ({ username, turn }: Pick<UserEntry, 'username' | 'turn'>): string => turn?.of ?? username;
 
@@ -41,7 +44,7 @@ export function withTurns(document: Document, factsOf: (user: UserEntry) => Turn
     if (!isInTurns(user)) return [user];
     const facts = factsOf(user);
     const on = slotOn(user.username, facts);
-    const turn: Turn = { of: user.username, login: user.login, state: 'off', moved: facts.connected === on };
+    const turn: Turn = { of: user.username, login: user.login, state: 'off', moved: facts.generated !== undefined && facts.connected === on, rests: false };
     const as = (username: string, entry: UserEntry): UserEntry =>
       username === on
         ? { ...entry, turn: { ...turn, state: 'on' } }
@@ -62,13 +65,15 @@ const slotEntry = (user: UserEntry, username: string): UserEntry => ({
   assumeRole: user.assumeRole ?? user.username,
   rules: undefined,
   additive: undefined,
-  comment: `logs in for ${user.username}`,
+  comment: turnComment(user.username),
+  // One that was there before keeps no end that an overlap set.
+  validUntil: user.validUntil ?? null,
 });
 
 /**
  * The same document with what is to hold now of those whose turn is over: once programs are told of the other, they may log in until the
  * overlap ends, which stands on the server as VALID UNTIL so that it ends without us; then they have no login. Until then they stay as
- * they are.
+ * they are, but for an end that the document itself sets.
  */
 export function settleTurns(document: Document, { cluster, server }: Pick<Catalog, 'cluster' | 'server'>): Document {
   if (!document.users.some(({ turn }) => turn !== undefined)) return document;
@@ -77,9 +82,12 @@ export function settleTurns(document: Document, { cluster, server }: Pick<Catalo
     const { turn, rotation, username } = user;
     const actual = cluster.roles.get(username);
     const mayLogin = turn.login && actual?.login === true;
-    if (!turn.moved) return { ...user, login: mayLogin, validUntil: actual?.validUntil ?? null };
-    const end = Math.min(momentOf(actual?.validUntil ?? null), server.now + (rotation?.overlap ?? 0));
-    return mayLogin && end > server.now ? { ...user, login: true, validUntil: new Date(end).toISOString() } : { ...user, login: false, validUntil: null };
+    const ends = [actual?.validUntil ?? null, ...(mayLogin ? [user.validUntil ?? null] : [])];
+    if (!turn.moved) return { ...user, login: mayLogin, validUntil: ends.toSorted((a, b) => momentOf(a) - momentOf(b))[0] ?? null };
+    const end = Math.min(...ends.map(momentOf), server.now + (rotation?.overlap ?? 0));
+    return mayLogin && end > server.now
+      ? { ...user, login: true, validUntil: new Date(end).toISOString() }
+      : { ...user, turn: { ...turn, rests: actual?.login !== true }, login: false, validUntil: null };
   });
   return { ...document, users };
 }

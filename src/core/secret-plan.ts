@@ -12,6 +12,8 @@ export interface SecretWishes {
   /** By user, when its password is due to be replaced, in milliseconds; maybe long ago. */
   readonly rotationDue: ReadonlyMap<string, number>;
   readonly write: readonly WriteConnection[];
+  /** Who may have taken turns for a user that logs in alone now, and as whom its connection Secret may still tell programs to log in. */
+  readonly told: ReadonlyMap<string, { readonly of: string; readonly place: string }>;
   readonly notices: readonly Notice[];
 }
 

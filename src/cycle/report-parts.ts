@@ -9,9 +9,9 @@ import type { CycleReport } from './report.ts';
 export const QUIET: ReadonlySet<Notice['kind']> = new Set(['invalid', 'refused', 'secret', 'pending', 'held', 'unmanaged', 'fallback', 'cannot']);
 
 /** Whom a plan manages. */
-export const counts = ({ entities, rotationDue }: Plan): Pick<CycleReport, 'entities' | 'users' | 'roles' | 'rotationDue'> => {
+export const counts = ({ entities, standIns, rotationDue }: Plan): Pick<CycleReport, 'entities' | 'standIns' | 'users' | 'roles' | 'rotationDue'> => {
   const users = [...entities.values()].filter((entity) => entity === 'user').length;
-  return { entities, users, roles: entities.size - users, rotationDue };
+  return { entities, standIns, users, roles: entities.size - users, rotationDue };
 };
 
 /** The report of a cycle that came to nothing. */
@@ -30,6 +30,7 @@ export const EMPTY: CycleReport = {
   users: 0,
   roles: 0,
   validity: [],
+  standIns: new Map(),
   rotationDue: new Map(),
   adminRotationDue: undefined,
   sourceFailure: undefined,

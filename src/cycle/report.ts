@@ -29,6 +29,8 @@ export interface CycleReport {
   readonly breakerTripped: boolean;
   /** What the document names and we manage. */
   readonly entities: ReadonlyMap<string, Entity>;
+  /** Users of our making → the user of the document that each logs in for. */
+  readonly standIns: ReadonlyMap<string, string>;
   readonly users: number;
   readonly roles: number;
   /** When the validity of managed users ends, the soonest first. */

@@ -59,9 +59,12 @@ export function createRotations({ readings, namespace, source, connectionPlace }
         rotated(document).flatMap((user): [string, SecretReading][] => {
           const reading = readings?.of(placeOf(user));
           if (reading === undefined) return [];
-          const value =
-            reading.kind === 'read' ? readingOf(reading.object, user.secret.key, namespace) : { kind: 'unreadable' as const, detail: reading.detail };
-          return [[secretKey(user.secret), value]];
+          const unreadable = (detail: string): SecretReading => ({ kind: 'unreadable', detail });
+          const value = reading.kind === 'read' ? readingOf(reading.object, user.secret.key, namespace) : unreadable(reading.detail);
+          // A new password for the one that programs are told of would keep them out.
+          const isUntold =
+            value.kind === 'missing' && value.what === 'secret' && user.turn !== undefined && readings?.of(connectionPlace(user)).kind !== 'read';
+          return [[secretKey(user.secret), isUntold ? unreadable('it is missing, and whose turn it is cannot be told without the connection Secret') : value]];
         }),
       ),
     wishes: (document, now) => {

@@ -16,6 +16,8 @@ export interface SecretReadings {
   note(place: SecretPlace, object: SecretObject): void;
   /** Something went wrong with writing it: what we know of it may be old, and is read again before anything else. */
   doubt(place: SecretPlace): void;
+  /** What was read before is not to be relied on: all of it is read again. */
+  doubtAll(): void;
   /** Equal while all that was read is the same. */
   version(): string;
 }
@@ -56,6 +58,7 @@ export function createSecretReadings(store: SecretStore, budget: number): Secret
       const before = known.get(keyOf(place));
       if (before !== undefined) known.set(keyOf(place), { ...before, failed: true });
     },
+    doubtAll: () => void (known = new Map([...known].map(([key, one]) => [key, { ...one, failed: true }]))),
     version: () => [...known].map(([key, { reading }]) => `${key} ${reading.kind === 'read' ? (reading.object?.version ?? '') : reading.detail}`).join('\n'),
   };
 }

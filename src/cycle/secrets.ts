@@ -4,7 +4,7 @@ import { type Change, keyOf } from '../core/change.ts';
 import { type ConnectionFacts, loginIn, notOurs, whyWritten } from '../core/connection-secret.ts';
 import { type Document, hasPassword, type UserEntry } from '../core/document/types.ts';
 import type { Notice } from '../core/notice.ts';
-import { ownerOf } from '../core/rotation.ts';
+import { ownerOf, slotNames } from '../core/rotation.ts';
 import { PASSWORD_OF } from '../core/secret-annotations.ts';
 import { placeOf, type SecretWishes } from '../core/secret-plan.ts';
 import { sentenceOf } from '../core/sentence.ts';
@@ -13,7 +13,7 @@ import type { SecretPlace, Source } from '../sources/source.ts';
 import type { Credentials } from './credentials.ts';
 import { createRotations, type Rotations } from './rotations.ts';
 import { createSecretReadings } from './secret-readings.ts';
-import { writeSecrets } from './write-secrets.ts';
+import { foreseen, writeSecrets } from './write-secrets.ts';
 
 export interface SecretsOptions {
   readonly source: Source;
@@ -29,14 +29,18 @@ export type LastFailure = Pick<Extract<Outcome, { result: 'failed' }>, 'class' |
 export interface Secrets extends Pick<Rotations, 'withTurns' | 'values'> {
   /** Reads the Secrets that are read as a whole: connection Secrets, and those with passwords that rotate. */
   read(document: Document, signal: AbortSignal): Promise<void>;
+  /** Somebody else may have written them meanwhile: the next reading is of all of them. */
+  doubtAll(): void;
   /** Equal while they are the same. */
   version(): string;
   /** Whether a Secret that is missing will be made for the user. */
   readonly mayGenerate: (user: UserEntry) => boolean;
   /** @param now in milliseconds. */
   wishes(document: Document, credentials: Credentials, now: number): SecretWishes;
-  /** Makes and writes Secrets; an outcome for each. */
-  write(changes: readonly Change[], document: Document, credentials: Credentials, context: ApplyContext): Promise<Outcome[]>;
+  /** Runs a piece of work as if these rotations had been made; nothing of it is written or stays. */
+  foreseeing<T>(rotations: readonly Extract<Change, { kind: 'rotate_secret' }>[], document: Document, now: number, work: () => Promise<T>): Promise<T>;
+  /** Makes and writes Secrets; an outcome for each. @param now by the clock that `wishes` measures ages with. */
+  write(changes: readonly Change[], document: Document, credentials: Credentials, now: number, context: ApplyContext): Promise<Outcome[]>;
   readonly lastFailure: (change: Change) => LastFailure | undefined;
 }
 
@@ -109,6 +113,7 @@ export function createSecrets({ source, config, sourceId, isDeferred }: SecretsO
   return {
     ...rotations,
     read: async (document, signal) => readings?.read([...connected(document).map(place), ...rotations.places(document)], signal),
+    doubtAll: () => readings?.doubtAll(),
     version: () => readings?.version() ?? '',
     mayGenerate: (user) => {
       const change = creationOf(user);
@@ -123,6 +128,7 @@ export function createSecrets({ source, config, sourceId, isDeferred }: SecretsO
         create,
         ...rotated,
         write: found.filter((one) => one.kind === 'write_connection_secret'),
+        told: stillTold(document),
         notices: [
           ...rotated.notices,
           ...found.filter((one) => one.kind !== 'write_connection_secret'),
@@ -130,7 +136,21 @@ export function createSecrets({ source, config, sourceId, isDeferred }: SecretsO
         ],
       };
     },
-    write: async (changes, document, credentials, context) => {
+    foreseeing: async (changes, document, now, work) => {
+      const inTurns = new Set(document.users.flatMap(({ username, turn }) => (turn === undefined ? [] : [username])));
+      const known = changes.flatMap((change) => {
+        const where = { namespace: config.NAMESPACE, name: change.secret };
+        const reading = readings?.of(where);
+        return reading?.kind === 'read' && reading.object !== undefined ? [{ change, where, object: reading.object }] : [];
+      });
+      for (const { change, where, object } of known) readings?.note(where, foreseen(change, object, inTurns.has(change.role), now));
+      try {
+        return await work();
+      } finally {
+        for (const { where, object } of known) readings?.note(where, object);
+      }
+    },
+    write: async (changes, document, credentials, now, context) => {
       if (store === undefined || readings === undefined) return [];
       const users = new Map(document.users.map((user) => [user.username, user]));
       const outcomes = await writeSecrets(changes, context, {
@@ -139,6 +159,7 @@ export function createSecrets({ source, config, sourceId, isDeferred }: SecretsO
         sourceId,
         userOf: (role) => users.get(role),
         factsOf,
+        now,
         passwordOf: (role) => {
           const credential = credentials.usable.get(role)?.credential;
           return credential?.kind === 'plain' ? credential.password : undefined;
@@ -153,6 +174,21 @@ export function createSecrets({ source, config, sourceId, isDeferred }: SecretsO
     },
     lastFailure: (change) => failures.get(keyOf(change)),
   };
+
+  /** A connection Secret that cannot be read may tell of either. */
+  function stillTold(document: Document): SecretWishes['told'] {
+    return new Map(
+      connected(document).flatMap((user): [string, { of: string; place: string }][] => {
+        const reading = readings?.of(place(user));
+        if (user.turn !== undefined || reading === undefined) return [];
+        const present = reading.kind === 'read' ? reading.object : undefined;
+        const isForeign = present !== undefined && notOurs(present, { owner: user.username, source: sourceId }) !== undefined;
+        const login = present === undefined || isForeign ? undefined : loginIn(present)?.username;
+        const told = { of: user.username, place: placeOf({ namespace: place(user).namespace, secret: place(user).name }) };
+        return slotNames(user.username).flatMap((name) => (reading.kind === 'unreadable' || login === name ? [[name, told]] : []));
+      }),
+    );
+  }
 
   /** Whose each Secret is. The document's own check does not know which namespace is ours. */
   function takenPlaces(document: Document): ReadonlyMap<string, string> {

@@ -9,7 +9,7 @@ import { type AuditRecord, auditSql } from '../postgres/ledger-write.ts';
 import { type ApplyContext, ledgerFacts, type Outcome } from '../postgres/run-batch.ts';
 import { beginSql } from '../postgres/transaction.ts';
 import { sideBySide } from '../side-by-side.ts';
-import { type SecretStore, SourceError } from '../sources/source.ts';
+import { type SecretObject, type SecretStore, SourceError } from '../sources/source.ts';
 import type { SecretReadings } from './secret-readings.ts';
 
 export interface SecretWriting {
@@ -19,8 +19,12 @@ export interface SecretWriting {
   readonly userOf: (role: string) => UserEntry | undefined;
   readonly factsOf: (user: UserEntry) => ConnectionFacts | undefined;
   readonly passwordOf: (role: string) => string | undefined;
+  /** By the clock that ages are measured with, in milliseconds. */
+  readonly now: number;
   readonly readings: SecretReadings;
 }
+
+type RotateSecret = Extract<Change, { kind: 'rotate_secret' }>;
 
 const SIDE_BY_SIDE = 8;
 
@@ -58,9 +62,11 @@ async function outcomeOf(change: Change, writing: SecretWriting, signal: AbortSi
     signal.throwIfAborted();
     if (!(error instanceof SourceError)) throw error;
     if ('secret' in change) writing.readings.doubt({ namespace: 'namespace' in change ? change.namespace : writing.namespace, name: change.secret });
-    // What somebody else made meanwhile is read like any other Secret.
-    if (change.kind === 'create_secret' && error.reason === 'conflict') return { change, result: 'skipped', message: 'there is one by now' };
-    if (change.kind === 'rotate_secret' && error.reason === 'conflict') return { change, result: 'skipped', message: 'somebody changed it in this moment' };
+    if ((change.kind === 'create_secret' || change.kind === 'rotate_secret') && error.reason === 'conflict') {
+      await lookAgain(change, writing, signal);
+      // What somebody else made meanwhile is read like any other Secret.
+      return { change, result: 'skipped', message: change.kind === 'create_secret' ? 'there is one by now' : 'somebody changed it in this moment' };
+    }
     // A right to patch is not enough for the first time.
     const also =
       error.reason === 'forbidden' && change.kind === 'write_connection_secret' && change.reason === 'new' ? ', and to make it also the verb create' : '';
@@ -68,8 +74,21 @@ async function outcomeOf(change: Change, writing: SecretWriting, signal: AbortSi
   }
 }
 
+/** Another pass of this cycle would only run into the same. */
+async function lookAgain(change: Extract<Change, { kind: 'create_secret' | 'rotate_secret' }>, writing: SecretWriting, signal: AbortSignal): Promise<void> {
+  if (writing.userOf(change.role)?.rotation === undefined) return;
+  const place = { namespace: writing.namespace, name: change.secret };
+  try {
+    const object = await writing.store.read(place, signal);
+    if (object !== undefined) writing.readings.note(place, object);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof SourceError)) throw error;
+  }
+}
+
 async function create(change: Extract<Change, { kind: 'create_secret' }>, writing: SecretWriting, signal: AbortSignal): Promise<void> {
-  const { store, namespace, sourceId, userOf, readings } = writing;
+  const { store, namespace, sourceId, userOf, now, readings } = writing;
   const user = userOf(change.role);
   const place = { namespace, name: change.secret };
   const inTurns = user?.turn !== undefined;
@@ -80,7 +99,7 @@ async function create(change: Extract<Change, { kind: 'create_secret' }>, writin
       annotations: {
         [PASSWORD_OF]: user === undefined ? change.role : ownerOf(user),
         [SOURCE]: sourceId,
-        [GENERATED_AT]: new Date().toISOString(),
+        [GENERATED_AT]: new Date(now).toISOString(),
         ...(inTurns ? { [LOGIN]: change.role } : {}),
       },
       data: new Map([...usernameFor(change, inTurns), [change.key, generatePassword(change.spec)]]),
@@ -91,23 +110,39 @@ async function create(change: Extract<Change, { kind: 'create_secret' }>, writin
 }
 
 /** A new password in the place of the old one, in one write with who logs in with it and what was asked for. */
-async function rotate(change: Extract<Change, { kind: 'rotate_secret' }>, writing: SecretWriting, signal: AbortSignal): Promise<void> {
-  const { store, namespace, userOf, readings } = writing;
+async function rotate(change: RotateSecret, writing: SecretWriting, signal: AbortSignal): Promise<void> {
+  const { store, namespace, userOf, now, readings } = writing;
   const place = { namespace, name: change.secret };
   const reading = readings.of(place);
   const before = reading.kind === 'read' ? reading.object : undefined;
   if (before === undefined) return;
-  const inTurns = userOf(change.role)?.turn !== undefined;
-  const asked = before.annotations[ROTATE_AT];
-  const changed = {
-    data: new Map<string, string | null>([...usernameFor(change, inTurns), [change.key, generatePassword(change.spec)]]),
+  readings.note(place, await store.change(place, rotated(change, before, userOf(change.role)?.turn !== undefined, now), before, signal));
+}
+
+/** What of a Secret is another after a rotation; null where it is gone. */
+function rotated(change: RotateSecret, { annotations }: SecretObject, inTurns: boolean, now: number): Parameters<SecretStore['change']>[1] {
+  const asked = annotations[ROTATE_AT];
+  // Whoever logs in alone again needs no name beside the password; what stood there is of one of the two.
+  const formerUsername: [string, null][] = !inTurns && annotations[LOGIN] !== undefined && change.key !== 'username' ? [['username', null]] : [];
+  return {
+    data: new Map<string, string | null>([...usernameFor(change, inTurns), ...formerUsername, [change.key, generatePassword(change.spec)]]),
     annotations: {
-      [GENERATED_AT]: new Date().toISOString(),
+      [GENERATED_AT]: new Date(now).toISOString(),
       [LOGIN]: inTurns ? change.role : null,
       ...(typeof asked === 'string' ? { [ROTATED_FOR]: asked } : {}),
     },
   };
-  readings.note(place, await store.change(place, changed, before, signal));
+}
+
+/** The Secret as it will be but for the password, which is drawn when it is written. */
+export function foreseen(change: RotateSecret, before: SecretObject, inTurns: boolean, now: number): SecretObject {
+  const { data, annotations } = rotated(change, before, inTurns, now);
+  return {
+    ...before,
+    data: { ...before.data, ...Object.fromEntries([...data].map(([key, value]) => [key, value === null ? undefined : Buffer.from(value).toString('base64')])) },
+    annotations: { ...before.annotations, ...Object.fromEntries(Object.entries(annotations).map(([key, value]) => [key, value ?? undefined])) },
+    version: `${before.version} rotated`,
+  };
 }
 
 /** Who logs in with a password that is not always the same user's. */

@@ -48,8 +48,12 @@ function entitiesOf(report: CycleReport): Found {
   const conditions = new Map<string, Condition>([...kinds.keys()].map((name) => [name, APPLIED]));
   const others: Condition[] = [];
   const say = (name: string, condition: Condition): void => {
-    if (!kinds.has(name)) others.push(condition);
-    else if (conditions.get(name) === APPLIED) conditions.set(name, condition);
+    // Who logs in for a user of the document is a part of it.
+    const owner = report.standIns.get(name);
+    if (owner !== undefined) say(owner, condition);
+    if (!kinds.has(name)) {
+      if (owner === undefined) others.push(condition);
+    } else if (conditions.get(name) === APPLIED) conditions.set(name, condition);
   };
   for (const problem of report.problems) {
     if (problem.severity !== 'error' || problem.username === undefined) continue;

@@ -150,6 +150,64 @@ describe('with two users', () => {
     expect([nextSlot('web', undefined), nextSlot('web', 'web-1'), nextSlot('web', 'web-2')]).toEqual(['web-1', 'web-2', 'web-1']);
   });
 
+  it('while it cannot be told whose password there is, nobody’s time ends', () => {
+    const logins = (generated: string | undefined): (boolean | undefined)[] => {
+      const roles = new Map(['web-1', 'web-2'].map((name) => [name, { name, login: true, validUntil: null } as Role]));
+      const catalog = { cluster: { roles }, server: { now: 0 } } as unknown as Catalog;
+      return settleTurns(
+        withTurns(DOCUMENT, () => ({ generated, connected: 'web-1' })),
+        catalog,
+      ).users.map(({ username, validUntil }) => username === 'web-2' && validUntil !== null);
+    };
+    expect(logins('web-1')).toEqual([false, false, true]);
+    expect(logins(undefined)).toEqual([false, false, false]);
+  });
+
+  it('an end that the document sets holds for whoever may still log in, and one that an overlap set not for whose turn it is', () => {
+    const document = documentOf(
+      'users: [{username: web, validUntil: 2027-01-01, password: {generate: {}}, connectionSecret: db, rotation: {strategy: two-users}}]',
+    );
+    const ends = (of: Document, until: string | null): (string | null | undefined)[] => {
+      const roles = new Map(['web', 'web-1'].map((name) => [name, { name, login: name === 'web-1', validUntil: until } as Role]));
+      const catalog = { cluster: { roles }, server: { now: 0 } } as unknown as Catalog;
+      return settleTurns(
+        withTurns(of, () => ({ generated: 'web-2', connected: 'web-1' })),
+        catalog,
+      ).users.map(({ validUntil }) => validUntil);
+    };
+    const declared = '2027-01-01T00:00:00.000Z';
+    expect(ends(document, null)).toEqual([null, declared, declared]);
+    expect(ends(document, '2026-01-01T00:00:00.000Z')).toEqual(['2026-01-01T00:00:00.000Z', '2026-01-01T00:00:00.000Z', declared]);
+    expect(ends(DOCUMENT, null)).toEqual([null, null, null]);
+  });
+
+  it('nobody’s turn comes again before the login of the last time is gone', () => {
+    const now = Date.parse('2027-06-01T00:00:00Z');
+    const wish = (login: boolean): unknown => {
+      const roles = new Map([
+        ['web-1', { name: 'web-1', login: true, validUntil: null } as Role],
+        ['web-2', { name: 'web-2', login, validUntil: '2027-01-01T00:00:00.000Z' } as Role],
+      ]);
+      const catalog = { cluster: { roles }, server: { now } } as unknown as Catalog;
+      const document = settleTurns(
+        withTurns(DOCUMENT, () => ({ generated: 'web-1', connected: 'web-1' })),
+        catalog,
+      );
+      const user = document.users.find(({ turn }) => turn?.state === 'on') as UserEntry;
+      const annotations = { [PASSWORD_OF]: 'web', [SOURCE]: 'n/c', [GENERATED_AT]: '2027-01-01T00:00:00Z' };
+      return rotationOf({
+        user,
+        document,
+        now,
+        source: 'n/c',
+        secret: { labels: { [MANAGED_BY]: 'pgsteward' }, annotations, type: '', data: {}, createdAt: '' },
+      });
+    };
+    expect(wish(false)).toMatchObject({ rotate: { as: 'web-2', reason: 'schedule' } });
+    expect(wish(true)).toMatchObject({ waits: 'web-2 still has the login of before' });
+    expect(wish(true)).not.toHaveProperty('rotate');
+  });
+
   it('the two have what the server asks of a login, and the user keeps the privileges', () => {
     const { users } = withTurns(
       documentOf(

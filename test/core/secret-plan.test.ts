@@ -22,7 +22,7 @@ const comment = (role: string): Change => ({ kind: 'set_comment', role, comment:
 const pending = (subject: string): Notice => ({ kind: 'pending', subject, message: '' });
 const plan = (change: Write, changes: readonly Change[], notices: readonly Notice[], isDeferred = false) =>
   planConnections(
-    { create: [], rotate: [], rotationDue: new Map(), write: [change], notices: [] },
+    { create: [], rotate: [], rotationDue: new Map(), write: [change], told: new Map(), notices: [] },
     document,
     { changes, notices },
     () => true,

@@ -205,6 +205,12 @@ it('a Secret that somebody else made is not rotated, a deleted one is made for t
   await run({ DRY_RUN: 'true' });
   await at.daemon.ready();
   expect(at.daemon.output()).toContain('rotate secret: user-web-secret (a new password for web-1: somebody asked for it)');
+  for (const line of [
+    'alter user: web-1 (LOGIN)',
+    'set password of user: web-1',
+    `write connection secret: ${at.namespace}/web-db (for web-1: the password changed)`,
+  ])
+    expect(at.daemon.output()).toContain(line);
   expect((await secrets.secretAt('user-web-secret'))?.metadata.resourceVersion).toBe(before?.metadata.resourceVersion);
 });
 

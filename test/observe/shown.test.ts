@@ -34,6 +34,7 @@ const REPORT: CycleReport = {
   users: 1,
   roles: 1,
   validity: [],
+  standIns: new Map(),
   rotationDue: new Map(),
   adminRotationDue: undefined,
   sourceFailure: undefined,
@@ -162,6 +163,13 @@ it('every kind of notice has a condition, and only those that hold something bac
     expect(reference).toContain(`\`${entities?.users.get('alice')?.reason}\``);
     expect(entities?.roles.get('team')).toEqual({ ready: true, reason: 'Applied', message: '' });
   }
+});
+
+it('a user is as ready as those who log in for it', () => {
+  const standIns = new Map([['alice-1', 'alice']]);
+  const { overall, entities } = conditionsOf({ ...REPORT, standIns, notices: [notice('secret', 'alice-1')] });
+  expect(entities?.users.get('alice')).toMatchObject({ ready: false, reason: 'SecretNotUsable' });
+  expect(overall).toMatchObject({ ready: false, reason: 'NotReady' });
 });
 
 it('the whole is ready only where everything is, and what a cycle could not tell is left as it was', () => {

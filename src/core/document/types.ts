@@ -56,6 +56,8 @@ export interface Turn {
   readonly state: 'on' | 'off';
   /** Whether programs are told of the one that is on, so that the time of the others may end. */
   readonly moved: boolean;
+  /** Whether its turn is over and its login is gone from the server: only then it may be its turn again. */
+  readonly rests: boolean;
 }
 
 /** A membership that an entry asks for. Options that the entry does not name are undefined (server default: no ADMIN, INHERIT, SET). */
