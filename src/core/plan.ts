@@ -163,7 +163,7 @@ export function planOf(input: PlanInput): Plan {
     dueAt: Math.min(
       drained.dueAt ?? Number.POSITIVE_INFINITY,
       removal.dueAt ?? Number.POSITIVE_INFINITY,
-      ...[...input.secrets.rotationDue.values()].filter((moment) => moment > catalog.server.now),
+      nextOf(input.secrets.rotationDue.values(), catalog.server.now),
     ),
   };
 }
@@ -196,6 +196,13 @@ function forgottenPrivileges({ catalog, document, removal }: PlanInput, entities
       : [],
   );
 }
+
+/** The first moment after another one; Infinity for none. */
+const nextOf = (moments: Iterable<number>, now: number): number => {
+  let next = Number.POSITIVE_INFINITY;
+  for (const moment of moments) if (moment > now && moment < next) next = moment;
+  return next;
+};
 
 /** Passwords of those whose turn is over for this time. */
 const restingPasswords = (document: Document, catalog: Catalog, entities: ReadonlyMap<string, Entity>): Change[] =>
