@@ -34,15 +34,18 @@ export function reasonToRotate(secret: DatedSecret & Pick<PresentSecret, 'data'>
   return (rotationDue(secret, every) ?? Number.POSITIVE_INFINITY) <= now ? 'schedule' : undefined;
 }
 
-/**
- * What the Secret says when the rotation is done.
- * @param answered what somebody had asked for before the new password was made: one that is older may have been seen by whoever the
- *   rotation is to keep out.
- */
-export const rotated = (key: string, password: string, answered: string | undefined, now: number) => ({
-  data: new Map<string, string | null>([
-    [key, password],
-    [nextKey(key), null],
-  ]),
+export interface Rotated {
+  /**
+   * What somebody had asked for before the new password was made: one that is older may have been seen by whoever the rotation is to keep out.
+   */
+  readonly answered: string | undefined;
+  readonly now: number;
+  /** Whether what stands under the next key is somebody else's. */
+  readonly keepsNext: boolean;
+}
+
+/** What the Secret says when the rotation is done. */
+export const rotated = (key: string, password: string, { answered, now, keepsNext }: Rotated) => ({
+  data: new Map<string, string | null>([[key, password], ...(keepsNext ? [] : [[nextKey(key), null] as const])]),
   annotations: { [GENERATED_AT]: new Date(now).toISOString(), ...(answered === undefined ? {} : { [ROTATED_FOR]: answered }) },
 });

@@ -87,7 +87,7 @@ async function change(client: pg.ClientBase, secret: SecretObject, passwords: Pa
   const setBack = async (message: string, failure: FailureClass): Promise<never> => {
     await setAdminVerifier(client, verifiers.before, context, message);
     login.accepted(passwords.old);
-    await forgetNext(steps);
+    await forgetNext(steps, passwords.password);
     throw new AdminStepError(failure, `${message}; the old password is in force again`);
   };
   const refusal = await patiently(() => connections.refusalOf(passwords.password)).catch((error: unknown) => describeFailure(error));
@@ -107,36 +107,62 @@ async function change(client: pg.ClientBase, secret: SecretObject, passwords: Pa
 
 /**
  * The Secret says the new password. It is written until it stands there: what works has to be found after a crash.
- * @throws SourceError; AdminStepError where somebody else set a password that works.
+ * @throws SourceError where the Secret is surely as it was, or nobody knows; AdminStepError where somebody else set a password that works, and
+ *   for whatever is answered once an answer was lost: that request may have been carried out, or still be.
  */
 async function replace(secret: SecretObject, { old, password, answered }: Passwords, steps: AdminSteps): Promise<SecretObject> {
   const { store, connections, place, key, now } = steps;
   let before = secret;
+  let isLost = false;
+  const last = (error: SourceError): Error =>
+    isLost && UNCHANGED.has(error.reason)
+      ? new AdminStepError(
+          error.reason === 'forbidden' ? 'cannot' : 'retry',
+          `${error.message}; an answer before it was lost, so nobody knows what the Secret holds`,
+        )
+      : error;
   for (let attempt = 1; ; attempt += 1) {
     const deadline = AbortSignal.timeout(DEADLINE_MS);
     try {
-      return await store.change(place, rotated(key, password, answered, now()), before, deadline);
+      return await store.change(
+        place,
+        rotated(key, password, { answered, now: now(), keepsNext: nextIn(before, key, password) === 'theirs' }),
+        before,
+        deadline,
+      );
     } catch (error) {
-      if (!(error instanceof SourceError) || !error.retryable || attempt === ATTEMPTS) throw error;
+      if (!(error instanceof SourceError)) throw error;
+      if (!error.retryable || attempt === ATTEMPTS) throw last(error);
+      if (!UNCHANGED.has(error.reason)) isLost = true;
     }
     await sleep(PAUSE_MS * attempt);
-    const present = await store.read(place, deadline);
-    if (present === undefined) throw new SourceError('not_found', `the Secret ${place.name} in namespace ${place.namespace} is gone`);
+    const present = await store.read(place, deadline).catch((error: unknown) => {
+      throw error instanceof SourceError ? last(error) : error;
+    });
+    if (present === undefined) throw last(new SourceError('not_found', `the Secret ${place.name} in namespace ${place.namespace} is gone`));
     before = present;
     const found = plainPasswordAt(present, key);
-    // An answer of ours that was lost.
-    if (found === password && present.data[nextKey(key)] === undefined) return present;
+    // An answer of ours that was lost, or another instance that went on where we were.
+    if (found === password && nextIn(present, key, password) !== 'ours') return present;
     if (found !== undefined && found !== old && found !== password && (await connections.refusalOf(found)) === undefined)
       throw new AdminStepError('retry', 'somebody else set another password meanwhile, which works');
   }
 }
 
+/** Whose password stands under the next key: with one of somebody else's a rotation may be under way, which needs it. */
+function nextIn(secret: SecretObject, key: string, password: string): 'ours' | 'theirs' | 'none' {
+  if (secret.data[nextKey(key)] === undefined) return 'none';
+  const next = plainPasswordAt(secret, nextKey(key));
+  return next === undefined || next === password ? 'ours' : 'theirs';
+}
+
 /** What could not be used is not tried again. Where this fails, the next attempt begins with the same password, which opens nothing until then. */
-async function forgetNext({ store, place, key }: AdminSteps): Promise<void> {
+async function forgetNext({ store, place, key }: AdminSteps, password: string): Promise<void> {
   const deadline = AbortSignal.timeout(DEADLINE_MS);
   try {
     const present = await store.read(place, deadline);
-    if (present !== undefined) await store.change(place, { data: new Map([[nextKey(key), null]]), annotations: {} }, present, deadline);
+    if (present === undefined || nextIn(present, key, password) !== 'ours') return;
+    await store.change(place, { data: new Map([[nextKey(key), null]]), annotations: {} }, present, deadline);
   } catch {
     // It is told with what made us set the password back.
   }

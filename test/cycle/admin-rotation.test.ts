@@ -144,6 +144,51 @@ it('an answer that is lost for good sets nothing back, as the Secret may hold th
   expect(await run()).toMatchObject({ planned: [], outcomes: [], notices: [] });
 });
 
+it.each<[string, SourceError['reason']]>([
+  ['the API server asks us to slow down', 'throttled'],
+  ['our token is no longer accepted', 'unauthorized'],
+  ['the right to read the Secret is gone', 'forbidden'],
+])('an answer that is lost, after which %s, sets nothing back', async (_name, reason) => {
+  const read = store.read.bind(store);
+  let isLost = false;
+  store.onChange = (count) => {
+    isLost = count === 2;
+    return isLost ? 'lost' : undefined;
+  };
+  store.read = (...args) => (isLost ? Promise.reject(new SourceError(reason, 'it cannot be read', { retryable: reason === 'throttled' })) : read(...args));
+  expect((await run()).outcomes[0]?.result).toBe('failed');
+  await expectRotated();
+});
+
+it('a request that nobody answered and that is carried out late sets nothing back', async () => {
+  store.onChange = (count) => {
+    if (count >= 2 && count <= 4) throw new SourceError('timeout', 'the API server did not answer', { retryable: true });
+    // By now one of them was carried out: the last of ours comes too late.
+    if (count === 5) store.edit({ password: store.values()?.['password-next'] ?? '' });
+    return undefined;
+  };
+  await run();
+  await expectRotated();
+});
+
+it.each(['old', 'new'])('what another instance has made next stays beside the %s password', async (which) => {
+  const other = 'the next password of another instance';
+  store.onChange = async (count) => {
+    if (count !== 2) return undefined;
+    const { password = '', 'password-next': next = '' } = store.values() ?? {};
+    store.edit({ password: which === 'old' ? password : next, 'password-next': other });
+    return undefined;
+  };
+  await run();
+  // That instance is killed between its new verifier and its Secret.
+  await server.query(`ALTER ROLE adm PASSWORD '${other}'`);
+  await expectWorking();
+  await restart();
+  await run();
+  await run();
+  await expectRotated();
+});
+
 it('a Secret that is deleted in between: the old password is in force again', async () => {
   store.onChange = (count) => {
     if (count === 2) store.edit(undefined);
