@@ -63,6 +63,8 @@ export async function setAdminVerifier(client: pg.ClientBase, verifier: string, 
   const record = failure === undefined ? ({ change, outcome: 'applied' } as const) : ({ change, outcome: 'failed', detail: `set back: ${failure}` } as const);
   const statements = [
     beginSql(context),
+    // The Secret forgets the old password next: a server that crashes must not come back with it.
+    'SET LOCAL synchronous_commit = on',
     context.fence,
     `SELECT pg_advisory_xact_lock_shared(${LOCK_CLASS}, ${WRITES})`,
     ...renderChange(change, { ...render, verifierOf: () => verifier }),

@@ -189,6 +189,24 @@ it.each(['old', 'new'])('what another instance has made next stays beside the %s
   await expectRotated();
 });
 
+it('a server that crashes just after the rotation has the new password, also where it is lazy about commits', async () => {
+  const lazy = ['synchronous_commit = off', `wal_writer_delay = '10s'`];
+  for (const setting of lazy) await server.query(`ALTER SYSTEM SET ${setting}`);
+  await server.query('SELECT pg_reload_conf()');
+  await connections.withAdmin((client) => client.query('SELECT pg_sleep(0.3)'));
+  await server.query('CHECKPOINT');
+  try {
+    expect((await run()).outcomes[0]?.result).toBe('applied');
+    await server.kill9();
+    await server.start();
+    await restart();
+    await expectRotated();
+  } finally {
+    for (const name of ['synchronous_commit', 'wal_writer_delay']) await server.query(`ALTER SYSTEM RESET ${name}`);
+    await server.query('SELECT pg_reload_conf()');
+  }
+});
+
 it('a Secret that is deleted in between: the old password is in force again', async () => {
   store.onChange = (count) => {
     if (count === 2) store.edit(undefined);
