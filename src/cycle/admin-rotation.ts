@@ -1,6 +1,6 @@
 // The rotation of our own password: whether it is due, the notices about it, and when it is tried again. The steps are in admin-steps.ts.
 import type { Config } from '../config.ts';
-import { plainPasswordAt, reasonToRotate, rotationDue } from '../core/admin-secret.ts';
+import { nextKey, plainPasswordAt, reasonToRotate, rotated, rotationDue } from '../core/admin-secret.ts';
 import { type Change, keyOf } from '../core/change.ts';
 import { drainTime } from '../core/drain.ts';
 import type { Notice } from '../core/notice.ts';
@@ -48,6 +48,9 @@ export function createAdminRotation({ config, store, connections, login, now = D
   /** The Secret and the password that were last found not to fit, and why. */
   let misfit: { readonly version: string; readonly current: string | undefined; readonly reason: string | undefined } | undefined;
 
+  /** What our last rotation wrote beside the password: where that does not stay, every cycle would find a reason for another one. */
+  let written: { readonly password: string | undefined; readonly annotations: Readonly<Record<string, string>> } | undefined;
+
   const say = (kind: Notice['kind'], message: string): Notice => ({ kind, subject: role, message });
 
   /** Whether the Secret holds what logs us in: somebody else may have written to it. A restart would find out too late. */
@@ -70,11 +73,18 @@ export function createAdminRotation({ config, store, connections, login, now = D
     return reason && { kind: 'rotate_admin_password', role, namespace: place.namespace, secret: place.name, reason };
   };
 
+  /** The Secret with what we wrote beside the password that it holds. */
+  const asWritten = (secret: SecretObject): SecretObject =>
+    written === undefined || plainPasswordAt(secret, key) !== written.password
+      ? secret
+      : { ...secret, annotations: { ...secret.annotations, ...written.annotations } };
+
   const look = async (fence: string | undefined, ledger: boolean, signal: AbortSignal): Promise<Omit<AdminReport, 'dueAt'>> => {
     const nothing = { planned: [], outcomes: [], notices: [] };
-    const secret = await store.read(place, signal);
-    if (secret === undefined)
+    const present = await store.read(place, signal);
+    if (present === undefined)
       return { ...nothing, notices: [say('cannot', `there is no ${shown}, which ADMIN_SECRET names: our own password is not rotated`)] };
+    const secret = asWritten(present);
     dueAt = rotationDue(secret, every);
     const asked = askedFor(secret);
     if (asked !== lastAsked) backoff.clear();
@@ -83,7 +93,9 @@ export function createAdminRotation({ config, store, connections, login, now = D
     if (change === undefined) {
       failure = undefined;
       wakeAt = dueAt;
-      return { ...nothing, notices: await misfitNotice(secret).catch(() => []) };
+      const lost = `the ${shown} does not keep the annotations that pgsteward writes: our own password would be rotated after every restart; find what takes them away`;
+      const isLost = changeFor(present) !== undefined;
+      return { ...nothing, notices: [...(isLost ? [say('failed', lost)] : []), ...(await misfitNotice(secret).catch(() => []))] };
     }
     if (secret.controller !== undefined)
       return {
@@ -115,9 +127,12 @@ export function createAdminRotation({ config, store, connections, login, now = D
       });
       backoff.succeed(change);
       failure = undefined;
-      dueAt = rotationDue(after, every);
       // What was asked for before a rotation that is only finished now is still to be answered.
-      wakeAt = changeFor(after) === undefined ? dueAt : now();
+      const answered = secret.data[nextKey(key)] === undefined ? asked : undefined;
+      written = { password: plainPasswordAt(after, key), annotations: rotated(key, '', { answered, now: now(), keepsNext: false }).annotations };
+      const kept = asWritten(after);
+      dueAt = rotationDue(kept, every);
+      wakeAt = changeFor(kept) === undefined ? dueAt : now();
       return { ...nothing, outcomes: [{ change, result: 'applied' }] };
     } catch (error) {
       signal.throwIfAborted();

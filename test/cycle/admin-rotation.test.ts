@@ -271,3 +271,22 @@ it('a Secret that does not hold what logs us in is told, and no longer when it d
   store.edit({ password: 'something else entirely' });
   expect(messages(await run())).toEqual([]);
 });
+
+it.each(['a request', 'its age'])('rotates once for %s where what we write beside the password does not stay', async (reason) => {
+  const change = store.change.bind(store);
+  // As a webhook or a tool that knows every annotation does it.
+  store.change = (place, { data }, before, signal) => change(place, { data, annotations: {} }, before, signal);
+  if (reason === 'its age') store.edit({ password: OLD }, { 'pgsteward.dev/rotate-at': '', 'pgsteward.dev/generated-at': '2020-01-01T00:00:00Z' });
+  expect((await run()).outcomes[0]?.result).toBe('applied');
+  await expectRotated();
+  const { password } = store.values() ?? {};
+  for (let cycle = 0; cycle < 2; cycle += 1) {
+    expect(messages(await run())[0]).toMatch(/^failed: .*does not keep the annotations/);
+    expect(rotation.nextIn() ?? Number.POSITIVE_INFINITY).toBeGreaterThan(60_000);
+  }
+  expect(store.values()).toEqual({ password });
+  // Whoever asks for another one is answered.
+  store.edit(store.values(), { 'pgsteward.dev/rotate-at': 'another' });
+  expect((await run()).outcomes[0]?.result).toBe('applied');
+  expect(store.values()?.['password']).not.toBe(password);
+});
