@@ -68,7 +68,8 @@ export async function rotateAdminPassword(secret: SecretObject, steps: AdminStep
     );
 
   const password = prepared ?? generatePassword({ kind: 'generate', length: DEFAULT_LENGTH, alphabet: DEFAULT_ALPHABET });
-  const present = prepared === undefined ? await store.change(place, { data: new Map([[nextKey(key), password]]), annotations: {} }, secret, signal) : secret;
+  // Also where it stands there: whoever may not write any more must not find out when the server has the new password.
+  const present = await store.change(place, { data: new Map([[nextKey(key), password]]), annotations: {} }, secret, signal);
   signal.throwIfAborted();
   // One session for all that follows: setting the old password back needs no login.
   return connections.withAdmin((client) => change(client, present, { old, password, answered: prepared === undefined ? answered : undefined }, steps));

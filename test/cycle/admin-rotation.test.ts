@@ -117,6 +117,23 @@ it.each<[string, number, () => Error]>([
   expect(store.annotations()['pgsteward.dev/rotated-for']).toBe(isSure ? 'now' : undefined);
 });
 
+it('where the right to write is taken away in the middle, later attempts do not touch the password on the server', async () => {
+  store.onChange = (count) => {
+    if (count >= 2) throw new SourceError('forbidden', 'we may not patch it');
+    return undefined;
+  };
+  const row = (): Promise<object[]> => server.query(`SELECT xmin::text FROM pg_authid WHERE rolname = 'adm'`);
+  expect(messages(await run())[0]).toContain('the old password is in force again');
+  const before = await row();
+  await restart();
+  expect(messages(await run())[0]).toMatch(/^cannot: .*we may not patch it/);
+  expect([await row(), await canLogin(OLD)]).toEqual([before, true]);
+  store.onChange = () => undefined;
+  await restart();
+  await run();
+  await expectRotated();
+});
+
 it('a lost answer, a conflict and an edit of the annotations in between are gone over', async () => {
   store.onChange = (count) => {
     if (count === 2) store.edit(store.values(), { theirs: 'x' });
