@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { parseAdminSecret } from './core/admin-secret.ts';
 import { drainTime } from './core/drain.ts';
+import { durationMs } from './core/duration.ts';
 
 const numeric = (check: (schema: z.ZodNumber) => z.ZodNumber) =>
   z
@@ -22,7 +23,7 @@ const names = z
   );
 
 /** A shorter time is far more often a unit that was mistaken than a wish. */
-const isAtLeastAnHour = (time: number | undefined): boolean => time !== undefined && time >= 3_600_000 && Number.isFinite(time);
+const HOUR_MS = 3_600_000;
 
 const schema = z.object({
   SOURCE: z
@@ -52,7 +53,7 @@ const schema = z.object({
     .optional(),
   ADMIN_ROTATION_EVERY: z
     .string()
-    .refine((text) => isAtLeastAnHour(drainTime(text)), 'must be a duration as 12h, 30d, of an hour at least')
+    .refine((text) => (durationMs(text) ?? 0) >= HOUR_MS, 'must be a duration as 12h, 30d, of an hour at least')
     .default('30d'),
   DB_SSLMODE: z.enum(['disable', 'prefer', 'require', 'verify-ca', 'verify-full']).default('prefer'),
   DB_SSL_ROOT_CERT: z.string().optional(),

@@ -2,7 +2,7 @@
 import type { RotationReason } from './change.ts';
 import type { PresentSecret } from './connection-secret.ts';
 import { readPassword } from './password.ts';
-import { askedFor, type DatedSecret, madeAt } from './secret-age.ts';
+import { askedFor, type DatedSecret, rotationDue } from './secret-age.ts';
 import { GENERATED_AT, ROTATED_FOR } from './secret-annotations.ts';
 
 /** The password that is in force next stands beside the old one until a login has proved it. */
@@ -19,12 +19,6 @@ export function plainPasswordAt({ data }: Pick<PresentSecret, 'data'>, key: stri
   const value = data[key];
   const read = typeof value === 'string' ? readPassword(Buffer.from(value, 'base64')) : undefined;
   return read?.kind === 'plain' ? read.password : undefined;
-}
-
-/** When the password is old enough, in milliseconds since the epoch. */
-export function rotationDue(secret: DatedSecret, every: number): number | undefined {
-  const since = madeAt(secret);
-  return since === undefined ? undefined : since + every;
 }
 
 /** Why the password is to be rotated now; undefined where it is not. */

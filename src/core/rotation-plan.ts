@@ -3,7 +3,7 @@ import type { RotationReason } from './change.ts';
 import type { PresentSecret } from './connection-secret.ts';
 import type { Document, UserEntry } from './document/types.ts';
 import { nextSlot, ownerOf } from './rotation.ts';
-import { askedFor, type DatedSecret, madeAt } from './secret-age.ts';
+import { askedFor, type DatedSecret, rotationDue } from './secret-age.ts';
 import { LOGIN, MANAGED_BY, PASSWORD_OF, SOURCE } from './secret-annotations.ts';
 
 export interface RotationFacts {
@@ -35,7 +35,7 @@ export function rotationOf(facts: RotationFacts): RotationWish {
   if (rotation === undefined) return {};
   const refusal = notGenerated(facts);
   if (refusal !== undefined) return { refused: refusal };
-  const dueAt = rotation.every === undefined ? undefined : (madeAt(secret) ?? now) + rotation.every;
+  const dueAt = rotation.every === undefined ? undefined : (rotationDue(secret, rotation.every) ?? now + rotation.every);
   const reason = reasonOf(facts, dueAt);
   if (reason === undefined) return { dueAt };
   const as = user.turn === undefined ? user.username : nextSlot(user.turn.of, user.username);

@@ -9,8 +9,14 @@ export interface DatedSecret extends Pick<PresentSecret, 'annotations'> {
 }
 
 /** In milliseconds since the epoch: when we made the password, else when the Secret was made; undefined where neither is known. */
-export const madeAt = ({ annotations, createdAt }: DatedSecret): number | undefined =>
+const madeAt = ({ annotations, createdAt }: DatedSecret): number | undefined =>
   [annotations[GENERATED_AT], createdAt].map((time) => (typeof time === 'string' ? Date.parse(time) : Number.NaN)).find((time) => !Number.isNaN(time));
+
+/** When a password is old enough, in milliseconds since the epoch; undefined where its age is not known. */
+export function rotationDue(secret: DatedSecret, every: number): number | undefined {
+  const since = madeAt(secret);
+  return since === undefined ? undefined : since + every;
+}
 
 /** What somebody asks for that was not answered yet. */
 export function askedFor({ annotations }: Pick<PresentSecret, 'annotations'>): string | undefined {

@@ -1,14 +1,14 @@
 // The rotation of our own password: whether it is due, the notices about it, and when it is tried again. The steps are in admin-steps.ts.
 import type { Config } from '../config.ts';
-import { nextKey, plainPasswordAt, reasonToRotate, rotated, rotationDue } from '../core/admin-secret.ts';
+import { nextKey, plainPasswordAt, reasonToRotate, rotated } from '../core/admin-secret.ts';
 import { type Change, keyOf } from '../core/change.ts';
-import { drainTime } from '../core/drain.ts';
+import { durationMs } from '../core/duration.ts';
 import type { Notice } from '../core/notice.ts';
 import { sentenceOf } from '../core/sentence.ts';
-import { askedFor } from '../core/secret-age.ts';
+import { askedFor, rotationDue } from '../core/secret-age.ts';
 import type { Connections } from '../postgres/connection.ts';
 import { classify, describeFailure, type FailureClass } from '../postgres/failures.ts';
-import { type SecretObject, type SecretStore, SourceError } from '../sources/source.ts';
+import { type SecretObject, type SecretStore, classOf, SourceError } from '../sources/source.ts';
 import { type AdminLogin, adminPlace } from './admin-login.ts';
 import type { AdminReport } from './admin-report.ts';
 import { AdminStepError, rotateAdminPassword } from './admin-steps.ts';
@@ -37,7 +37,7 @@ export function createAdminRotation({ config, store, connections, login, now = D
   const { place, key } = adminPlace(config);
   const role = config.DB_USER;
   const shown = `Secret ${place.name} in namespace ${place.namespace}`;
-  const every = drainTime(config.ADMIN_ROTATION_EVERY) ?? Number.POSITIVE_INFINITY;
+  const every = durationMs(config.ADMIN_ROTATION_EVERY) ?? Number.POSITIVE_INFINITY;
   const backoff = createBackoff(config.RETRY_BACKOFF_BASE, () => performance.now());
   /** Of the last attempt, while nothing has changed about it. */
   let failure: Notice | undefined;
@@ -145,7 +145,7 @@ export function createAdminRotation({ config, store, connections, login, now = D
 
   const describe = (error: unknown): { readonly kind: FailureClass; readonly message: string } => {
     if (error instanceof AdminStepError) return { kind: error.class, message: error.message };
-    if (error instanceof SourceError) return { kind: error.reason === 'forbidden' ? 'cannot' : 'retry', message: error.message };
+    if (error instanceof SourceError) return { kind: classOf(error), message: error.message };
     return { kind: classify(error), message: describeFailure(error) };
   };
 

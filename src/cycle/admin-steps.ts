@@ -7,7 +7,7 @@ import { DEFAULT_ALPHABET, DEFAULT_LENGTH, generatePassword } from '../core/gene
 import type { ConnectionConfig, Connections } from '../postgres/connection.ts';
 import { describeFailure, type FailureClass } from '../postgres/failures.ts';
 import { type AdminPasswordContext, adminVerifiers, setAdminVerifier } from '../postgres/set-admin-password.ts';
-import { type SecretObject, type SecretPlace, type SecretStore, SourceError } from '../sources/source.ts';
+import { classOf, type SecretObject, type SecretPlace, type SecretStore, SourceError } from '../sources/source.ts';
 import type { AdminLogin } from './admin-login.ts';
 
 /** Why a rotation ended early; whatever it had done on the server is set back, or stands in the Secret under the next key. */
@@ -101,7 +101,7 @@ async function change(client: pg.ClientBase, secret: SecretObject, passwords: Pa
   try {
     return await replace(secret, passwords, steps);
   } catch (error) {
-    if (error instanceof SourceError && UNCHANGED.has(error.reason)) return setBack(error.message, error.reason === 'forbidden' ? 'cannot' : 'retry');
+    if (error instanceof SourceError && UNCHANGED.has(error.reason)) return setBack(error.message, classOf(error));
     throw error;
   }
 }
@@ -117,10 +117,7 @@ async function replace(secret: SecretObject, { old, password, answered }: Passwo
   let isLost = false;
   const last = (error: SourceError): Error =>
     isLost && UNCHANGED.has(error.reason)
-      ? new AdminStepError(
-          error.reason === 'forbidden' ? 'cannot' : 'retry',
-          `${error.message}; an answer before it was lost, so nobody knows what the Secret holds`,
-        )
+      ? new AdminStepError(classOf(error), `${error.message}; an answer before it was lost, so nobody knows what the Secret holds`)
       : error;
   for (let attempt = 1; ; attempt += 1) {
     const deadline = AbortSignal.timeout(DEADLINE_MS);

@@ -26,6 +26,8 @@ export interface Rotations {
   places(document: Document): SecretPlace[];
   /** The document with those who take turns. */
   withTurns(document: Document): Document;
+  /** As whom the user's connection Secret lets programs log in, where it is ours. */
+  connectedAs(user: UserEntry): string | undefined;
   /** The values in those Secrets as they are known here, which may be newer than elsewhere. */
   values(document: Document): ReadonlyMap<string, SecretReading>;
   /** @param now in milliseconds. */
@@ -38,21 +40,21 @@ export function createRotations({ readings, namespace, source, connectionPlace }
   const placeOf = (user: UserEntry): SecretPlace => ({ namespace, name: user.secret.name });
   const rotated = (document: Document): UserEntry[] => document.users.filter(isRotated);
 
-  /** As whom the connection Secret lets programs log in, where it is ours. */
-  const connected = (user: UserEntry): string | undefined => {
+  const connectedAs = (user: UserEntry): string | undefined => {
     const reading = user.connectionSecret === undefined ? undefined : readings?.of(connectionPlace(user));
     const present = reading?.kind === 'read' ? reading.object : undefined;
     return present === undefined || notOurs(present, { owner: user.username, source }) !== undefined ? undefined : loginIn(present)?.username;
   };
 
   return {
+    connectedAs,
     places: (document) => (readings === undefined ? [] : rotated(document).map(placeOf)),
     withTurns: (document) =>
       withTurns(document, (user) => {
         const reading = readings?.of(placeOf(user));
-        if (reading?.kind !== 'read') return { generated: undefined, connected: connected(user) };
+        if (reading?.kind !== 'read') return { generated: undefined, connected: connectedAs(user) };
         const login = reading.object?.annotations[LOGIN];
-        return { generated: reading.object === undefined ? null : typeof login === 'string' ? login : '', connected: connected(user) };
+        return { generated: reading.object === undefined ? null : typeof login === 'string' ? login : '', connected: connectedAs(user) };
       }),
     values: (document) =>
       new Map(

@@ -181,9 +181,7 @@ export function createSecrets({ source, config, sourceId, isDeferred }: SecretsO
       connected(document).flatMap((user): [string, { of: string; place: string }][] => {
         const reading = readings?.of(place(user));
         if (user.turn !== undefined || reading === undefined) return [];
-        const present = reading.kind === 'read' ? reading.object : undefined;
-        const isForeign = present !== undefined && notOurs(present, { owner: user.username, source: sourceId }) !== undefined;
-        const login = present === undefined || isForeign ? undefined : loginIn(present)?.username;
+        const login = rotations.connectedAs(user);
         const told = { of: user.username, place: placeOf({ namespace: place(user).namespace, secret: place(user).name }) };
         return slotNames(user.username).flatMap((name) => (reading.kind === 'unreadable' || login === name ? [[name, told]] : []));
       }),

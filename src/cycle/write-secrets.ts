@@ -9,7 +9,7 @@ import { type AuditRecord, auditSql } from '../postgres/ledger-write.ts';
 import { type ApplyContext, ledgerFacts, type Outcome } from '../postgres/run-batch.ts';
 import { beginSql } from '../postgres/transaction.ts';
 import { sideBySide } from '../side-by-side.ts';
-import { type SecretObject, type SecretStore, SourceError } from '../sources/source.ts';
+import { classOf, type SecretObject, type SecretStore, SourceError } from '../sources/source.ts';
 import type { SecretReadings } from './secret-readings.ts';
 
 export interface SecretWriting {
@@ -70,7 +70,7 @@ async function outcomeOf(change: Change, writing: SecretWriting, signal: AbortSi
     // A right to patch is not enough for the first time.
     const also =
       error.reason === 'forbidden' && change.kind === 'write_connection_secret' && change.reason === 'new' ? ', and to make it also the verb create' : '';
-    return { change, result: 'failed', class: error.reason === 'forbidden' ? 'cannot' : 'retry', message: `${error.message}${also}` };
+    return { change, result: 'failed', class: classOf(error), message: `${error.message}${also}` };
   }
 }
 

@@ -60,6 +60,9 @@ export class SourceError extends Error {
   }
 }
 
+/** What a failure to write means for a change: a right that is missing stays so until somebody gives it. */
+export const classOf = ({ reason }: SourceError): 'cannot' | 'retry' => (reason === 'forbidden' ? 'cannot' : 'retry');
+
 /** Where a Secret is. */
 export interface SecretPlace {
   readonly namespace: string;

@@ -1,5 +1,6 @@
 // A proxy in front of PostgreSQL that counts the client's messages and lets something happen at one of them.
 import { createServer, connect, type Socket } from 'node:net';
+import { tieSockets } from '../support/sockets.ts';
 
 export interface CuttingProxy {
   readonly port: number;
@@ -17,14 +18,7 @@ export async function startCuttingProxy(target: number, point: number, deliver: 
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
     const upstream = connect(target, '127.0.0.1');
-    for (const socket of [client, upstream]) {
-      sockets.add(socket);
-      socket.on('error', () => undefined);
-      socket.on('close', () => {
-        client.destroy();
-        upstream.destroy();
-      });
-    }
+    tieSockets(client, upstream, sockets);
     let waiting = false;
     upstream.on('data', (chunk) => {
       if (waiting) {

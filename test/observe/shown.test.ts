@@ -5,6 +5,7 @@ import { expect, it } from 'vitest';
 import type { Change } from '../../src/core/change.ts';
 import { NOTICE_KINDS, type Notice } from '../../src/core/notice.ts';
 import type { CycleReport } from '../../src/cycle/report.ts';
+import { EMPTY } from '../../src/cycle/report-parts.ts';
 import type { KubeClient } from '../../src/kubernetes/client.ts';
 import { createEventSink } from '../../src/kubernetes/events.ts';
 import { statusData } from '../../src/kubernetes/status-data.ts';
@@ -17,29 +18,15 @@ import { type Announcement, type Condition, type Conditions, SourceError } from 
 const signal = new AbortController().signal;
 const reference = readFileSync(join(ROOT, 'docs/reference.md'), 'utf8');
 const REPORT: CycleReport = {
+  ...EMPTY,
   result: 'converged',
-  duration: 0,
   why: 'n/users@u/7',
-  planned: [],
-  outcomes: [],
-  drift: [],
-  probes: { same: 0, differs: 0, unknown: 0 },
-  problems: [],
-  notices: [],
-  breakerTripped: false,
   entities: new Map([
     ['alice', 'user'],
     ['team', 'role'],
   ]),
   users: 1,
   roles: 1,
-  validity: [],
-  standIns: new Map(),
-  rotationDue: new Map(),
-  adminRotationDue: undefined,
-  sourceFailure: undefined,
-  error: undefined,
-  unchanged: false,
   requests: { paused: false, reconcileAt: undefined },
   document: { version: 'u/7', hash: 'abc' },
   declared: new Map([['alice', 'user']]),

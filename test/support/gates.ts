@@ -3,6 +3,7 @@ import { writeFileSync, readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { request } from 'node:https';
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
+import { tieSockets } from './sockets.ts';
 
 /** Each step just before it is made, and when it is made and nobody was told. */
 export const MOMENTS = ['before next', 'after next', 'before ALTER', 'after ALTER', 'before login', 'after login', 'before Secret', 'after Secret'] as const;
@@ -55,14 +56,7 @@ export async function startGates(
   let isAltered = false;
   const postgres = createTcpServer((client) => {
     const upstream = connect(target.postgres, '127.0.0.1');
-    for (const socket of [client, upstream]) {
-      sockets.add(socket);
-      socket.on('error', () => undefined);
-      socket.on('close', () => {
-        client.destroy();
-        upstream.destroy();
-      });
-    }
+    tieSockets(client, upstream, sockets);
     let isLogin = isAltered;
     let isFirst = true;
     let alters = false;
