@@ -21,6 +21,9 @@ ENV NODE_ENV=production
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY package.json ./
 COPY --from=build /app/dist ./dist
+COPY bin ./bin
+# kubectl exec … -- pgsteward VERB, where the image has a shell; where it has none, -- node dist/main.js VERB with the path of its node.
+ENV PATH=/app/bin:$PATH
 USER 10001:10001
 EXPOSE 8080
 # The image's entry point hands this to node, which gets SIGTERM as process 1. A small young generation keeps the memory small.

@@ -3,21 +3,48 @@ import { defineConfig } from 'vitest/config';
 
 /** Project → what it runs. */
 const SLOW = {
+  attacks:
+    'test/{cycle/{alone,blockers,bounds,dodging,locks,secret-faults,secret-races},sessions/*,daemon/notified,http/bounds,triggers/guest,{core,document}/{aside,cost,limits,plan-cost}}.test.ts',
+  bounds: 'test/bounds/**/*.test.ts',
   clients: 'test/clients/**/*.test.ts',
   convergence: 'test/convergence/**/*.test.ts',
   crash: 'test/crash/**/*.test.ts',
+  drift: 'test/drift/**/*.test.ts',
+  hostile: 'test/hostile/**/*.test.ts',
   kubernetes: 'test/kubernetes/**/*.test.ts',
+  moved: 'test/moved/**/*.test.ts',
   pooler: 'test/pooler/**/*.test.ts',
   privileges: 'test/privileges/round-trip-*.test.ts',
-  triggers: 'test/{triggers/hostile,triggers/listener,triggers/restore,daemon/drift}.test.ts',
+  thorough:
+    'test/{cycle/{adopted-roles,advice,audit-log,drain,encodings,heirs,missed-drift,opening,own-rights,passed-on,platforms,probes,turns},privileges/{admins,extensions,hostile,inherent,kinds,lapsed,names,objects-to-come,rules,unmodelled,values},daemon/{daemon,outages}}.test.ts',
+  year: 'test/year/**/*.test.ts',
+  triggers: 'test/{triggers/{admins,hostile,listener,objects,restore},daemon/{drift,making-way}}.test.ts',
 };
+/** A machine that does much else at the same time can miss what a test waits for; what fails twice fails. */
+const RETRIES = Number(process.env['RETRIES'] ?? 0);
+
+/** How many files of tests run side by side. Their servers work beside them, so that more than the processors are of little use. */
+const WORKERS = Number(process.env['WORKERS'] ?? 2);
+
+/** What is about event triggers, or counts what they do, says nothing without them. */
+const WITHOUT_ACCELERATORS = process.env['ACCELERATORS'] === 'off' ? ['test/cycle/{advice,audit-log}.test.ts'] : [];
+
 const project = (name: string, include: string[], exclude: string[] = []) => ({
-  test: { name, include, exclude, testTimeout: 120_000, hookTimeout: 120_000, pool: 'forks' as const },
+  test: {
+    name,
+    include,
+    exclude: [...exclude, ...WITHOUT_ACCELERATORS],
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
+    retry: RETRIES,
+    pool: 'forks' as const,
+    setupFiles: ['test/support/setup.ts'],
+  },
 });
 
 export default defineConfig({
   test: {
-    maxWorkers: 2,
+    maxWorkers: WORKERS,
     projects: [
       project('quick', ['test/**/*.test.ts'], [...Object.values(SLOW), '**/node_modules/**']),
       ...Object.entries(SLOW).map(([name, files]) => project(name, [files])),

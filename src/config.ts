@@ -1,8 +1,8 @@
-// Environment → Config: every setting with its default and its check, and every bad value in one message.
+// Environment → Config: every setting with its default and its check, and every bad value in one message. Nobody else knows the environment.
 import { z } from 'zod';
-import { parseAdminSecret } from './core/admin-secret.ts';
-import { drainTime } from './core/drain.ts';
-import { durationMs } from './core/duration.ts';
+import { parseAdminSecret } from './plan/secrets/admin-secret.ts';
+import { drainTime } from './model/duration.ts';
+import { DAY_MS, durationMs } from './model/duration.ts';
 
 const numeric = (check: (schema: z.ZodNumber) => z.ZodNumber) =>
   z
@@ -21,6 +21,11 @@ const names = z
       .map((name) => name.trim())
       .filter((name) => name !== ''),
   );
+
+/** A timer of more than 2^31 milliseconds goes off at once, and neither does the server take more. */
+const MOST_SECONDS = 1_000_000;
+const seconds = (fallback: number, check: (schema: z.ZodNumber) => z.ZodNumber) =>
+  number(fallback, (n) => check(n).max(MOST_SECONDS, `must be ${MOST_SECONDS} seconds at most`));
 
 /** A shorter time is far more often a unit that was mistaken than a wish. */
 const HOUR_MS = 3_600_000;
@@ -59,9 +64,9 @@ const schema = z.object({
   DB_SSL_ROOT_CERT: z.string().optional(),
   DB_POOL_MIN_CONN: number(1, (n) => n.int().min(0)),
   DB_POOL_MAX_CONN: number(5, (n) => n.int().min(1)),
-  DB_LOCK_TIMEOUT: number(5, (n) => n.positive()),
-  DB_STATEMENT_TIMEOUT: number(60, (n) => n.positive()),
-  SYNC_INTERVAL: number(30, (n) => n.positive()),
+  DB_LOCK_TIMEOUT: seconds(5, (n) => n.positive()),
+  DB_STATEMENT_TIMEOUT: seconds(60, (n) => n.positive()),
+  SYNC_INTERVAL: seconds(30, (n) => n.positive()),
   MAX_RETRIES: number(5, (n) => n.int().min(0)),
   RETRY_BACKOFF_BASE: number(2, (n) => n.min(1)),
   DRY_RUN: flag,
@@ -75,19 +80,34 @@ const schema = z.object({
   MAX_DELETIONS: numeric((n) => n.int().min(0)).optional(),
   REVOKES: z.enum(['apply', 'report']).default('apply'),
   EVENT_TRIGGERS: z.enum(['auto', 'on', 'off']).default('auto'),
+  MAX_OBJECTS: number(50_000, (n) => n.int().min(1000)),
   MAX_LISTENERS: number(10, (n) => n.int().min(0)),
-  DRIFT_INTERVAL: number(5, (n) => n.min(0)),
+  DRIFT_INTERVAL: seconds(5, (n) => n.min(0)),
   REASSIGN_TO: z.string().min(1).optional(),
+  REASSIGN_TO_POWERFUL: z.string().min(1).optional(),
+  MOVED_FROM: z
+    .string()
+    .regex(/^(\d{1,20}|unknown)$/, 'must be the system identifier of a server, or «unknown»')
+    .optional(),
   PROTECTED_ROLES: names,
   ALLOWED_ROLES: names,
   ALLOWED_SETTINGS: names,
+  ALLOWED_EXTENSIONS: names,
   HTTP_HOST: z.string().min(1).default('0.0.0.0'),
   HTTP_PORT: number(8080, (n) => n.int().min(0).max(65535)),
+  AUDIT_RETENTION: z
+    .string()
+    .refine((text) => text === 'forever' || (durationMs(text) ?? 0) >= DAY_MS, 'must be «forever» or a duration as 400d, of a day at least')
+    .default('400d'),
+  AUDIT_MAX_ROWS: number(1_000_000, (n) => n.int().min(10_000)),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 });
 
-/** All settings, by their environment names; numbers in the unit that the reference page gives (seconds for times). */
-export type Config = Readonly<z.output<typeof schema>>;
+/** All settings by their names in the environment; numbers in the unit that the reference page gives (seconds for times). */
+export type Settings = Readonly<z.output<typeof schema>>;
+
+/** All settings, grouped by who takes them. */
+export type Config = ReturnType<typeof configOf>;
 
 /** Every name that the environment may set, in the order of the reference page; a test holds the docs to it. */
 export const SETTINGS: readonly string[] = Object.keys(schema.shape);
@@ -97,11 +117,16 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The settings as every part takes them. @throws ConfigError naming every setting that is wrong. */
+export const readConfig = (env: Environment): Config => configOf(readSettings(env));
+
 /**
  * Reads the settings. An empty value counts as unset, as Kubernetes manifests often leave one.
  * @throws ConfigError naming every setting that is wrong.
  */
-export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+export function readSettings(env: Environment): Settings {
   const set = Object.fromEntries(SETTINGS.flatMap((name) => (env[name] === undefined || env[name] === '' ? [] : [[name, env[name]]])));
   const result = schema.safeParse(set);
   const problems = result.success ? [] : result.error.issues.map((issue) => describe(issue, set));
@@ -109,6 +134,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     const { DB_POOL_MIN_CONN: min, DB_POOL_MAX_CONN: max, DB_SSLMODE: mode, DB_SSL_ROOT_CERT: root } = result.data;
     if (min > max) problems.push(`DB_POOL_MIN_CONN=${min} is larger than DB_POOL_MAX_CONN=${max}`);
     if (root !== undefined && mode === 'disable') problems.push('DB_SSL_ROOT_CERT is set but DB_SSLMODE=disable never uses it');
+    const { DB_PASS: password, DB_PASS_FILE: file } = result.data;
+    if (password !== undefined && file !== undefined && result.data.ADMIN_ROTATION === 'off')
+      problems.push(`DB_PASS and DB_PASS_FILE=${file} are both set, and only one of them can be meant`);
     const { ADMIN_ROTATION: rotation, ADMIN_SECRET: secret, SOURCE: source } = result.data;
     if (rotation === 'on' && secret === undefined) problems.push('ADMIN_ROTATION=on needs ADMIN_SECRET, the Secret that holds the password of DB_USER');
     if (rotation === 'on' && source !== 'kubernetes')
@@ -123,3 +151,77 @@ function describe(issue: z.core.$ZodIssue, set: Record<string, string | undefine
   const value = name === 'DB_PASS' ? '…' : set[name];
   return `${name}=${value}: ${issue.message}`;
 }
+
+function configOf(set: Settings) {
+  const source = `${set.NAMESPACE}/${set.CONFIGMAP_NAME}`;
+  return {
+    dryRun: set.DRY_RUN,
+    logLevel: set.LOG_LEVEL,
+    interval: set.SYNC_INTERVAL,
+    driftInterval: set.DRIFT_INTERVAL,
+    watch: set.WATCH,
+    statusConfigMap: set.STATUS_CONFIGMAP,
+    maxListeners: set.MAX_LISTENERS,
+    maxObjects: set.MAX_OBJECTS,
+    stateFile: set.STATE_FILE,
+    passwordProbe: set.PASSWORD_PROBE,
+    retry: { retries: set.MAX_RETRIES, base: set.RETRY_BACKOFF_BASE },
+    audit: { retention: set.AUDIT_RETENTION, maxRows: set.AUDIT_MAX_ROWS },
+    http: { host: set.HTTP_HOST, port: set.HTTP_PORT },
+    source: {
+      id: source,
+      directory: set.SOURCE.startsWith('dir:') ? set.SOURCE.slice('dir:'.length) : undefined,
+      namespace: set.NAMESPACE,
+      configMapName: set.CONFIGMAP_NAME,
+      kubeconfig: set.KUBECONFIG,
+      secretAccess: set.SECRET_ACCESS,
+      secretReadsPerCycle: set.SECRET_READS_PER_CYCLE,
+    },
+    server: {
+      host: set.DB_HOST,
+      port: set.DB_PORT,
+      tls: { mode: set.DB_SSLMODE, rootCert: set.DB_SSL_ROOT_CERT },
+      user: set.DB_USER,
+      password: set.DB_PASS,
+      passwordFile: set.DB_PASS_FILE,
+      adminDatabase: set.DB_NAME,
+      sessions: { min: set.DB_POOL_MIN_CONN, max: set.DB_POOL_MAX_CONN },
+      timeouts: { statementTimeout: set.DB_STATEMENT_TIMEOUT, lockTimeout: set.DB_LOCK_TIMEOUT },
+    },
+    connectionSecrets: {
+      host: set.CONNECTION_HOST ?? set.DB_HOST,
+      port: set.CONNECTION_PORT ?? set.DB_PORT,
+      sslmode: set.CONNECTION_SSLMODE ?? set.DB_SSLMODE,
+    },
+    adminRotation: {
+      isOn: set.ADMIN_ROTATION === 'on',
+      every: durationMs(set.ADMIN_ROTATION_EVERY) ?? Number.POSITIVE_INFINITY,
+      secret: { namespace: set.NAMESPACE, ...(parseAdminSecret(set.ADMIN_SECRET ?? '') ?? { name: '', key: '' }) },
+    },
+    policy: policyOf(set, source),
+  };
+}
+
+/** What a plan may do. @param source `namespace/name` of the document. */
+const policyOf = (set: Settings, source: string) => ({
+  revokes: set.REVOKES,
+  triggers: set.EVENT_TRIGGERS,
+  law: {
+    source,
+    adminLogin: set.DB_USER,
+    protectedRoles: new Set(set.PROTECTED_ROLES),
+    allowedRoles: new Set(set.ALLOWED_ROLES),
+    allowedExtensions: new Set(set.ALLOWED_EXTENSIONS),
+    allowedSettings: new Set(set.ALLOWED_SETTINGS.map((name) => name.toLowerCase())),
+  },
+  removal: {
+    source,
+    policy: set.DELETION_POLICY,
+    maxDeletions: set.MAX_DELETIONS,
+    reassignTo: set.REASSIGN_TO,
+    reassignToPowerful: set.REASSIGN_TO_POWERFUL,
+    drain: set.DRAIN,
+  },
+  defaultDatabase: set.DB_NAME,
+  movedFrom: set.MOVED_FROM,
+});

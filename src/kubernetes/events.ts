@@ -1,7 +1,8 @@
 // Events on the ConfigMap, so that `kubectl describe configmap` tells its author what became of it. Best effort: they never hold up a cycle.
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import { SourceError, type Announcement } from '../sources/source.ts';
+import { SourceError } from '../model/source-error.ts';
+import type { Announcement } from '../model/announced.ts';
 import type { KubeClient } from './client.ts';
 import type { KubeObject } from './objects.ts';
 
@@ -46,38 +47,7 @@ export function createEventSink(
   const written = new Map<string, Written>();
   /** Refusals by the right that is missing; a first one is not believed, as an API server that has just started refuses everybody. */
   const refusals = new Map<string, number>();
-  let tokens = BURST;
-  let refilled = now();
-
-  const take = (reserved: number): boolean => {
-    const passed = Math.floor((now() - refilled) / REFILL_MS);
-    tokens = Math.min(BURST, tokens + passed);
-    refilled += passed * REFILL_MS;
-    if (tokens <= reserved) return false;
-    tokens -= 1;
-    return true;
-  };
-
-  const create = (name: string, { reason, type, note }: Announcement, object: KubeObject, signal: AbortSignal): Promise<unknown> =>
-    client.send(
-      { verb: 'create', resource: 'events', namespace },
-      {
-        signal,
-        body: {
-          apiVersion: 'events.k8s.io/v1',
-          kind: 'Event',
-          metadata: { name, namespace },
-          eventTime: microTime(),
-          reportingController: 'pgsteward.dev/controller',
-          reportingInstance: hostname().slice(0, 128),
-          action: 'Reconcile',
-          reason,
-          type,
-          note: Buffer.from(note).subarray(0, 1000).toString().replace(/�+$/, ''),
-          regarding: { apiVersion: 'v1', kind: 'ConfigMap', namespace, name: configMapName, uid: object.uid, resourceVersion: object.resourceVersion },
-        },
-      },
-    );
+  const take = createBudget(now);
 
   const say = async (announcement: Announcement, object: KubeObject, signal: AbortSignal): Promise<void> => {
     const key = `${announcement.type}\0${announcement.reason}\0${announcement.note}`;
@@ -86,7 +56,9 @@ export function createEventSink(
       if (!take(0)) return;
       const event = { name: eventName(configMapName), count: 1, lastSaid: now(), lastPatch: 0, stored: false };
       written.set(key, event);
-      await create(event.name, announcement, object, signal);
+      const regarding = { apiVersion: 'v1', kind: 'ConfigMap', namespace, name: configMapName, uid: object.uid, resourceVersion: object.resourceVersion };
+      const body = { ...eventOf(announcement), metadata: { name: event.name, namespace }, regarding };
+      await client.send({ verb: 'create', resource: 'events', namespace }, { signal, body });
       event.stored = true;
       return;
     }
@@ -127,6 +99,32 @@ export function createEventSink(
     },
   };
 }
+
+/** Whether one more request may be made, which has to leave so many. */
+function createBudget(now: () => number): (reserved: number) => boolean {
+  let tokens = BURST;
+  let refilled = now();
+  return (reserved) => {
+    const passed = Math.floor((now() - refilled) / REFILL_MS);
+    tokens = Math.min(BURST, tokens + passed);
+    refilled += passed * REFILL_MS;
+    if (tokens <= reserved) return false;
+    tokens -= 1;
+    return true;
+  };
+}
+
+const eventOf = ({ reason, type, note }: Announcement) => ({
+  apiVersion: 'events.k8s.io/v1',
+  kind: 'Event',
+  eventTime: microTime(),
+  reportingController: 'pgsteward.dev/controller',
+  reportingInstance: hostname().slice(0, 128),
+  action: 'Reconcile',
+  reason,
+  type,
+  note: Buffer.from(note).subarray(0, 1000).toString().replace(/�+$/, ''),
+});
 
 /** The API server refuses times with fewer than six digits after the point. */
 const microTime = (): string => new Date().toISOString().replace('Z', '000Z');

@@ -1,6 +1,8 @@
 // The versions of all objects of a kind, page by page, by their metadata alone.
-import { SourceError } from '../sources/source.ts';
-import type { KubeClient, Target } from './client.ts';
+import type { Patience } from '../async/patience.ts';
+import { SourceError } from '../model/source-error.ts';
+import type { KubeClient } from './client.ts';
+import type { ResourceAttributes } from './resource-attributes.ts';
 import { asRecord, readObject, versionOf } from './objects.ts';
 
 /** Only metadata is asked for, so no Secret's value ever comes this way. */
@@ -13,15 +15,41 @@ export interface Versions {
   readonly versions: ReadonlyMap<string, string>;
 }
 
-/** @throws SourceError, also where the pages expired meanwhile. */
-export async function listVersions(client: KubeClient, target: Target, selector: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Versions> {
+/** Objects on a page; fewer where their metadata is so long that a page of them is refused. */
+const PAGE = 500;
+
+/** @throws SourceError. A list whose pages expire meanwhile is begun again once. */
+export async function listVersions(
+  client: KubeClient,
+  target: ResourceAttributes,
+  selector: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+  patience?: Patience,
+): Promise<Versions> {
   const versions = new Map<string, string>();
   const what = `${target.resource} in namespace ${target.namespace}`;
   let first: string | undefined;
   let next = '';
+  let limit = PAGE;
+  let isAgain = false;
   do {
-    const query = { ...selector, limit: '500', ...(next === '' ? {} : { continue: next }) };
-    const { items, metadata } = await client.send(target, { query, accept: FORM, signal });
+    const query = { ...selector, limit: String(limit), ...(next === '' ? {} : { continue: next }) };
+    let page: Record<string, unknown>;
+    try {
+      page = await client.send(target, { query, accept: FORM, signal, patience: patience?.signal });
+      patience?.heard();
+    } catch (error) {
+      if (!(error instanceof SourceError)) throw error;
+      if (error.reason === 'malformed' && limit > 1) limit = Math.ceil(limit / 25);
+      else if (error.reason === 'expired' && next !== '' && !isAgain) {
+        versions.clear();
+        [first, next, isAgain] = [undefined, '', true];
+      } else throw error;
+      continue;
+    }
+    // An API server writes a list of no objects as null.
+    const { items: some, metadata } = page;
+    const items = some === null ? [] : some;
     const { resourceVersion, continue: more } = asRecord(metadata) ?? {};
     if (!Array.isArray(items) || typeof resourceVersion !== 'string')
       throw new SourceError('malformed', `the API server's list of ${what} cannot be read`, { retryable: true });
@@ -31,6 +59,8 @@ export async function listVersions(client: KubeClient, target: Target, selector:
     }
     first ??= resourceVersion;
     next = typeof more === 'string' ? more : '';
-  } while (next !== '');
-  return { resourceVersion: first, versions };
+    if (next === '') return { resourceVersion: first, versions };
+  } while (!signal.aborted);
+  signal.throwIfAborted();
+  return { resourceVersion: first ?? '', versions };
 }

@@ -1,6 +1,5 @@
 // What we need of a ConfigMap or a Secret, checked before it is used.
-import { decodeBase64 } from '../sources/manifests.ts';
-import { SourceError } from '../sources/source.ts';
+import { SourceError } from '../model/source-error.ts';
 
 export interface KubeObject {
   readonly name: string;
@@ -26,15 +25,5 @@ export function readObject(value: unknown, what: string): KubeObject {
   return { name, uid, resourceVersion, annotations: asRecord(metadata?.['annotations']) ?? {}, data, binaryData };
 }
 
-/** Equals no version that an object can have. */
-export const UNREAD = 'unread';
-
 /** Differs between any two states of an object, also of one that was made anew under its name. */
 export const versionOf = ({ uid, resourceVersion }: Pick<KubeObject, 'uid' | 'resourceVersion'>): string => `${uid}/${resourceVersion}`;
-
-/** The bytes under a key of a map of base64 texts: undefined where there is none, null where it is no base64. */
-export function bytesAt(map: Readonly<Record<string, unknown>>, key: string): Buffer | null | undefined {
-  const value = Object.hasOwn(map, key) ? map[key] : undefined;
-  if (value === undefined) return undefined;
-  return typeof value === 'string' ? (decodeBase64(value) ?? null) : null;
-}

@@ -2,7 +2,7 @@
 import type { RequestOptions } from 'node:https';
 import { KubeConfig } from '@kubernetes/client-node';
 import { Agent } from 'undici';
-import { SourceError } from '../sources/source.ts';
+import { SourceError } from '../model/source-error.ts';
 
 /** As many Secrets as are read side by side; further requests wait for a connection. */
 export const PARALLEL = 16;
@@ -15,10 +15,43 @@ export interface Session {
   readonly headers: () => Promise<Record<string, string>>;
 }
 
-export const closeSession = ({ agent, watches }: Session): Promise<unknown> => Promise.all([agent.close(), watches.close()]);
+/** The one session that requests share. */
+export interface Sessions {
+  /** @throws SourceError where there is no usable configuration; its errors come from files of ours and can be shown. */
+  open(): Promise<Session>;
+  /** The next request loads the configuration again: address, CA and token as the files have them by then. */
+  forget(used: Promise<Session>): void;
+  close(): Promise<void>;
+}
 
-/** @throws SourceError where there is no usable configuration; its errors come from files of ours and can be shown. */
-export async function openSession(kubeconfig: string | undefined): Promise<Session> {
+/** @param timeoutMs after which nobody sends any more with a session that is forgotten. */
+export function createSessions(kubeconfig: string | undefined, timeoutMs: number): Sessions {
+  let session: Promise<Session> | undefined;
+  return {
+    open: () => {
+      session ??= openSession(kubeconfig).catch((error: unknown) => {
+        session = undefined;
+        throw error;
+      });
+      return session;
+    },
+    forget: (used) => {
+      // Requests side by side fail together: only the first one may put away the session that they shared.
+      if (session !== used) return;
+      session = undefined;
+      // Those that hold it may still send with it, so it is closed when their deadlines have passed.
+      setTimeout(() => void used.then(closeSession).catch(() => undefined), timeoutMs).unref();
+    },
+    close: async () => {
+      const last = await session?.catch(() => undefined);
+      await Promise.all([last?.agent.destroy(), last?.watches.destroy()]);
+    },
+  };
+}
+
+const closeSession = ({ agent, watches }: Session): Promise<unknown> => Promise.all([agent.close(), watches.close()]);
+
+async function openSession(kubeconfig: string | undefined): Promise<Session> {
   try {
     return await loadSession(kubeconfig);
   } catch (error) {

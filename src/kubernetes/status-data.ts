@@ -1,5 +1,5 @@
 // Conditions → the data of the status ConfigMap: what stays the same is said in the same bytes, and it never outgrows a ConfigMap.
-import type { Condition, Conditions } from '../sources/source.ts';
+import type { Condition, Conditions } from '../model/announced.ts';
 import { asRecord } from './objects.ts';
 
 type Data = Readonly<Record<string, string>>;

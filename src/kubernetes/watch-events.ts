@@ -1,6 +1,6 @@
 // Chunks → events of a watch, however the network cuts them.
-import { SourceError } from '../sources/source.ts';
-import type { Target } from './client.ts';
+import { SourceError } from '../model/source-error.ts';
+import type { ResourceAttributes } from './resource-attributes.ts';
 import { asRecord, readObject, versionOf } from './objects.ts';
 
 /** One line of a watch. */
@@ -19,13 +19,15 @@ const LONGEST = 4 * 1024 * 1024;
  * @param onChunk called for each chunk as it comes.
  * @throws SourceError (expired) where the version that was asked for is too old, (malformed) for what is no event.
  */
-export async function* eventsOf(chunks: AsyncIterable<Uint8Array>, target: Target, onChunk: () => void): AsyncGenerator<WatchEvent> {
+export async function* eventsOf(chunks: AsyncIterable<Uint8Array>, target: ResourceAttributes, onChunk: () => void): AsyncGenerator<WatchEvent> {
   const what = `${target.resource} in namespace ${target.namespace}`;
   const decoder = new TextDecoder();
   let rest = '';
   for await (const chunk of chunks) {
     onChunk();
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
+    const text = decoder.decode(chunk, { stream: true });
+    // Joined only where a line ends: what comes in small pieces would be copied with each of them.
+    const lines = text.includes('\n') ? (rest + text).split('\n') : [rest + text];
     rest = lines.pop() ?? '';
     if (rest.length > LONGEST) throw malformed(what);
     for (const line of lines) if (line !== '') yield eventOf(line, what);

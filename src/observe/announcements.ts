@@ -1,8 +1,9 @@
 // Reports → announcements: what the author of the document should hear, in the words of an Event.
-import { formatProblem } from '../core/document/format.ts';
-import { sentenceOf } from '../core/sentence.ts';
-import { type CycleReport, summarize } from '../cycle/report.ts';
-import type { Announcement } from '../sources/source.ts';
+import { formatProblem } from '../document/format.ts';
+import { aboutNotice, NOTICE_KINDS, noticeLine } from '../changes/notice.ts';
+import { sentenceOf } from '../changes/change.ts';
+import { type CycleReport, summarize } from '../steward/report.ts';
+import type { Announcement } from '../model/announced.ts';
 
 /** A writer of announcements: at most one of each reason, and nothing for a cycle that changed nothing and found nothing. */
 export function createAnnouncer(): (report: CycleReport) => Announcement[] {
@@ -30,22 +31,21 @@ export function createAnnouncer(): (report: CycleReport) => Announcement[] {
       add(
         'Applied',
         'Normal',
-        `users created ${summary.users_created}, updated ${summary.users_updated}, deleted ${summary.users_deleted}; roles created ${summary.roles_created}, deleted ${summary.roles_deleted}; drift repaired ${summary.drift} (${report.why})`,
+        `users created ${summary.users_created}, updated ${summary.users_updated}, deleted ${summary.users_deleted}; roles created ${summary.roles_created}, deleted ${summary.roles_deleted}; grants ${summary.grants}, revokes ${summary.revokes}, passwords ${summary.passwords}; drift repaired ${summary.drift} (${report.why})`,
       );
     const done = new Set(report.outcomes.flatMap((outcome) => (outcome.result === 'applied' ? [outcome.change] : [])));
     const repaired = report.drift.filter((change) => done.has(change)).map(sentenceOf);
+    const recognised = [...done].filter((change) => change.kind === 'recognise_roles').map(sentenceOf);
+    list('Moved', 'Normal', recognised, 'this is another server than before: ');
     list('DriftRepaired', 'Warning', repaired, `${repaired.length} difference(s) that somebody made on the server: `);
     list('Invalid', 'Warning', report.problems.filter((problem) => problem.severity === 'error').map(formatProblem));
-    const notes = (kind: string): string[] =>
-      report.notices
-        .filter((notice) => notice.kind === kind)
-        .map((notice) => (notice.subject === '' ? notice.message : `${notice.subject}: ${notice.message}`));
-    list('Refused', 'Warning', notes('refused'));
-    list('Pending', 'Normal', notes('pending'));
-    list('SecretNotUsable', 'Warning', notes('secret'));
-    list('BreakerTripped', 'Warning', notes('breaker'));
-    list('Cannot', 'Warning', notes('cannot'));
-    list('Failed', 'Warning', [...notes('failed'), ...(report.error === undefined ? [] : [report.error.message])]);
+    for (const kind of NOTICE_KINDS) {
+      const { event, reason } = aboutNotice({ kind });
+      // A cycle that failed is told as what failed in one.
+      const failure = kind === 'failed' && report.error !== undefined ? [report.error.message] : [];
+      const notes = report.notices.filter((notice) => notice.kind === kind).map(noticeLine);
+      if (event !== undefined) list(reason, event, [...notes, ...failure]);
+    }
     return announcements;
   };
 }

@@ -1,28 +1,12 @@
 // Report → conditions: whether what is declared holds, as a whole and for each user and role.
-import type { Entity } from '../core/change.ts';
-import { subjectOf } from '../core/change.ts';
-import { formatProblem } from '../core/document/format.ts';
-import type { NoticeKind } from '../core/notice.ts';
-import { sentenceOf } from '../core/sentence.ts';
-import type { CycleReport } from '../cycle/report.ts';
-import type { Condition, Conditions } from '../sources/source.ts';
+import { type Entity, sentenceOf } from '../changes/change.ts';
+import { subjectOf } from '../changes/change.ts';
+import { formatProblem } from '../document/format.ts';
+import { aboutNotice, precedence } from '../changes/notice.ts';
+import { OUTAGES } from '../model/outage.ts';
+import type { CycleReport } from '../steward/report.ts';
+import type { Condition, Conditions } from '../model/announced.ts';
 
-/** What each notice means for whom it is about; the first one of this list wins. */
-const MEANING: Readonly<Record<NoticeKind, { readonly ready: boolean; readonly reason: string }>> = {
-  invalid: { ready: false, reason: 'Invalid' },
-  refused: { ready: false, reason: 'Refused' },
-  secret: { ready: false, reason: 'SecretNotUsable' },
-  cannot: { ready: false, reason: 'Cannot' },
-  failed: { ready: false, reason: 'Failed' },
-  not_converging: { ready: false, reason: 'NotConverging' },
-  breaker: { ready: false, reason: 'BreakerTripped' },
-  pending: { ready: true, reason: 'Pending' },
-  held: { ready: true, reason: 'Held' },
-  kept: { ready: true, reason: 'Kept' },
-  fallback: { ready: true, reason: 'Fallback' },
-  unmanaged: { ready: true, reason: 'Unmanaged' },
-};
-const ORDER = Object.keys(MEANING) as NoticeKind[];
 const APPLIED: Condition = { ready: true, reason: 'Applied', message: '' };
 
 /** What a cycle says about everything that is declared or managed. */
@@ -49,10 +33,10 @@ function entitiesOf(report: CycleReport): Found {
   const others: Condition[] = [];
   const say = (name: string, condition: Condition): void => {
     // Who logs in for a user of the document is a part of it.
-    const owner = report.standIns.get(name);
-    if (owner !== undefined) say(owner, condition);
+    const declared = report.turns.get(name);
+    if (declared !== undefined) say(declared, condition);
     if (!kinds.has(name)) {
-      if (owner === undefined) others.push(condition);
+      if (declared === undefined) others.push(condition);
     } else if (conditions.get(name) === APPLIED) conditions.set(name, condition);
   };
   for (const problem of report.problems) {
@@ -60,8 +44,10 @@ function entitiesOf(report: CycleReport): Found {
     if (!kinds.has(problem.username)) kinds.set(problem.username, 'user');
     conditions.set(problem.username, { ready: false, reason: 'Invalid', message: formatProblem(problem) });
   }
-  for (const { kind, subject, message } of report.notices.toSorted((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind)))
-    say(subject, { ...MEANING[kind], message });
+  for (const notice of report.notices.toSorted((a, b) => precedence(a) - precedence(b))) {
+    const { holdsBack, reason } = aboutNotice(notice);
+    say(notice.subject, { ready: !holdsBack, reason, message: notice.message });
+  }
   if (report.result === 'paused')
     for (const change of report.planned) say(subjectOf(change), { ready: false, reason: 'Paused', message: `waiting to ${sentenceOf(change)}` });
   const ofKind = (kind: Entity): Map<string, Condition> => new Map([...conditions].filter(([name]) => kinds.get(name) === kind));
@@ -70,7 +56,7 @@ function entitiesOf(report: CycleReport): Found {
 
 function overallOf(report: CycleReport, found: Found | undefined): Condition {
   const no = (reason: string, message: string): Condition => ({ ready: false, reason, message });
-  if (report.error !== undefined) return no('CycleFailed', report.error.message);
+  if (report.error !== undefined) return no(OUTAGES[report.error.outage].condition, report.error.message);
   if (report.sourceFailure !== undefined) return no('SourceUnreadable', report.sourceFailure.message);
   if (report.requests?.paused === true) return no('Paused', `pgsteward.dev/paused is set: nothing is written, and ${report.planned.length} change(s) wait`);
   const errors = report.problems.filter((problem) => problem.severity === 'error');

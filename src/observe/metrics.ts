@@ -1,12 +1,13 @@
 // Metrics: written from reports of cycles. Label values come from closed sets only.
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { type CycleReport, CYCLE_RESULTS, isPreview } from '../cycle/report.ts';
-import { PROBE_OUTCOMES } from '../cycle/probes.ts';
-import { rotationsAt, SPANS, validityAt, type ValidityEnd } from '../cycle/validity.ts';
-import { CHANGE_KINDS } from '../core/change.ts';
-import { NOTICE_KINDS } from '../core/notice.ts';
-import type { WatchObserver } from '../sources/source.ts';
-import { WAKE_CAUSES, type Woken } from '../loop.ts';
+import { type CycleReport, CYCLE_RESULTS, errorsOf, isPreview } from '../steward/report.ts';
+import { PROBE_OUTCOMES } from '../steward/probe.ts';
+import { rotationsAt, SPANS, validityAt, type ValidityEnd } from '../steward/validity.ts';
+import { CHANGE_KINDS } from '../changes/table.ts';
+import { NOTICE_KINDS } from '../changes/notice.ts';
+import { OUTAGE_REASONS, type OutageReason } from '../model/outage.ts';
+import type { WatchObserver } from '../model/watched.ts';
+import { WAKE_CAUSES, type Woken } from '../model/wake.ts';
 import type { Residents } from '../postgres/residents.ts';
 
 export type WatchMetrics = Omit<WatchObserver, 'changed' | 'refused'>;
@@ -15,6 +16,10 @@ export interface Metrics {
   readonly registry: Registry;
   record(report: CycleReport): void;
   setWriter(isWriter: boolean): void;
+  /** Whether the status ConfigMap may be old. */
+  setStale(isStale: boolean): void;
+  /** Another instance of the same document is the writer, and nothing is wrong. */
+  standsBy(): void;
   /** Counts what a cycle was woken by. */
   woken(woken: Woken): void;
   /** Hears how the watches are. */
@@ -38,7 +43,7 @@ export function createMetrics({
   const driftTotal = counter('drift_total', 'Differences found that somebody made on the server');
   const users = gauge('users_managed', 'Users that the document names and pgsteward manages');
   const roles = gauge('roles_managed', 'Roles that users name and pgsteward manages');
-  const errors = counter('errors_total', 'Errors of any kind');
+  const errors = counter('errors_total', 'Errors of any kind, as the summary of each cycle counts them');
   const lastError = gauge('last_error_timestamp', 'When the last error was seen, in seconds since the epoch');
   const results = counter('cycles_total', 'Cycles by how they ended', ['result']);
   const duration = new Histogram({
@@ -51,6 +56,9 @@ export function createMetrics({
   const pending = gauge('pending_changes', 'Changes that the last cycle wanted and could not or (dry run) would not make', ['kind']);
   const changes = counter('changes_total', 'Changes by kind and outcome', ['kind', 'outcome']);
   const failures = counter('failures_total', 'Failures by reason', ['reason']);
+  const stale = gauge('status_stale', '1 while the status ConfigMap cannot be written, and may say what no longer holds');
+  const stateStale = gauge('state_file_stale', '1 while the state file cannot be written, and may say what no longer holds');
+  const outage = gauge('outage', '1 while nothing can be done on the server, by why', ['reason']);
   const notices = gauge('notices', 'What holds at present, by kind', ['kind']);
   const breaker = gauge('breaker_tripped', '1 while removals are held because there are too many of them');
   const invalid = gauge('document_errors', 'Errors of the users document as it is now');
@@ -122,8 +130,14 @@ export function createMetrics({
     failures.inc({ reason });
     lastError.set(now() / 1000);
   };
+  const setOutage = (now?: OutageReason): void => {
+    for (const reason of OUTAGE_REASONS) outage.set({ reason }, reason === now ? 1 : 0);
+  };
+  setOutage();
   return {
     registry,
+    setStale: (isStale) => stale.set(isStale ? 1 : 0),
+    standsBy: () => setOutage(),
     setWriter: (isWriter) => writer.set(isWriter ? 1 : 0),
     woken: ({ causes, requests }) => {
       for (const cause of causes) wakeups.inc({ cause });
@@ -139,9 +153,9 @@ export function createMetrics({
       results.inc({ result: report.result });
       lastCycle.set(now() / 1000);
       duration.observe(report.duration);
-      if (report.sourceFailure === undefined && report.why !== '') sourceSuccess.set({ source: 'document' }, now() / 1000);
-      else if (report.sourceFailure !== undefined) fail(`source_${report.sourceFailure.reason}`);
-      if (report.error !== undefined) fail(report.error.reason);
+      if (report.sourceFailure === undefined && report.requests !== undefined) sourceSuccess.set({ source: 'document' }, now() / 1000);
+      for (const reason of errorsOf(report)) fail(reason);
+      setOutage(report.error?.outage);
       for (const outcome of PROBE_OUTCOMES) probes.inc({ outcome }, report.probes[outcome]);
       paused.set(report.requests?.paused === true ? 1 : 0);
       invalid.set(report.problems.filter((problem) => problem.severity === 'error').length);
@@ -152,6 +166,7 @@ export function createMetrics({
       rotationDue = report.rotationDue;
       if (report.adminRotationDue !== undefined) adminRotationDue.set(report.adminRotationDue / 1000);
       breaker.set(report.breakerTripped ? 1 : 0);
+      stateStale.set(report.stateUnwritten ? 1 : 0);
       for (const kind of NOTICE_KINDS) notices.set({ kind }, report.notices.filter((notice) => notice.kind === kind).length);
       withoutSecret.set(report.notices.filter((notice) => notice.kind === 'secret').length);
       for (const change of report.drift) {
@@ -164,7 +179,6 @@ export function createMetrics({
       for (const kind of CHANGE_KINDS) pending.set({ kind }, open.get(kind) ?? 0);
       for (const outcome of report.outcomes) {
         changes.inc({ kind: outcome.change.kind, outcome: outcome.result });
-        if (outcome.result === 'failed') fail(outcome.class);
         if (outcome.result === 'applied' && outcome.change.kind === 'set_password') passwordAge.set(now() / 1000);
       }
     },

@@ -1,55 +1,89 @@
 // Report → log lines: one for each change, one for each thing that holds (when it is new), and one summary for each cycle.
-import { formatProblem } from '../core/document/format.ts';
-import { sentenceOf } from '../core/sentence.ts';
-import { planLines } from '../core/plan-lines.ts';
-import { type CycleReport, isPreview, summarize } from '../cycle/report.ts';
+import { formatProblem } from '../document/format.ts';
+import { aboutNotice, noticeLine } from '../changes/notice.ts';
+import { sentenceOf } from '../changes/change.ts';
+import { planLines } from '../changes/plan-lines.ts';
+import { type CycleReport, isPreview, summarize } from '../steward/report.ts';
 import type { Log } from './log.ts';
+import type { LogOutput } from './log-output.ts';
+
+/** So many lines are written at once: what they say has to be put into words, and everything else waits meanwhile. */
+const LINES_AT_ONCE = 100;
+
+/** A log that is not read keeps a cycle waiting for so long; what comes then is bounded by LogOutput. */
+const PATIENCE_MS = 10_000;
+
+type Line = readonly [level: 'debug' | 'info' | 'warn' | 'error', fields: object, message: string];
 
 /** A writer of reports that says what holds once, and again only after it was gone. */
-export function createReportLog(log: Log): (report: CycleReport) => void {
-  let said = new Set<string>();
+export function createReportLog(log: Log, { room }: Pick<LogOutput, 'room'>): (report: CycleReport) => Promise<void> {
+  let said: ReadonlySet<string> = new Set();
   let lastPreview = '';
   let paused = false;
-  return (report) => {
+  function* linesOf(report: CycleReport): Generator<Line> {
     const holding = new Set<string>();
-    const once = (level: 'warn' | 'error', message: string, fields: object = {}): void => {
+    for (const line of holdingLines(report)) {
+      const [, , message] = line;
+      if (!said.has(message)) yield line;
       holding.add(message);
-      if (!said.has(message)) log[level](fields, message);
-    };
-    for (const problem of report.problems) once(problem.severity === 'error' ? 'error' : 'warn', formatProblem(problem));
-    if (report.sourceFailure !== undefined)
-      once('error', `${report.sourceFailure.message}; the last good document stays in force`, { reason: report.sourceFailure.reason });
-    if (report.error !== undefined) once('error', `the cycle failed: ${report.error.message}`, { reason: report.error.reason });
-    for (const notice of report.notices)
-      once(
-        notice.kind === 'pending' || notice.kind === 'kept' ? 'warn' : 'error',
-        notice.subject === '' ? notice.message : `${notice.subject}: ${notice.message}`,
-        { kind: notice.kind, ...(notice.sql === undefined ? {} : { sql: notice.sql }) },
-      );
+    }
     said = holding;
     if (report.requests !== undefined && report.requests.paused !== paused) {
       paused = report.requests.paused;
-      log.warn(
+      yield [
+        'warn',
+        {},
         paused ? 'paused by the annotation pgsteward.dev/paused: nothing is written until it is taken away' : 'the pause is over: what waited is written',
-      );
+      ];
     }
     const mark = report.result === 'paused' ? '[PAUSED]' : '[DRY-RUN]';
     if (isPreview(report)) {
       const lines = planLines(report.planned).map((line) => `${mark} Would ${line}`);
-      if (lines.join('\n') !== lastPreview) for (const line of lines) log.info(line);
+      const isNew = lines.join('\n') !== lastPreview;
       lastPreview = lines.join('\n');
+      if (isNew) for (const line of lines) yield ['info', {}, line];
     }
-    const drift = new Set(report.drift);
-    for (const { change, ...outcome } of report.outcomes) {
-      const fields = { change: change.kind, outcome: outcome.result, ...(drift.has(change) ? { drift: true } : {}) };
-      if (outcome.result === 'applied') log.info(fields, sentenceOf(change));
-      else log.warn({ ...fields, reason: outcome.message }, `not done: ${sentenceOf(change)}`);
-    }
+    yield* outcomeLines(report);
     const summary = summarize(report);
-    const level = report.unchanged ? 'debug' : 'info';
-    log[level](
+    yield [
+      report.unchanged ? 'debug' : 'info',
       { result: report.result, ...summary, duration: Number(summary.duration.toFixed(3)) },
       isPreview(report) ? `${mark} reconciliation summary: nothing was written` : 'reconciliation summary',
-    );
+    ];
+  }
+  return async (report) => {
+    const until = performance.now() + PATIENCE_MS;
+    let written = 0;
+    for (const [level, fields, message] of linesOf(report)) {
+      log[level](fields, message);
+      written += 1;
+      if (written % LINES_AT_ONCE === 0) await room(until - performance.now());
+    }
   };
+}
+
+/** What holds, whether it was said before or not. */
+function* holdingLines(report: CycleReport): Generator<Line> {
+  for (const problem of report.problems) yield [problem.severity === 'error' ? 'error' : 'warn', {}, formatProblem(problem)];
+  if (report.sourceFailure !== undefined)
+    yield ['error', { reason: report.sourceFailure.reason }, `${report.sourceFailure.message}; the last good document stays in force`];
+  if (report.error !== undefined) yield ['error', { reason: report.error.reason }, `the cycle failed: ${report.error.message}`];
+  for (const notice of report.notices)
+    yield [
+      aboutNotice(notice).holdsBack ? 'error' : 'warn',
+      {
+        kind: notice.kind,
+        ...(notice.advice === undefined ? {} : { sql: notice.advice.sql, sqlDatabase: notice.advice.database, sqlAs: notice.advice.as }),
+      },
+      noticeLine(notice),
+    ];
+}
+
+function* outcomeLines(report: CycleReport): Generator<Line> {
+  const drift = new Set(report.drift);
+  for (const { change, ...outcome } of report.outcomes) {
+    const fields = { change: change.kind, outcome: outcome.result, ...(drift.has(change) ? { drift: true } : {}) };
+    if (outcome.result === 'applied') yield ['info', fields, sentenceOf(change)];
+    else yield ['warn', { ...fields, reason: outcome.message }, `not done: ${sentenceOf(change)}`];
+  }
 }

@@ -1,18 +1,27 @@
 // /status: what holds at present, as JSON without secrets.
-import { formatProblem } from '../core/document/format.ts';
-import { type CycleReport, summarize } from '../cycle/report.ts';
-import { rotationsAt, validityAt, type ValidityEnd } from '../cycle/validity.ts';
+import { formatProblem } from '../document/format.ts';
+import { type CycleReport, summarize } from '../steward/report.ts';
+import { rotationsAt, validityAt, type ValidityEnd } from '../steward/validity.ts';
+
+/** What one answer of /status may hold: so many problems and notices, each message and each SQL of so many characters; the log has all of them. */
+export const STATUS_LIMITS = { items: 200, characters: 2000, sql: 10_000 } as const;
 
 export interface Status {
   record(report: CycleReport): void;
   setRole(role: Role): void;
+  /** Another instance of the same document is the writer: whatever kept this one from working is its own matter no longer. */
+  standsBy(): void;
+  /** Why the status ConfigMap may be old; undefined where it is not. */
+  setStale(why: string | undefined): void;
   beat(): void;
   /** Whether the loop has moved within the last minutes. */
   isAlive(): boolean;
-  /** Whether a first cycle has ended, or the instance stands by. */
-  isReady(): boolean;
+  /** Why nothing can be done; undefined where a first cycle has ended otherwise, or the instance stands by. */
+  unreadiness(): string | undefined;
   toJson(): object;
 }
+
+const shortened = (text: string): string => (text.length > STATUS_LIMITS.characters ? `${text.slice(0, STATUS_LIMITS.characters)}…` : text);
 
 type Role = 'starting' | 'standby' | 'writer' | 'dry_run';
 
@@ -27,26 +36,37 @@ export function createStatus(options: { readonly source: string; readonly dryRun
   let ends: readonly ValidityEnd[] = [];
   let rotationDue: CycleReport['rotationDue'] = new Map();
   let heartbeat = now();
+  let outage: CycleReport['error'];
+  let stale: string | undefined;
   const iso = (time: number | undefined): string | null => (time === undefined ? null : new Date(time).toISOString());
   return {
     record: (report) => {
       last = report;
+      outage = report.error;
       lastEnd = now();
       if (report.result !== 'failed' && report.result !== 'waiting') [ends, rotationDue] = [report.validity, report.rotationDue];
       if (report.result === 'converged' || report.result === 'changed') lastSuccess = lastEnd;
-      if (report.sourceFailure === undefined && report.why !== '') lastSourceSuccess = lastEnd;
+      if (report.sourceFailure === undefined && report.requests !== undefined) lastSourceSuccess = lastEnd;
     },
     setRole: (next) => {
       role = next;
+    },
+    setStale: (why) => {
+      stale = why;
+    },
+    standsBy: () => {
+      outage = undefined;
     },
     beat: () => {
       heartbeat = now();
     },
     isAlive: () => now() - heartbeat < options.patience,
-    isReady: () => last !== undefined || role === 'standby',
+    unreadiness: () => outage?.message ?? (last !== undefined || role === 'standby' ? undefined : 'no cycle has ended yet'),
     toJson: () => ({
       role,
       dryRun: options.dryRun,
+      outage: outage === undefined ? null : { reason: outage.outage, message: outage.message },
+      statusNotWritten: stale ?? null,
       paused: last?.requests?.paused ?? false,
       source: { description: options.source, inForce: last?.why ?? null, lastSuccess: iso(lastSourceSuccess), failure: last?.sourceFailure ?? null },
       lastCycle: last === undefined ? null : { result: last.result, end: iso(lastEnd), error: last.error ?? null, ...summarize(last) },
@@ -56,8 +76,21 @@ export function createStatus(options: { readonly source: string; readonly dryRun
       validity: validityNow(ends, now()),
       rotation: rotationNow(rotationDue, now()),
       breakerTripped: last?.breakerTripped ?? false,
-      problems: (last?.problems ?? []).map((problem) => ({ severity: problem.severity, message: formatProblem(problem), user: problem.username ?? null })),
-      notices: (last?.notices ?? []).map(({ kind, subject, message, sql }) => ({ kind, subject, message, sql: sql ?? null })),
+      problems: (last?.problems ?? [])
+        .slice(0, STATUS_LIMITS.items)
+        .map((problem) => ({ severity: problem.severity, message: shortened(formatProblem(problem)), user: problem.username ?? null })),
+      notices: (last?.notices ?? []).slice(0, STATUS_LIMITS.items).map(({ kind, subject, message, advice }) => ({
+        kind,
+        subject,
+        message: shortened(message),
+        sql: advice === undefined || advice.sql.length > STATUS_LIMITS.sql ? null : advice.sql,
+        sqlDatabase: advice === undefined || advice.database === '' ? null : advice.database,
+        sqlAs: advice?.as ?? null,
+      })),
+      leftOut: {
+        problems: Math.max(0, (last?.problems.length ?? 0) - STATUS_LIMITS.items),
+        notices: Math.max(0, (last?.notices.length ?? 0) - STATUS_LIMITS.items),
+      },
     }),
   };
 }

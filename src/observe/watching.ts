@@ -1,11 +1,11 @@
 // What watches say → wake-ups of the loop, metrics, and a line in the log where somebody should know.
-import type { Wake } from '../loop.ts';
-import type { WatchObserver } from '../sources/source.ts';
+import type { Waker } from '../model/wake.ts';
+import type { WatchObserver } from '../model/watched.ts';
 import type { WatchMetrics } from './metrics.ts';
 import type { Log } from './log.ts';
 
 /** An observer that wakes the loop. A watch that breaks off is no news: the interval goes on, and the source's own failures are told by the cycles. */
-export function createWatchObserver(wake: Pick<Wake, 'request'>, metrics: WatchMetrics, log: Pick<Log, 'debug' | 'info' | 'warn'>): WatchObserver {
+export function createWatchObserver(wake: Waker, metrics: WatchMetrics, log: Pick<Log, 'debug' | 'info' | 'warn'>): WatchObserver {
   const said = new Set<string>();
   return {
     ...metrics,
@@ -18,7 +18,7 @@ export function createWatchObserver(wake: Pick<Wake, 'request'>, metrics: WatchM
       if (said.has(message)) return;
       said.add(message);
       // The shipped Role leaves Secrets to be read by name, so that is no warning.
-      log[what === 'document' ? 'warn' : 'info']({ watch: what }, `changes are seen by the interval only: ${message}; it is tried again every ten minutes`);
+      log[what === 'document' ? 'warn' : 'info']({ watch: what }, `changes are seen by the interval only: ${message}; it is tried again every minute`);
     },
   };
 }

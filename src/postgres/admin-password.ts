@@ -1,6 +1,6 @@
 // Our own password: where a new session gets it from, and which errors of the server are about it.
 import { readFile } from 'node:fs/promises';
-import type { Config } from '../config.ts';
+import { Outage } from '../model/outage.ts';
 
 /** Passwords to log in with. */
 export interface AdminPassword {
@@ -10,19 +10,28 @@ export interface AdminPassword {
   accepted(password: string): void;
 }
 
-type PasswordSettings = Pick<Config, 'DB_PASS' | 'DB_PASS_FILE'>;
+/** As the environment gives it: the password, or the file that holds it. */
+export interface ConfiguredPassword {
+  readonly password: string | undefined;
+  readonly passwordFile: string | undefined;
+}
 
 /** A password file as it is now, without the newline that editors leave at its end. */
 export const readPasswordFile = async (path: string): Promise<string> => (await readFile(path, 'utf8')).replace(/\r?\n$/, '');
 
-/** DB_PASS, else the content of DB_PASS_FILE as it is now, else the documented default. */
-export const configuredPassword = ({ DB_PASS, DB_PASS_FILE }: PasswordSettings): AdminPassword => ({
+/** The password itself, else the content of the file as it is now, else the documented default. */
+export const configuredPassword = ({ password, passwordFile }: ConfiguredPassword): AdminPassword => ({
   async *candidates() {
-    if (DB_PASS !== undefined) yield DB_PASS;
-    else yield DB_PASS_FILE === undefined ? 'postgres' : await readPasswordFile(DB_PASS_FILE);
+    if (password !== undefined) yield password;
+    else yield passwordFile === undefined ? 'postgres' : await readPasswordFile(passwordFile).catch((error: unknown) => unreadable(passwordFile, error));
   },
   accepted: () => undefined,
 });
+
+/** @throws always: without a password nobody logs in. */
+function unreadable(path: string, error: unknown): never {
+  throw new Outage('login_refused', `the file of DB_PASS_FILE, ${path}, cannot be read (${codeOf(error)})`);
+}
 
 const codeOf = (error: unknown): string => String((error as { readonly code?: unknown }).code);
 

@@ -2,9 +2,13 @@
 import { readFile } from 'node:fs/promises';
 import type { ConnectionOptions } from 'node:tls';
 import pg from 'pg';
-import type { Config } from '../config.ts';
-import { type AdminPassword, configuredPassword, isLoginRefused, isWrongPassword } from './admin-password.ts';
-import { describeFailure } from './failures.ts';
+import { MAJORS, Outage } from '../model/outage.ts';
+import { type AdminPassword, type ConfiguredPassword, configuredPassword, isLoginRefused, isWrongPassword } from './admin-password.ts';
+import { boundAnswers } from './bounded-answers.ts';
+import { describeFailure, notOpened } from './failures.ts';
+import { sessionPins } from './pins.ts';
+import { keepSeverities } from './severity.ts';
+import type { Timeouts } from './transaction.ts';
 
 const APPLICATION_NAME = 'pgsteward';
 
@@ -27,45 +31,53 @@ export interface Connections {
   close(): Promise<void>;
 }
 
-/** The settings that say how the server is reached. */
-export type ConnectionConfig = Pick<
-  Config,
-  | 'DB_HOST'
-  | 'DB_PORT'
-  | 'DB_NAME'
-  | 'DB_USER'
-  | 'DB_PASS'
-  | 'DB_PASS_FILE'
-  | 'DB_SSLMODE'
-  | 'DB_SSL_ROOT_CERT'
-  | 'DB_POOL_MIN_CONN'
-  | 'DB_POOL_MAX_CONN'
-  | 'DB_STATEMENT_TIMEOUT'
->;
+/** Where the server is. */
+export interface ServerAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly tls: {
+    readonly mode: 'disable' | 'prefer' | 'require' | 'verify-ca' | 'verify-full';
+    /** A file. */
+    readonly rootCert: string | undefined;
+  };
+}
+
+/** As whom we log in there, and to which database. */
+export interface ServerLogin extends ServerAddress {
+  readonly user: string;
+  readonly adminDatabase: string;
+}
+
+export interface ConnectionSettings extends ServerLogin, ConfiguredPassword {
+  /** In the admin database: how many stay open while idle, and how many there are at most. */
+  readonly sessions: { readonly min: number; readonly max: number };
+  readonly timeouts: Timeouts;
+}
 
 export function createConnections(
-  config: ConnectionConfig,
+  settings: ConnectionSettings,
   onIdleError: (error: Error) => void,
-  admin: AdminPassword = configuredPassword(config),
+  admin: AdminPassword = configuredPassword(settings),
 ): Connections {
+  const { adminDatabase, sessions, tls } = settings;
   const open = new Set<pg.Client>();
-  let plainOnly = false;
 
-  const login = async (database: string, password: string): Promise<pg.Client> => {
-    const ssl = plainOnly ? false : await tlsOptions(config);
-    const client = new pg.Client({ ...options(config, database), password, ssl });
+  const login = async (database: string, password: string, isPlain = false): Promise<pg.Client> => {
+    const ssl = isPlain ? false : await tlsOptions(tls).catch((error: unknown) => Promise.reject(notOpened(error) as Error));
+    const client = new pg.Client({ ...options(settings, database), password, ssl });
     client.on('error', onIdleError);
+    const version = toldVersion(client);
     try {
       await client.connect();
+      refuseOlder(version());
     } catch (error) {
       await client.end().catch(() => undefined);
-      // sslmode prefer: encrypted where the server can, plain where it cannot.
-      if (config.DB_SSLMODE === 'prefer' && !plainOnly && String(error).includes('does not support SSL')) {
-        plainOnly = true;
-        return login(database, password);
-      }
-      throw error;
+      // sslmode prefer: encrypted where the server can, plain where it cannot. Asked anew each time, as libpq does: it may be another server by then.
+      if (tls.mode === 'prefer' && !isPlain && String(error).includes('does not support SSL')) return login(database, password, true);
+      throw notOpened(error);
     }
+    boundAnswers(client);
+    keepSeverities(client);
     open.add(client);
     client.on('end', () => open.delete(client));
     return client;
@@ -77,7 +89,7 @@ export function createConnections(
       try {
         const client = await login(database, password);
         admin.accepted(password);
-        return client;
+        return await pinned(client, settings.user);
       } catch (error) {
         if (!isWrongPassword(error)) throw error;
         refusal = error;
@@ -87,17 +99,17 @@ export function createConnections(
   };
 
   const pool = createPool(
-    () => connect(config.DB_NAME),
+    () => connect(adminDatabase),
     (client) => open.has(client),
-    config.DB_POOL_MAX_CONN,
-    config.DB_POOL_MIN_CONN,
+    sessions.max,
+    sessions.min,
   );
   return {
     withAdmin: (work) => pool.use(work),
     open: connect,
     refusalOf: async (password) => {
       try {
-        const client = await login(config.DB_NAME, password);
+        const client = await login(adminDatabase, password);
         client.end().catch(() => undefined);
         return undefined;
       } catch (error) {
@@ -113,6 +125,36 @@ export function createConnections(
     },
   };
 }
+
+/** The session as ours: what is pinned for each transaction holds from the first statement outside of any as well. */
+async function pinned(client: pg.Client, user: string): Promise<pg.Client> {
+  try {
+    await client.query(sessionPins(backendOf(client), user).join(';\n'));
+    return client;
+  } catch (error) {
+    client.end().catch(() => undefined);
+    throw notOpened(error);
+  }
+}
+
+/** What the server says of its version as it lets us in, as «14.23 (Debian 14.23-1)»; empty where it says nothing. */
+function toldVersion(client: pg.Client): () => string {
+  let version = '';
+  const { connection } = client as unknown as { connection: NodeJS.EventEmitter };
+  connection.on('parameterStatus', ({ parameterName, parameterValue }: { readonly parameterName: string; readonly parameterValue: string }) => {
+    if (parameterName === 'server_version') version = parameterValue.slice(0, 100);
+  });
+  return () => version;
+}
+
+/** @throws Outage before anything is asked that an older server does not know: what it says of that tells nobody what is wrong. */
+function refuseOlder(version: string): void {
+  if (Number.parseInt(version, 10) < MAJORS.oldest)
+    throw new Outage('unsupported_version', `the server is PostgreSQL ${version}, and pgsteward needs ${MAJORS.oldest} to ${MAJORS.newest}`);
+}
+
+/** The process that we logged in to; a pooler answers with one of its own making. */
+export const backendOf = (client: pg.ClientBase): number | null => (client as unknown as { processID: number | null }).processID;
 
 interface Pool {
   use<T>(work: (client: pg.ClientBase) => Promise<T>): Promise<T>;
@@ -160,25 +202,25 @@ function createPool(connect: () => Promise<pg.Client>, isOpen: (client: pg.Clien
   };
 }
 
-function options(config: ConnectionConfig, database: string): pg.ClientConfig {
+function options({ host, port, user, timeouts }: ConnectionSettings, database: string): pg.ClientConfig {
   return {
-    host: config.DB_HOST,
-    port: config.DB_PORT,
-    user: config.DB_USER,
+    host,
+    port,
+    user,
     database,
     application_name: APPLICATION_NAME,
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
+    keepAliveInitialDelayMillis: 3000,
     // A server that hangs never sends its own timeout; ours comes a little later than its.
-    query_timeout: config.DB_STATEMENT_TIMEOUT * 1000 + 10_000,
+    query_timeout: timeouts.statementTimeout * 1000 + 10_000,
   };
 }
 
-/** What DB_SSLMODE means for a TLS connection; false for none. */
-export async function tlsOptions(config: ConnectionConfig): Promise<ConnectionOptions | false> {
-  const mode = config.DB_SSLMODE;
+/** What the mode means for a TLS connection; false for none. */
+export async function tlsOptions({ mode, rootCert }: ServerAddress['tls']): Promise<ConnectionOptions | false> {
   if (mode === 'disable') return false;
-  const ca = config.DB_SSL_ROOT_CERT === undefined ? undefined : await readFile(config.DB_SSL_ROOT_CERT, 'utf8');
+  const ca = rootCert === undefined ? undefined : await readFile(rootCert, 'utf8');
   const roots = ca === undefined ? {} : { ca };
   if (mode === 'verify-full') return { ...roots, rejectUnauthorized: true };
   // As libpq does: «require» with a root certificate at hand verifies the chain, but not the host name.

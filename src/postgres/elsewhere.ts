@@ -1,32 +1,37 @@
 // Changes in another database than the ledger's: no transaction spans two, so an intent is recorded before the COMMIT there and closed after it.
 import type pg from 'pg';
-import type { Change } from '../core/change.ts';
-import { renderBatch } from '../core/sql.ts';
-import { type ApplyContext, ledgerFacts } from './run-batch.ts';
-import { auditSql } from './ledger-write.ts';
+import type { Change } from '../changes/change.ts';
+import { executable, renderBatch } from '../changes/render.ts';
+import { isTimeout } from './insist.ts';
+import { lockedRelations } from './locked.ts';
+import type { ApplyContext, Place } from './run.ts';
+import { auditSql } from './audit-write.ts';
 import { query } from './query.ts';
 import { beginSql } from './transaction.ts';
 
-export interface Elsewhere {
+export interface Elsewhere extends Place {
   /** One transaction for a batch. @throws whatever the server answers; nothing of the batch is then done, unless the session broke. */
-  send(batch: readonly Change[]): Promise<void>;
+  send(batch: readonly Change[], lockTimeout: number): Promise<void>;
   close(): Promise<void>;
 }
 
-type ElsewhereContext = Pick<ApplyContext, 'connections' | 'ledger' | 'fence' | 'render' | 'source' | 'why' | 'statementTimeout' | 'lockTimeout'>;
+type ElsewhereContext = Pick<
+  ApplyContext,
+  'connections' | 'ledger' | 'fence' | 'render' | 'loans' | 'source' | 'why' | 'whyOf' | 'repeats' | 'statementTimeout' | 'lockTimeout'
+>;
 
 /** A session in a database, opened when it is needed and again after a failure. */
 export function createElsewhere(database: string, context: ElsewhereContext): Elsewhere {
   let session: pg.Client | undefined;
-  const facts = ledgerFacts(context);
-  const record = (statements: readonly string[]): Promise<readonly number[]> =>
+  /** @returns the number of each row by the place of its record, from 1 on, where that is asked for. */
+  const record = (statements: readonly string[]): Promise<ReadonlyMap<number, number>> =>
     context.connections.withAdmin(async (client) => {
       const results = await query(client, [beginSql(context), context.fence, ...statements, 'COMMIT'].join(';\n'));
-      return (results.at(-2) ?? []).map((row) => Number(row[0]));
+      return new Map((results.at(-2) ?? []).map(([place, id]) => [Number(place), Number(id)]));
     });
   /** The closing of the last batch's intents, which runs beside the statements of the next. */
   let closing: Promise<unknown> | undefined;
-  const settle = async (): Promise<void> => {
+  const closeLast = async (): Promise<void> => {
     const last = closing;
     closing = undefined;
     await last;
@@ -39,35 +44,50 @@ export function createElsewhere(database: string, context: ElsewhereContext): El
   return {
     close: async () => {
       await end();
-      await settle();
+      await closeLast();
     },
-    send: async (batch) => {
+    locked: async () => {
+      session ??= await context.connections.open(database);
+      return lockedRelations(session, context.render.major);
+    },
+    send: async (batch, lockTimeout) => {
+      const { before, after } = context.loans(batch);
+      const statements = renderBatch(
+        batch.map((change) => executable(change)),
+        context.render,
+      );
       session ??= await context.connections.open(database);
       try {
-        await session.query([beginSql(context), context.fence, ...renderBatch(batch, context.render)].join(';\n'));
-        await settle();
+        await session.query([beginSql({ ...context, lockTimeout }), context.fence, ...before, ...statements, ...after].join(';\n'));
+        await closeLast();
         // What fails leaves no intent behind: the statements have succeeded by now, and only the COMMIT is open.
         const ids = context.ledger
           ? await record(
               auditSql(
                 batch.map((change) => ({ change, outcome: 'intent' })),
-                facts,
-                ' RETURNING id',
+                context,
+                true,
               ),
             )
-          : [];
+          : new Map<number, number>();
         await session.query('COMMIT');
-        if (ids.length === 0) return;
+        // What is only counted has no row to close: a crash in between counts it once too often.
+        if (ids.size === 0) return;
         closing = record(
           auditSql(
-            batch.map((change, index) => ({ change, outcome: 'applied', intent: ids[index] ?? 0 })),
-            facts,
+            batch.flatMap((change, index) => {
+              const intent = ids.get(index + 1);
+              return intent === undefined ? [] : [{ change, outcome: 'applied' as const, intent }];
+            }),
+            context,
           ),
         );
         // Whoever waits for it hears of a failure; until then it is nobody's.
         closing.catch(() => undefined);
       } catch (error) {
-        await end();
+        // A lock that is not to be had is a thing of every day: whoever takes a batch apart does not log in for each part.
+        if (!isTimeout(error)) await end();
+        else await session?.query('ROLLBACK').catch(end);
         throw error;
       }
     },

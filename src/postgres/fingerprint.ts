@@ -1,7 +1,10 @@
 // The fingerprint: one small query whose answer changes whenever a row that a plan depends on does.
 import type pg from 'pg';
+import { sharedKinds } from '../sql/stored.ts';
+import { ledgerGuard } from './ledger-ours.ts';
 import { pinnedRows } from './query.ts';
-import { grantedQuery, sessionQuery } from './read-catalog.ts';
+import { sessionQuery } from './read-leaving.ts';
+import { FIRST_BY_INDEX, grantedQuery } from './read-shared.ts';
 
 /**
  * Rows by what identifies them and by who wrote them last. The transaction is the seed: the server folds a bigint before it hashes it, so that
@@ -10,7 +13,7 @@ import { grantedQuery, sessionQuery } from './read-catalog.ts';
 export const rowsDigest = (key: string, from: string): string =>
   `(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashint8extended(${key}, xmin::text::bigint))) FROM ${from})`;
 
-/** What can be read for a fingerprint; two fingerprints compare only under the same facts. */
+/** What can be read for a fingerprint; under other facts it is another one, also where nothing is found. */
 export interface FingerprintFacts {
   readonly readsVerifiers: boolean;
   readonly ledger: boolean;
@@ -21,6 +24,8 @@ export interface FingerprintFacts {
   readonly read: readonly string[];
   /** OIDs of the roles whose sessions matter: when one of them ends, there is something to do. */
   readonly counted: readonly number[];
+  /** OIDs of the roles that go when they own and hold nothing any longer. Of others it is not asked: there may be a row for each object. */
+  readonly leaving: readonly number[];
 }
 
 /**
@@ -37,15 +42,22 @@ export async function fingerprint(client: pg.ClientBase, facts: FingerprintFacts
     roles,
     rowsDigest('((roleid::bigint << 32) # member::bigint) # (grantor::bigint << 16)', 'pg_catalog.pg_auth_members'),
     rowsDigest('(setdatabase::bigint << 32) # setrole::bigint', 'pg_catalog.pg_db_role_setting'),
-    rowsDigest('oid::bigint', 'pg_catalog.pg_database'),
-    rowsDigest('oid::bigint', 'pg_catalog.pg_tablespace'),
-    ...(facts.major < 15 ? [] : [rowsDigest('oid::bigint', 'pg_catalog.pg_parameter_acl')]),
+    ...sharedKinds(facts.major).map(({ catalog }) => rowsDigest('oid::bigint', `pg_catalog.${catalog}`)),
     rowsDigest('objoid::bigint', "pg_catalog.pg_shdescription WHERE classoid = 'pg_catalog.pg_authid'::pg_catalog.regclass"),
     ...(facts.declaring.length === 0
       ? []
-      : [`(SELECT pg_catalog.string_agg(g.datname, '/' ORDER BY g.datname) FROM (${grantedQuery(facts.declaring, facts.read)}) g)`]),
-    ...(facts.counted.length === 0 ? [] : [`(SELECT pg_catalog.sum(s.count) FROM (${sessionQuery(facts.counted)}) s)`]),
+      : [`(SELECT coalesce(pg_catalog.string_agg(g.datname, '/' ORDER BY g.datname), '') FROM (${grantedQuery(facts.declaring, facts.read)}) g)`]),
+    ...(facts.counted.length === 0 ? [] : [`(SELECT coalesce(pg_catalog.sum(s.count), 0) FROM (${sessionQuery(facts.counted)}) s)`]),
+    ...(facts.leaving.length === 0
+      ? []
+      : [
+          rowsDigest(
+            '(dbid::bigint << 32) # objid::bigint',
+            `pg_catalog.pg_shdepend WHERE refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND refobjid IN (${facts.leaving.join(', ')})`,
+          ),
+        ]),
     ...(facts.ledger ? [rowsDigest('oid::bigint', 'pgsteward.managed_role')] : []),
   ];
-  return String((await pinnedRows(client, `SELECT pg_catalog.concat_ws('|', ${parts.join(', ')})`))[0]?.[0]);
+  const select = `${FIRST_BY_INDEX}; SELECT pg_catalog.concat_ws('|', ${parts.join(', ')})`;
+  return String((await pinnedRows(client, facts.ledger ? `${ledgerGuard('managed_role')}; ${select}` : select))[0]?.[0]);
 }

@@ -1,51 +1,72 @@
 // Reading the ledger: which roles are ours, as the schema `pgsteward` in the admin database remembers it.
-import type { ManagedRole, Witness } from '../core/catalog.ts';
+import type { ManagedRole, Witness } from '../model/catalog.ts';
+import { columns } from './columns.ts';
+import type { Row } from './query.ts';
 
-/**
- * SQL that is true where the ledger is there and can be trusted: a schema that somebody else made could carry triggers that would run
- * with our rights. `r` is our own row of pg_roles.
- */
-export const LEDGER_IS_OURS = `EXISTS (SELECT FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles o ON o.oid = n.nspowner
-    JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = 'managed_role' AND c.relowner = n.nspowner
-    WHERE n.nspname = 'pgsteward' AND (o.rolsuper OR (NOT r.rolsuper AND pg_catalog.pg_has_role(o.oid, 'USAGE'))))`;
+/** SQL: the oid of a table of the ledger, or NULL. Names would be looked up with our rights, which somebody else's schema need not give us. */
+export const ledgerTable = (name: string): string =>
+  `(SELECT c.oid FROM pg_catalog.pg_class c WHERE c.relnamespace = pg_catalog.to_regnamespace('pgsteward') AND c.relname = '${name}')`;
 
-/** Whether the ledger knows of privileges: one that an older version made does not, until it is migrated (which a dry run does not do). */
-export const LEDGER_KNOWS_PRIVILEGES = `EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = pg_catalog.to_regclass('pgsteward.managed_role') AND attname = 'privileges')`;
+/** What a ledger has columns or a table for: one that an older version made lacks some, until it is migrated (which a dry run does not do). */
+export interface LedgerKnows {
+  readonly knowsPrivileges: boolean;
+  readonly knowsTriggers: boolean;
+  /** How sessions end. */
+  readonly knowsDrain: boolean;
+  /** Where an OID is that of a role. */
+  readonly knowsPlace: boolean;
+}
 
-/** The same for how sessions end. */
-export const LEDGER_KNOWS_DRAIN = `EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = pg_catalog.to_regclass('pgsteward.managed_role') AND attname = 'drain')`;
+const hasColumn = (name: string): string =>
+  `EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = ${ledgerTable('managed_role')} AND attname = '${name}')`;
 
-/** The same for event triggers. */
-export const LEDGER_KNOWS_TRIGGERS = `pg_catalog.to_regclass('pgsteward.trigger_database') IS NOT NULL`;
+/** SQL for each of these facts. */
+export const LEDGER_KNOWS: { readonly [K in keyof LedgerKnows]: string } = {
+  knowsPrivileges: hasColumn('privileges'),
+  knowsTriggers: `${ledgerTable('trigger_database')} IS NOT NULL`,
+  knowsDrain: hasColumn('drain'),
+  knowsPlace: hasColumn('server'),
+};
 
-export const ledgerSelect = (
-  knowsPrivileges: boolean,
-  knowsDrain: boolean,
-): string => `SELECT name, entity, origin, source, oid, status, deletion_policy, witness_version, witness_salt, witness_iterations, witness_proof, ${knowsPrivileges ? 'privileges' : 'false'},
-  ${knowsDrain ? `drain, pg_catalog.to_char(disabled_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')` : 'NULL, NULL'}
-  FROM pgsteward.managed_role`;
+interface LedgerRow extends Omit<ManagedRole, 'place' | 'witness'> {
+  readonly version: string | null;
+  readonly salt: string | null;
+  readonly iterations: number | null;
+  readonly proof: string | null;
+  readonly server: string | null;
+  readonly ledger: number | null;
+}
 
-export function readLedgerRows(rows: readonly (readonly unknown[])[]): Map<string, ManagedRole> {
+const ledgerColumns = ({ knowsPrivileges, knowsDrain, knowsPlace }: LedgerKnows) =>
+  columns<LedgerRow>({
+    name: 'name',
+    entity: 'entity',
+    origin: 'origin',
+    source: 'source',
+    oid: 'oid',
+    status: 'status',
+    deletionPolicy: 'deletion_policy',
+    version: 'witness_version',
+    salt: 'witness_salt',
+    iterations: 'witness_iterations',
+    proof: 'witness_proof',
+    privileges: knowsPrivileges ? 'privileges' : 'false',
+    drain: knowsDrain ? 'drain' : 'NULL',
+    disabledAt: knowsDrain ? `pg_catalog.to_char(disabled_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')` : 'NULL',
+    server: knowsPlace ? 'server' : 'NULL',
+    ledger: knowsPlace ? 'ledger' : 'NULL',
+  });
+
+export const ledgerSelect = (knows: LedgerKnows): string => `SELECT ${ledgerColumns(knows).list} FROM pgsteward.managed_role`;
+
+/** @param rows of `ledgerSelect` with the same facts. */
+export function readLedgerRows(rows: readonly Row[], knows: LedgerKnows): Map<string, ManagedRole> {
+  const { row } = ledgerColumns(knows);
   return new Map(
-    rows.map((row) => {
-      const [name, entity, origin, source, oid, status, deletionPolicy, version, salt, iterations, proof, privileges, drain, disabledAt] = row as [
-        string,
-        ManagedRole['entity'],
-        ManagedRole['origin'],
-        string,
-        number,
-        ManagedRole['status'],
-        ManagedRole['deletionPolicy'],
-        string | null,
-        string | null,
-        number | null,
-        string | null,
-        boolean,
-        string | null,
-        string | null,
-      ];
+    rows.map((values) => {
+      const { version, salt, iterations, proof, server, ledger, ...role } = row(values);
       const witness: Witness | null = proof === null ? null : { version: version ?? '', salt: salt ?? '', iterations: iterations ?? 0, proof };
-      return [name, { name, entity, origin, source, oid, status, deletionPolicy, witness, privileges, drain, disabledAt }];
+      return [role.name, { ...role, place: { server, ledger }, witness }];
     }),
   );
 }

@@ -1,7 +1,10 @@
 // The ledger's schema: created and migrated by pgsteward itself, closed to everybody else.
 import type pg from 'pg';
-import { CLOSE_SCHEMA, guardSql } from '../core/closed-schema.ts';
-import { LEDGER_IS_OURS } from './ledger-read.ts';
+import type { Change } from '../changes/change.ts';
+import { APPEND_ONLY_BODY, closeSchema, guardSql } from '../sql/closed-schema.ts';
+import { identifier, literal } from '../sql/sql-text.ts';
+import { FOREIGN_PARTS, ledgerGuard } from './ledger-ours.ts';
+import { ledgerTable } from './ledger-read.ts';
 import { pinnedRows } from './query.ts';
 import { beginSql, type Timeouts } from './transaction.ts';
 
@@ -35,7 +38,7 @@ const MIGRATIONS: readonly string[] = [
    CREATE UNIQUE INDEX audit_log_intent ON pgsteward.audit_log (intent) WHERE intent IS NOT NULL;
    COMMENT ON TABLE pgsteward.audit_log IS 'Every change that pgsteward made, written in the transaction of the change; an intent is closed by a later row that names it';
    CREATE FUNCTION pgsteward.refuse_change() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
-     $$ BEGIN RAISE EXCEPTION 'pgsteward.audit_log is append-only'; END $$;
+     ${literal(APPEND_ONLY_BODY)};
    CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON pgsteward.audit_log
      FOR EACH STATEMENT EXECUTE FUNCTION pgsteward.refuse_change();
    REVOKE ALL ON FUNCTION pgsteward.refuse_change() FROM PUBLIC`,
@@ -48,54 +51,106 @@ const MIGRATIONS: readonly string[] = [
   `ALTER TABLE pgsteward.managed_role ADD drain text, ADD disabled_at timestamptz;
    COMMENT ON COLUMN pgsteward.managed_role.drain IS 'How its sessions end, as its entry says; null where it does not';
    COMMENT ON COLUMN pgsteward.managed_role.disabled_at IS 'Since when it may not log in'`,
+  // The audit log itself stays as it is written, row by row: what counts up stands beside it.
+  `CREATE TABLE pgsteward.audit_repeat (
+     id bigint PRIMARY KEY REFERENCES pgsteward.audit_log ON DELETE CASCADE,
+     same text NOT NULL,
+     since timestamptz NOT NULL DEFAULT pg_catalog.now(),
+     times bigint NOT NULL DEFAULT '1',
+     last timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp());
+   CREATE INDEX audit_repeat_same ON pgsteward.audit_repeat (same, id);
+   COMMENT ON TABLE pgsteward.audit_repeat IS 'How often the change of a row of the audit log was made within a day, as somebody undid it again and again, and when last';
+   ${guardSql(['audit_repeat']).join(';\n   ')};
+   CREATE INDEX audit_log_intents ON pgsteward.audit_log (role, id) WHERE outcome = 'intent'`,
+  `ALTER TABLE pgsteward.managed_role ADD server text, ADD ledger oid;
+   COMMENT ON COLUMN pgsteward.managed_role.server IS 'The system identifier of the server on which the OID is that of the role; null where it could not be read';
+   COMMENT ON COLUMN pgsteward.managed_role.ledger IS 'The OID of this table there: a dump that is restored gives it another one, and the roles as well'`,
 ];
 
 /** How the ledger is: usable, or why not (what to run is in the reason). */
-export type LedgerState = { readonly usable: true; readonly created: boolean } | { readonly usable: false; readonly reason: string };
+export type LedgerState = { readonly usable: true; readonly prepared: PrepareLedger | undefined } | { readonly usable: false; readonly reason: string };
+
+/** What has been done, or would have to be, before it is usable. */
+type PrepareLedger = Extract<Change, { kind: 'prepare_ledger' }>;
+
+interface Found {
+  readonly usable: true;
+  /** Undefined where it is current. */
+  readonly prepared: PrepareLedger | undefined;
+  readonly migrated: boolean;
+}
+
+/** Somebody else made the schema, or something in it, after we had looked. */
+const MADE_MEANWHILE: ReadonlySet<string | undefined> = new Set(['42P06', '42P07', '42723']);
 
 /**
  * Makes sure that the ledger is there and current. Issues no statement that writes when it is.
- * @returns unusable where the admin may not create a schema, or where the schema is somebody else's.
+ * @returns unusable where the admin may not create a schema, or where the schema, or anything in it, is somebody else's.
  */
 export async function ensureLedger(client: pg.ClientBase, timeouts: Timeouts): Promise<LedgerState> {
+  for (let attempt = 1; attempt <= 2; attempt += 1) {
+    const state = await ensureOnce(client, timeouts);
+    if (state !== 'made meanwhile') return state;
+  }
+  return { usable: false, reason: 'somebody makes the schema pgsteward, or something in it, whenever we are about to' };
+}
+
+/** What ensureLedger would do; it writes nothing. */
+export async function lookAtLedger(client: pg.ClientBase): Promise<Found | Extract<LedgerState, { usable: false }>> {
   const facts = (
     await pinnedRows(
       client,
-      `SELECT n.oid IS NOT NULL, ${LEDGER_IS_OURS}, pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE'), pg_catalog.current_database(), current_user,
-         pg_catalog.to_regclass('pgsteward.migration') IS NOT NULL, pg_catalog.pg_is_in_recovery(), n.nspowner = r.oid
-       FROM pg_catalog.pg_roles r LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = 'pgsteward' WHERE r.rolname = current_user`,
+      `SELECT pg_catalog.to_regnamespace('pgsteward') IS NOT NULL, pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE'), pg_catalog.current_database(),
+         current_user, ${ledgerTable('migration')} IS NOT NULL, pg_catalog.pg_is_in_recovery(), ${FOREIGN_PARTS}
+       FROM pg_catalog.pg_roles r WHERE r.rolname = current_user`,
     )
   )[0];
-  const [exists, ours, mayCreate, database, admin, migrated, standby, ownSchema] = facts as [
-    boolean,
+  const [exists, mayCreate, database, admin, migrated, standby, foreign, cures] = facts as [
     boolean,
     boolean,
     string,
     string,
     boolean,
     boolean,
-    boolean,
+    string | null,
+    string | null,
   ];
   if (standby) return { usable: false, reason: 'the server is a standby' };
-  if (exists && !ours && !ownSchema)
-    return { usable: false, reason: `the schema pgsteward in ${database} belongs to somebody else; drop it, or ALTER SCHEMA pgsteward OWNER TO "${admin}"` };
+  if (foreign !== null)
+    return {
+      usable: false,
+      reason: `the schema pgsteward in ${database} is not that of "${admin}" alone (${foreign}), and what somebody else put there would run with our rights; ${
+        cures === null
+          ? 'something of it was not made by pgsteward and must not be handed over: drop that, or run there: '
+          : `where it is the ledger of an earlier login and nobody else may have touched it, run there: ${cures}; otherwise `
+      }DROP SCHEMA pgsteward CASCADE`,
+    };
   if (!exists && !mayCreate)
-    return { usable: false, reason: `${admin} may not create a schema in ${database}; run there: CREATE SCHEMA pgsteward AUTHORIZATION "${admin}"` };
-  const version = migrated ? Number((await pinnedRows(client, 'SELECT count(*) FROM pgsteward.migration'))[0]?.[0] ?? 0) : 0;
+    return { usable: false, reason: `${admin} may not create a schema in ${database}; run there: CREATE SCHEMA pgsteward AUTHORIZATION ${identifier(admin)}` };
+  const version = migrated ? Number((await pinnedRows(client, `${ledgerGuard('migration')}; SELECT count(*) FROM pgsteward.migration`))[0]?.[0] ?? 0) : 0;
   if (version > MIGRATIONS.length)
     return { usable: false, reason: `the ledger has version ${version}, and this pgsteward knows ${MIGRATIONS.length}; run the newer one` };
-  if (version === MIGRATIONS.length) return { usable: true, created: false };
+  const change: PrepareLedger = { kind: 'prepare_ledger', database, newSchema: !exists, from: version, to: MIGRATIONS.length };
+  return { usable: true, prepared: version === MIGRATIONS.length ? undefined : change, migrated };
+}
+
+async function ensureOnce(client: pg.ClientBase, timeouts: Timeouts): Promise<LedgerState | 'made meanwhile'> {
+  const found = await lookAtLedger(client);
+  if (!found.usable || found.prepared === undefined) return found;
+  const { migrated, prepared } = found;
+  const { from: version, newSchema } = prepared;
   const steps = MIGRATIONS.slice(version).map((sql, index) => `${sql}; INSERT INTO pgsteward.migration (version) VALUES (${version + index + 1})`);
   const create = [
-    ...(exists ? [] : ['CREATE SCHEMA pgsteward', "COMMENT ON SCHEMA pgsteward IS 'The memory of pgsteward'"]),
+    ...(!newSchema ? [] : ['CREATE SCHEMA pgsteward', "COMMENT ON SCHEMA pgsteward IS 'The memory of pgsteward'"]),
     'REVOKE ALL ON SCHEMA pgsteward FROM PUBLIC',
     ...(migrated ? [] : ['CREATE TABLE pgsteward.migration (version int PRIMARY KEY, at timestamptz NOT NULL DEFAULT pg_catalog.now())']),
   ];
   try {
-    await client.query([beginSql(timeouts), ...create, ...steps, CLOSE_SCHEMA, 'COMMIT'].join(';\n'));
+    await client.query([beginSql(timeouts), ...create, ...steps, closeSchema('pgsteward'), 'COMMIT'].join(';\n'));
   } catch (error) {
     await client.query('ROLLBACK').catch(() => undefined);
+    if (MADE_MEANWHILE.has((error as { readonly code?: string }).code)) return 'made meanwhile';
     throw error;
   }
-  return { usable: true, created: version === 0 };
+  return { usable: true, prepared };
 }

@@ -1,6 +1,6 @@
 // The login probe: a real login with a Secret's password, ended at once.
 import pg from 'pg';
-import { type ConnectionConfig, tlsOptions } from './connection.ts';
+import { type ServerAddress, tlsOptions } from './connection.ts';
 import { readSalt } from './salt-probe.ts';
 
 export type LoginAnswer =
@@ -13,19 +13,22 @@ export interface LoginAttempt {
   readonly user: string;
   readonly password: string;
   readonly database: string;
+  /** A verifier with more iterations is none of ours: a login would compute them all, on a thread that nothing can take back. */
+  readonly mostIterations: number;
 }
 
 /**
  * Tries the password once. Only where the server asks for SCRAM: with other methods the client would send the password itself.
  * @throws when the server cannot be reached.
  */
-export async function tryLogin(config: ConnectionConfig, { user, password, database }: LoginAttempt): Promise<LoginAnswer> {
-  const asked = await readSalt(config, user, database);
+export async function tryLogin(server: ServerAddress, { user, password, database, mostIterations }: LoginAttempt): Promise<LoginAnswer> {
+  const asked = await readSalt(server, user, database);
   if (asked.kind === 'silent') return asked;
-  const ssl = asked.encrypted ? await tlsOptions(config) : false;
+  if (asked.iterations > mostIterations) return { kind: 'wrong_password' };
+  const ssl = asked.encrypted ? await tlsOptions(server.tls) : false;
   const client = new pg.Client({
-    host: config.DB_HOST,
-    port: config.DB_PORT,
+    host: server.host,
+    port: server.port,
     user,
     password,
     database,

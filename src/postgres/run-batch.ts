@@ -1,114 +1,88 @@
 // Running a batch: one transaction, and where it fails, taken apart until the culprit stands alone.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Witness } from '../core/catalog.ts';
-import { type Change, databaseKey, forNames, keyOf, namesOf, neededDatabase, neededTrigger, rolesOf, triggerKey } from '../core/change.ts';
-import type { Credential } from '../core/passwords.ts';
-import { REMOVAL_STEPS } from '../core/plan.ts';
-import { renderBatch, type RenderOptions, statementKey } from '../core/sql.ts';
-import type { Connections } from './connection.ts';
-import { classify, describeFailure, type FailureClass } from './failures.ts';
-import { auditSql, LOCK_CLASS, managedRoleSql } from './ledger-write.ts';
-import { beginSql, type Timeouts } from './transaction.ts';
-import { WRITES } from './writer-lock.ts';
-
-export interface ApplyContext extends Timeouts {
-  readonly connections: Connections;
-  readonly adminDatabase: string;
-  readonly superuser: boolean;
-  readonly render: RenderOptions;
-  readonly source: string;
-  readonly why: string;
-  /** Whether the ledger is there to write to. */
-  readonly ledger: boolean;
-  readonly fence: string;
-  readonly scramIterations: number;
-  readonly credentialOf: (role: string) => { readonly credential: Credential; readonly version: string } | undefined;
-  /** Sessions that set passwords side by side: the server computes a PBKDF2 of its own for each. */
-  readonly workers: number;
-  /** Databases that are worked on side by side. */
-  readonly sessions: number;
-  /** Whether the failure of a change is news, and so worth a row of the audit log. */
-  readonly isNewFailure: (key: string) => boolean;
-  readonly signal: AbortSignal;
-  readonly onProgress: () => void;
-}
-
-export type Outcome =
-  | { readonly change: Change; readonly result: 'applied'; readonly witness?: Witness | undefined }
-  | { readonly change: Change; readonly result: 'failed'; readonly class: FailureClass; readonly message: string }
-  | { readonly change: Change; readonly result: 'skipped'; readonly message: string };
-
-/** More than this in one transaction can exhaust the server's lock table. */
-const BATCH = 1000;
-/** What one plan's batches share. */
-export interface Run {
-  readonly context: ApplyContext;
-  readonly outcomes: Outcome[];
-  /** Roles and databases that could not be created or released: what needs them is not tried. */
-  readonly failed: Set<string>;
-}
-
-/** Verifiers and witnesses of the passwords that a batch sets. */
-export type Secrets = ReadonlyMap<string, { readonly verifier: string; readonly witness: Witness }>;
-
-/** Where a batch is sent: one transaction that changes everything in it or nothing. */
-export type Send = (batch: readonly Change[]) => Promise<unknown>;
-
-/** Batches of at most 1,000 changes and, as a GRANT locks every table that it names from 18 on, about as many objects. */
-export function batches(changes: readonly Change[]): Change[][] {
-  const result: Change[][] = [];
-  let objects = 0;
-  let lastKey: string | undefined;
-  for (const change of changes) {
-    const key = namesOf(change).length > 1 ? statementKey(change) : undefined;
-    const more = key !== undefined && key === lastKey ? 0 : Math.max(1, namesOf(change).length);
-    lastKey = key;
-    const last = result.at(-1);
-    if (last === undefined || last.length >= BATCH || objects + more > BATCH) {
-      result.push([change]);
-      objects = more;
-    } else {
-      last.push(change);
-      objects += more;
-    }
-  }
-  return result;
-}
+import { type Change, forNames, namesOf, splitNames } from '../changes/change.ts';
+import { batchSql, batchStatements } from './batch-sql.ts';
+import { classify } from './failures.ts';
+import { isTimeout, mayEndFor } from './insist.ts';
+import { namingLedgerLocks } from './ledger-locks.ts';
+import { lockedRelations } from './locked.ts';
+import { HURRIED } from './lock-patience.ts';
+import type { ApplyContext, Place, Run, NewVerifiers } from './run.ts';
+import { failAll, failAlone, skips } from './run-failure.ts';
 
 /** Sends a batch to the admin database, with what is remembered of it in the same transaction. */
-export const inAdminDatabase =
-  (context: ApplyContext, secrets: Secrets = new Map()): Send =>
-  (batch) =>
-    context.connections.withAdmin((client) => client.query(batchSql(batch, secrets, context)));
+export const inAdminDatabase = (context: ApplyContext, verifiers: NewVerifiers = new Map()): Place => ({
+  send: (batch, lockTimeout) => {
+    // Written before a session is taken: what cannot be written costs none.
+    const text = batchSql(batch, verifiers, { ...context, lockTimeout });
+    return context.connections.withAdmin((client) => namingLedgerLocks(client, () => client.query(text)));
+  },
+  locked: () => context.connections.withAdmin((client) => lockedRelations(client, context.render.major)),
+});
+
+/** How a batch is tried. */
+interface Try {
+  readonly attempt: number;
+  /** A part of a batch that has waited for a lock already: it only tries. */
+  readonly isHurried: boolean;
+}
 
 /**
  * Runs a batch; its outcomes go into the run.
  * @throws when the session breaks, the server is read-only or the writer's lock is lost.
  */
-export async function runBatch(run: Run, batch: readonly Change[], send: Send, secrets: Secrets = new Map(), attempt = 1): Promise<void> {
-  const { context } = run;
+export async function runBatch(
+  run: Run,
+  batch: readonly Change[],
+  place: Place,
+  verifiers: NewVerifiers = new Map(),
+  { attempt, isHurried }: Try = { attempt: 1, isHurried: false },
+): Promise<void> {
+  const { context, patience } = run;
   context.signal.throwIfAborted();
   context.onProgress();
   const left = batch.filter((change) => !skips(run, change));
   if (left.length === 0) return;
   const ready = left.length === batch.length ? batch : left;
+  const began = performance.now();
   try {
-    await send(ready);
+    await place.send(ready, isHurried ? Math.min(HURRIED, patience.lockTimeout) : patience.lockTimeout);
     for (const change of ready)
-      run.outcomes.push({ change, result: 'applied', witness: change.kind === 'set_password' ? secrets.get(change.role)?.witness : undefined });
+      run.outcomes.push({ change, result: 'applied', witness: change.kind === 'set_password' ? verifiers.get(change.role)?.witness : undefined });
   } catch (error) {
     const failure = classify(error);
     if (context.signal.aborted || failure === 'connection' || failure === 'readonly' || failure === 'fenced') throw error;
+    if (failure === 'retry') patience.waited(performance.now() - began);
+    const isWait = isTimeout(error);
     // A lock or statement timeout is not repeated with the whole batch: it would hold everybody up once more.
-    const code = (error as { code?: string }).code;
-    if (failure === 'retry' && code !== '55P03' && code !== '57014' && attempt < 4) {
+    if (failure === 'retry' && !isWait && attempt < (isHurried ? 2 : 4) && patience.lasts) {
       await sleep(50 * 2 ** attempt * (0.5 + Math.random()), undefined, { signal: context.signal });
-      return runBatch(run, ready, send, secrets, attempt + 1);
+      return runBatch(run, ready, place, verifiers, { attempt: attempt + 1, isHurried });
+    }
+    const hurried = { attempt: 1, isHurried: isHurried || failure === 'retry' };
+    if (isWait && !isHurried) {
+      const rest = await withoutLocked(run, ready, place, error);
+      if (rest !== ready) return runBatch(run, rest, place, verifiers, hurried);
     }
     const halves = halved(ready);
-    if (halves === undefined) return fail(run, ready[0] as Change, failure, error);
-    for (const half of halves) await runBatch(run, half, send, secrets);
+    if (halves === undefined) return failAlone(run, ready[0] as Change, error, () => batchStatements(ready, verifiers, context), verifiers);
+    // What concerns roles is found in any case: it may be the one for which others are ended.
+    if (failure === 'retry' && !patience.lasts && !ready.some((change) => mayEndFor(change, context) !== undefined)) return failAll(run, ready, failure, error);
+    for (const half of halves) await runBatch(run, half, place, verifiers, hurried);
   }
+}
+
+/** What is left of a batch that waited in vain without the tables that are locked, which fail at once. The same batch where none is. */
+async function withoutLocked(run: Run, batch: readonly Change[], place: Place, error: unknown): Promise<readonly Change[]> {
+  if (batch.every((change) => namesOf(change).length === 0)) return batch;
+  // Where it cannot be asked, the batch is taken apart.
+  const locked = await place.locked().catch(() => undefined);
+  if (locked === undefined) return batch;
+  const parts = batch.map((change) => splitNames(change, (name) => 'on' in change && 'names' in change.on && locked.has(change.on, name)));
+  const inside = parts.flatMap((part) => part.inside ?? []);
+  if (inside.length === 0) return batch;
+  await failAll(run, inside, 'retry', error, locked.holders);
+  return parts.flatMap((part) => part.outside ?? []);
 }
 
 /** Two batches of half the size: of changes, and for one change of the objects that it names. Undefined for what stands alone. */
@@ -120,56 +94,4 @@ function halved(batch: readonly Change[]): readonly (readonly Change[])[] | unde
   const middle = Math.ceil(whole.length / 2);
   if (batch.length > 1) return [batch.slice(0, middle), batch.slice(middle)];
   return [[forNames(only, namesOf(only).slice(0, middle))], [forNames(only, namesOf(only).slice(middle))]];
-}
-
-/** Records a change that cannot work because something before it did not. */
-export function skips(run: Run, change: Change): boolean {
-  const missing =
-    rolesOf(change).find((role) => run.failed.has(role)) ??
-    (run.failed.has(databaseKey(neededDatabase(change))) ? `database ${neededDatabase(change)}` : undefined) ??
-    (run.failed.has(neededTrigger(change) ?? '') ? 'its event trigger' : undefined);
-  if (missing === undefined) return false;
-  run.outcomes.push({ change, result: 'skipped', message: `waits for ${missing}, whose earlier step failed` });
-  return true;
-}
-
-/** Records a failure, and audits it where it is news. */
-export async function fail(run: Run, change: Change, failure: FailureClass, error: unknown): Promise<void> {
-  const message = describeFailure(error);
-  run.outcomes.push({ change, result: 'failed', class: failure, message });
-  if (change.kind === 'create_role' || REMOVAL_STEPS.has(change.kind)) for (const role of rolesOf(change)) run.failed.add(role);
-  if (change.kind === 'create_database') run.failed.add(databaseKey(change.database));
-  if (change.kind === 'install_event_trigger') run.failed.add(triggerKey(change.database));
-  const { context } = run;
-  if (!context.ledger || !context.isNewFailure(keyOf(change))) return;
-  const text = [beginSql(context), context.fence, ...auditSql([{ change, outcome: 'failed', detail: message }], ledgerFacts(context)), 'COMMIT'].join(';\n');
-  await context.connections.withAdmin(async (client) => client.query(text)).catch(() => undefined);
-}
-
-export const ledgerFacts = (context: Pick<ApplyContext, 'source' | 'why' | 'render'>, secrets: Secrets = new Map()) => ({
-  source: context.source,
-  why: context.why,
-  render: context.render,
-  witnessOf: (role: string) => secrets.get(role)?.witness,
-});
-
-/** One message, one transaction: the changes, what is remembered of them, and their audit. */
-export function batchSql(changes: readonly Change[], secrets: Secrets, context: ApplyContext): string {
-  const facts = ledgerFacts(context, secrets);
-  return [
-    beginSql(context),
-    context.fence,
-    `SELECT pg_advisory_xact_lock_shared(${LOCK_CLASS}, ${WRITES})`,
-    // From 16 on a CREATEROLE admin gets the rights of a role that it makes only by this.
-    ...(context.superuser || context.render.major < 16 ? [] : ["SET LOCAL createrole_self_grant = 'set, inherit'"]),
-    ...renderBatch(changes, { ...context.render, verifierOf: (role) => secrets.get(role)?.verifier }),
-    ...(context.ledger ? managedRoleSql(changes, facts) : []),
-    ...(context.ledger
-      ? auditSql(
-          changes.map((change) => ({ change, outcome: 'applied' as const })),
-          facts,
-        )
-      : []),
-    'COMMIT',
-  ].join(';\n');
 }

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { connect as connectPlain, isIP, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
-import { type ConnectionConfig, tlsOptions } from './connection.ts';
+import { type ServerAddress, tlsOptions } from './connection.ts';
 
 export type SaltAnswer =
   /** For a role without a SCRAM verifier, or one that has expired, the server makes up a salt, always the same. */
@@ -34,15 +34,15 @@ const METHODS: ReadonlyMap<number, string> = new Map([
  * Asks for the salt of a user's verifier.
  * @throws when the server cannot be reached, does not answer within three seconds, or holds on to the unfinished login.
  */
-export async function readSalt(config: ConnectionConfig, user: string, database: string): Promise<SaltAnswer> {
-  const isLocal = config.DB_HOST.startsWith('/');
-  const socket = isLocal ? connectPlain(`${config.DB_HOST}/.s.PGSQL.${config.DB_PORT}`) : connectPlain(config.DB_PORT, config.DB_HOST);
+export async function readSalt({ host, port, tls }: ServerAddress, user: string, database: string): Promise<SaltAnswer> {
+  const isLocal = host.startsWith('/');
+  const socket = isLocal ? connectPlain(`${host}/.s.PGSQL.${port}`) : connectPlain(port, host);
   const deadline = setTimeout(() => socket.destroy(new Error('the server did not answer in time')), DEADLINE_MS);
   try {
     // What goes wrong later is told by whoever reads at that moment.
     socket.on('error', () => undefined);
     await once(socket, 'connect');
-    const stream = isLocal ? socket : await secured(socket, config);
+    const stream = isLocal ? socket : await secured(socket, host, tls);
     const answer = await exchange(stream, user, database, stream !== socket);
     await released(socket, stream);
     return answer;
@@ -64,23 +64,22 @@ async function released(socket: Socket, stream: Socket): Promise<void> {
   if (held) throw new Error('the server holds on to logins that nobody finishes (as auth_delay makes it)');
 }
 
-/** The connection encrypted as DB_SSLMODE wants it. */
-async function secured(socket: Socket, config: ConnectionConfig): Promise<Socket> {
-  const tls = await tlsOptions(config);
-  if (tls === false) return socket;
+/** The connection encrypted as the mode wants it. */
+async function secured(socket: Socket, host: string, tls: ServerAddress['tls']): Promise<Socket> {
+  const options = await tlsOptions(tls);
+  if (options === false) return socket;
   socket.write(SSL_REQUEST);
   const [answer] = (await once(socket, 'data')) as [Buffer];
   socket.pause();
   // More than one byte would be somebody's who wants it to be taken for what comes encrypted.
   if (answer.length !== 1) throw new Error('the server answered the request for TLS with more than a byte');
   if (answer.toString('latin1') === 'S') {
-    const host = config.DB_HOST;
-    const encrypted = connectTls({ socket, host, ...(isIP(host) === 0 ? { servername: host } : {}), ...tls });
+    const encrypted = connectTls({ socket, host, ...(isIP(host) === 0 ? { servername: host } : {}), ...options });
     encrypted.on('error', () => undefined);
     await once(encrypted, 'secureConnect');
     return encrypted;
   }
-  if (config.DB_SSLMODE === 'prefer') return socket;
+  if (tls.mode === 'prefer') return socket;
   throw new Error('the server does not support TLS');
 }
 

@@ -1,15 +1,16 @@
 // Segments: everything for one database, on a session of its own, or on several side by side where much is granted.
-import { type Change, databaseOf, namesOf } from '../core/change.ts';
-import type { ObjectKind } from '../core/privileges/kinds.ts';
-import { statementKey } from '../core/sql.ts';
-import { sideBySide } from '../side-by-side.ts';
+import { type Change, databaseOf, namesOf } from '../changes/change.ts';
+import { KINDS, type ObjectKind } from '../model/kinds.ts';
+import { statementKey } from '../changes/render.ts';
+import { sideBySide } from '../async/side-by-side.ts';
 import { createElsewhere } from './elsewhere.ts';
 import { classify, describeFailure } from './failures.ts';
-import { type ApplyContext, batches, batchSql, inAdminDatabase, type Run, runBatch, type Send } from './run-batch.ts';
+import { batches, batchSql } from './batch-sql.ts';
+import type { ApplyContext, Place, Run } from './run.ts';
+import { inAdminDatabase, runBatch } from './run-batch.ts';
 
 /** Where a lane's batches are sent. */
-interface Session {
-  readonly send: Send;
+interface Session extends Place {
   /** Called with the next batch while the server works on one. */
   readonly prepare?: (batch: readonly Change[]) => void;
   readonly close: () => Promise<void>;
@@ -19,8 +20,8 @@ interface Session {
 const LANES = 4;
 /** So many objects are worth a further session. */
 const WORTH = 1000;
-/** Kinds of which there can be thousands; a GRANT on one of them concerns no other object. */
-const WIDE: ReadonlySet<ObjectKind> = new Set(['table', 'sequence', 'function', 'type']);
+/** There can be thousands of what is in schemas, and a GRANT on one of them concerns no other object; but one on a column concerns its table. */
+const isManifold = (kind: ObjectKind): boolean => KINDS[kind].scope === 'schema' && kind !== 'column';
 
 /**
  * Runs the changes of each database, several databases side by side. A database that cannot be reached is its own failure.
@@ -57,7 +58,7 @@ async function runSegment(run: Run, database: string, segment: readonly Change[]
   }
 }
 
-const isWide = (change: Change): boolean => change.kind === 'grant_privilege' && WIDE.has(change.on.object);
+const isWide = (change: Change): boolean => change.kind === 'grant_privilege' && isManifold(change.on.object);
 
 /** The changes on so many sessions as they are worth; those that share an object share a lane. */
 function lanesOf(changes: readonly Change[], most: number): readonly (readonly Change[])[] {
@@ -81,7 +82,7 @@ async function runLane(run: Run, open: () => Session, lane: readonly Change[]): 
   try {
     const list = batches(lane);
     for (const [index, batch] of list.entries()) {
-      const running = runBatch(run, batch, session.send);
+      const running = runBatch(run, batch, session);
       // Its failure is heard of below.
       running.catch(() => undefined);
       const next = list[index + 1];
@@ -96,14 +97,23 @@ async function runLane(run: Run, open: () => Session, lane: readonly Change[]): 
 /** Batches for the admin database go through the pool; their texts are written ahead. */
 function writtenAhead(context: ApplyContext): Session {
   const texts = new Map<readonly Change[], string>();
-  const send = inAdminDatabase(context);
+  const { send, locked } = inAdminDatabase(context);
   return {
-    send: (batch) => {
+    send: (batch, lockTimeout) => {
       const text = texts.get(batch);
       texts.delete(batch);
-      return text === undefined ? send(batch) : context.connections.withAdmin((client) => client.query(text));
+      return text === undefined || lockTimeout !== context.lockTimeout
+        ? send(batch, lockTimeout)
+        : context.connections.withAdmin((client) => client.query(text));
     },
-    prepare: (batch) => texts.set(batch, batchSql(batch, new Map(), context)),
+    locked,
+    prepare: (batch) => {
+      try {
+        texts.set(batch, batchSql(batch, new Map(), context));
+      } catch {
+        // When its turn comes, the one of it that cannot be written fails alone.
+      }
+    },
     close: async () => undefined,
   };
 }

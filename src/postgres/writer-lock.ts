@@ -1,103 +1,177 @@
-// One writer a server: an advisory lock in one agreed database, held by a session of its own, and the fence that every write checks.
+// One writer a server: a claim that only a session of our own login can make, as the name of that session, and the fence that every write checks.
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
-import type { Connections } from './connection.ts';
-import { describeFailure } from './failures.ts';
-import { LOCK_CLASS } from './ledger-write.ts';
-import { query } from './query.ts';
-
-const WRITER = 1;
-/** Held shared by every write, so that a new writer can wait for those that a dead one left behind. */
-export const WRITES = 2;
+import { Outage } from '../model/outage.ts';
+import { backendOf, type Connections } from './connection.ts';
+import { fenceOf } from './fence.ts';
+import { ledgerGuard } from './ledger-ours.ts';
+import { pinnedRows, query, type Row } from './query.ts';
+import { beginSql, SMALL } from './transaction.ts';
+import { CLAIM, claimName, type Claimant, claimants, digestOf, END_SESSION, IN_TRANSACTION } from './writer-claims.ts';
 
 export interface WriterLock {
-  /** A statement that fails (22012) once the lock is no longer ours. */
+  /** A statement that fails once the claim is no longer ours. */
   readonly fence: string;
-  /** Aborted when the lock is lost. */
+  /** Aborted when the claim is lost. */
   readonly lost: AbortSignal;
   release(): Promise<void>;
 }
 
 export interface WriterLockOptions {
-  readonly connections: Connections;
+  readonly connections: Pick<Connections, 'open'>;
   readonly adminDatabase: string;
+  /** `namespace/name` of the document that is followed: whoever follows the same one stands by for the other. */
+  readonly source: string;
   readonly signal: AbortSignal;
-  /** Called on each attempt that did not get the lock: while another holds it, and when the server cannot be reached. */
-  readonly onWait: (reason: string) => void;
+  /** Called on each attempt that did not succeed. */
+  readonly onWait: (why: Waiting) => void;
 }
 
-/** Advisory locks belong to one database, so all instances take it in the same one; `postgres` is on nearly every server. */
-const AGREED_DATABASE = 'postgres';
+/** Why this instance is not the writer: another one of the same document is, or there is an outage. */
+export type Waiting = { readonly kind: 'standby'; readonly message: string } | { readonly kind: 'outage'; readonly error: unknown };
+
 const RETRY_MS = 1000;
 const HEARTBEAT_MS = 2000;
+/** A heartbeat without an answer for so long: by the time that others may take us for gone, we have stopped. */
+const ANSWER_MS = 5000;
+/** What a writer that is gone has under way is given so long to end by itself. */
+const PATIENCE_MS = 1000;
 
-/** Waits until the lock is ours. @throws when the signal aborts. */
+/** Waits until the claim is ours. @throws when the signal aborts. */
 export async function acquireWriterLock(options: WriterLockOptions): Promise<WriterLock> {
   for (;;) {
     options.signal.throwIfAborted();
     let client: pg.Client | undefined;
     try {
-      client = await openLockSession(options);
-      const held = await waitForLock(client, options);
-      await waitForOldWrites(options.connections);
-      return held;
+      client = await options.connections.open(options.adminDatabase);
+      return await waitForClaim(await sessionOf(client), options);
     } catch (error) {
-      await client?.end().catch(() => undefined);
+      client?.end().catch(() => undefined);
       options.signal.throwIfAborted();
-      options.onWait(describeFailure(error));
-      await sleep(RETRY_MS, undefined, { signal: options.signal });
+      options.onWait({ kind: 'outage', error });
+      await pause(options.signal);
     }
   }
 }
 
-async function openLockSession({ connections, adminDatabase }: WriterLockOptions): Promise<pg.Client> {
-  if (adminDatabase === AGREED_DATABASE) return connections.open(adminDatabase);
-  return connections.open(AGREED_DATABASE).catch((error: unknown) => {
-    if ((error as { code?: string }).code === '3D000' || (error as { code?: string }).code === '42501' || (error as { code?: string }).code === '08P01')
-      return connections.open(adminDatabase);
-    throw error;
-  });
+/** Two that claimed at the same moment have both withdrawn: not in step again. */
+const pause = (signal: AbortSignal): Promise<void> => sleep(RETRY_MS * (0.5 + Math.random() / 2), undefined, { signal });
+
+interface Session {
+  readonly client: pg.Client;
+  /** Behind a pooler a session's name may end up with anybody, a transaction's cannot: there the claim is one transaction that stays open. */
+  readonly pooled: boolean;
 }
 
-async function waitForLock(client: pg.Client, options: WriterLockOptions): Promise<WriterLock> {
-  const pid = (await query(client, 'SELECT pg_catalog.pg_backend_pid()'))[0]?.[0]?.[0] as number;
-  // A pooler answers with a process of its own making. Behind one a session's lock may end up with anybody, a transaction's cannot.
-  const pooled = (client as unknown as { processID: number | null }).processID !== pid;
-  const attempt = pooled
-    ? `BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0; SELECT pg_catalog.pg_try_advisory_xact_lock(${LOCK_CLASS}, ${WRITER}), pg_catalog.pg_backend_pid()`
-    : `SET idle_session_timeout = 0; SELECT pg_catalog.pg_try_advisory_lock(${LOCK_CLASS}, ${WRITER}), pg_catalog.pg_backend_pid()`;
+async function sessionOf(client: pg.Client): Promise<Session> {
+  const [pid, isStandby] = ((await query(client, 'SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_is_in_recovery()'))[0]?.[0] ?? []) as unknown[];
+  // The address may lead to another server by the next attempt.
+  if (isStandby) throw new Outage('standby', 'the server is a standby, and read-only');
+  return { client, pooled: backendOf(client) !== pid };
+}
+
+async function waitForClaim(session: Session, options: WriterLockOptions): Promise<WriterLock> {
   for (;;) {
-    const row = (await query(client, attempt)).at(-1)?.[0];
-    if (row?.[0] === true) return hold(client, row[1] as number);
-    if (pooled) await client.query('ROLLBACK');
-    options.onWait('another instance is the writer');
-    await sleep(RETRY_MS, undefined, { signal: options.signal });
+    const outcome = await attempt(session, options.source);
+    if (!('kind' in outcome)) return outcome;
+    options.onWait(outcome);
+    await pause(options.signal);
   }
 }
 
-function hold(client: pg.Client, pid: number): WriterLock {
+/**
+ * Claims where nobody else does. Whoever has claimed looks again, and withdraws where it sees any other claim: of two, one looks after the other
+ * has claimed, so that never both stay.
+ * @returns who stands in the way.
+ */
+async function attempt(session: Session, source: string): Promise<WriterLock | Waiting> {
+  const { client, pooled } = session;
+  if (pooled) await client.query(`${beginSql(SMALL)}; SET LOCAL idle_in_transaction_session_timeout = 0`);
+  const before = await others(client);
+  for (const one of before.filter(({ silent }) => silent)) await query(client, END_SESSION(one));
+  const [first] = before.some(({ silent }) => silent) ? await others(client) : before;
+  if (first !== undefined) return withdraw(session, first, source);
+  const token = `${digestOf(source)}${randomBytes(4).toString('hex')}`;
+  const [row = []] = (await query(client, `${claim(token, pooled)}; SELECT pid, backend_start::text FROM ${CLAIM.own}`)).at(-1) ?? [];
+  const [rival] = await others(client);
+  if (rival !== undefined) return withdraw(session, rival, source);
+  await waitForOldWrites(client, () => query(client, claim(token, pooled)));
+  return hold(session, token, row);
+}
+
+const claim = (token: string, isLocal: boolean): string => `SELECT pg_catalog.set_config('application_name', ${claimName(token)}, ${isLocal})`;
+
+const others = async (client: pg.Client): Promise<readonly Claimant[]> => claimants((await query(client, CLAIM.others)).at(-1) ?? []);
+
+async function withdraw({ client, pooled }: Session, { pid, address, since, silent, document }: Claimant, source: string): Promise<Waiting> {
+  await client.query(pooled ? 'ROLLBACK' : `SELECT pg_catalog.set_config('application_name', 'pgsteward', false)`);
+  const which = `(process ${pid} from ${address}, since ${since})`;
+  const outage = (message: string): Waiting => ({ kind: 'outage', error: new Outage('another_writer', message) });
+  if (silent)
+    return outage(`another instance, the writer, has gone silent, and its session does not end ${which}; SELECT pg_terminate_backend(${pid}) ends it`);
+  if (document === digestOf(source)) return { kind: 'standby', message: `another instance is the writer ${which}` };
+  return outage(`an instance that follows ${await nameOf(client, document)} and not ${source} is the writer ${which}`);
+}
+
+/** A document by the digest that its writer claims with: the ledger knows each of which anybody is. */
+async function nameOf(client: pg.Client, document: string): Promise<string> {
+  const sources = await pinnedRows(client, `${ledgerGuard('managed_role')}; SELECT DISTINCT source FROM pgsteward.managed_role LIMIT 1000`).catch(() => []);
+  return sources.map(([source]) => String(source)).find((source) => digestOf(source) === document) ?? 'another document';
+}
+
+function hold({ client, pooled }: Session, token: string, [pid, backendStart]: Row): WriterLock {
   const lost = new AbortController();
-  const lose = (): void => {
-    clearInterval(heartbeat);
-    lost.abort(new Error('the writer lock was lost'));
+  let timer: NodeJS.Timeout | undefined;
+  const stop = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
   };
-  const heartbeat = setInterval(() => {
-    client.query('SELECT 1').catch(lose);
-  }, HEARTBEAT_MS);
-  heartbeat.unref();
+  const lose = (): void => {
+    stop();
+    lost.abort(new Error('the writer lock was lost'));
+    // Nothing is waited for: a server that is out of reach answers no goodbye.
+    (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+  };
+  const beat = async (): Promise<void> => {
+    const deadline = setTimeout(lose, ANSWER_MS);
+    await client.query(claim(token, pooled)).catch(lose);
+    clearTimeout(deadline);
+    if (timer !== undefined) later();
+  };
+  const later = (): void => {
+    timer = setTimeout(() => void beat(), HEARTBEAT_MS).unref();
+  };
+  later();
   client.once('end', lose);
   return {
-    fence: `SELECT 1 / count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = ${LOCK_CLASS} AND objid = ${WRITER} AND pid = ${pid} AND granted`,
+    fence: fenceOf(CLAIM.of(Number(pid), String(backendStart), token)),
     lost: lost.signal,
     release: async () => {
-      clearInterval(heartbeat);
+      stop();
       await client.end().catch(() => undefined);
     },
   };
 }
 
-/** A killed writer's last message may still be running on the server, COMMIT included. */
-const waitForOldWrites = (connections: Connections): Promise<unknown> =>
-  connections.withAdmin(async (client) => {
-    await query(client, `BEGIN; SET LOCAL lock_timeout = 0; SELECT pg_catalog.pg_advisory_xact_lock(${LOCK_CLASS}, ${WRITES}); COMMIT`);
-  });
+/**
+ * A writer's last message may still be running on the server, COMMIT included, after its fence was passed: whatever of our login is in a
+ * transaction now has to end. What began later did not pass a fence but ours.
+ */
+async function waitForOldWrites(client: pg.Client, beat: () => Promise<unknown>): Promise<void> {
+  const running = async (): Promise<ReadonlyMap<string, number>> =>
+    new Map(((await query(client, IN_TRANSACTION)).at(-1) ?? []).map(([transaction, pid]) => [String(transaction), Number(pid)]));
+  const old = await running();
+  const leftAfter = async (ms: number): Promise<readonly number[]> => {
+    for (const end = performance.now() + ms; ; await sleep(100)) {
+      await beat();
+      const left = [...(await running())].flatMap(([transaction, pid]) => (old.has(transaction) ? [pid] : []));
+      if (left.length === 0 || performance.now() > end) return left;
+    }
+  };
+  const left = await leftAfter(PATIENCE_MS);
+  if (left.length === 0) return;
+  await query(client, `SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.unnest(ARRAY[${left.join(', ')}]) p(pid)`);
+  const [stuck] = await leftAfter(5 * PATIENCE_MS);
+  if (stuck !== undefined) throw new Error(`what the last writer had under way does not end (process ${stuck}); nothing is written until it does`);
+}

@@ -1,25 +1,26 @@
 // The Secrets that pgsteward writes: created once where they hold a generated password, applied where they tell how to connect.
-import { CONNECTION_TYPE } from '../core/connection-secret.ts';
-import type { KubeClient, Target } from '../kubernetes/client.ts';
+import type { SecretPlace } from '../model/secret-place.ts';
+import { CONNECTION_TYPE } from '../model/connection-content.ts';
+import type { KubeClient } from '../kubernetes/client.ts';
+import type { ResourceAttributes } from '../kubernetes/resource-attributes.ts';
 import { asRecord, readObject, versionOf } from '../kubernetes/objects.ts';
-import { type SecretObject, type SecretPlace, type SecretStore, SourceError } from './source.ts';
+import { QUIET_MS } from '../async/patience.ts';
+import { SourceError } from '../model/source-error.ts';
+import type { SecretObject, SecretStore } from './ports.ts';
 
-/** A store that can tell a watch what is news to it. */
-export interface WatchableStore extends SecretStore {
-  /** The Secrets of our namespace that were read or applied. */
-  names(): Iterable<string>;
-  /** Whether this is another version of such a Secret than the one that we know. */
-  isNews(name: string, version: string | undefined): boolean;
+/** One Secret as it is now; undefined where there is none. @throws SourceError. */
+export async function getSecret(client: KubeClient, place: SecretPlace, signal: AbortSignal, patience?: AbortSignal): Promise<SecretObject | undefined> {
+  try {
+    return secretOf(await client.send({ verb: 'get', resource: 'secrets', ...place }, { signal, patience }), place);
+  } catch (error) {
+    if (error instanceof SourceError && error.reason === 'not_found') return undefined;
+    throw error;
+  }
 }
 
-/** A store on this API server. @param ours the namespace that a watch sees. */
-export function createSecretStore(client: KubeClient, ours: string): WatchableStore {
-  const known = new Map<string, string | undefined>();
-  const note = <T extends SecretObject | undefined>({ namespace, name }: SecretPlace, object: T): T => {
-    if (namespace === ours) known.set(name, object?.version);
-    return object;
-  };
-  const target = (verb: 'get' | 'patch', { namespace, name }: SecretPlace): Target => ({ verb, resource: 'secrets', namespace, name });
+/** A store on this API server. */
+export function createSecretStore(client: KubeClient): SecretStore {
+  const target = (verb: 'patch', { namespace, name }: SecretPlace): ResourceAttributes => ({ verb, resource: 'secrets', namespace, name });
   const encode = (data: ReadonlyMap<string, string | null>): Record<string, string | null> =>
     Object.fromEntries([...data].map(([key, value]) => [key, value === null ? null : Buffer.from(value).toString('base64')]));
 
@@ -27,26 +28,20 @@ export function createSecretStore(client: KubeClient, ours: string): WatchableSt
     create: async ({ namespace, name }, { labels, annotations, data }, signal) => {
       const body = { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace, labels, annotations }, type: 'Opaque', data: encode(data) };
       const answer = await client.send({ verb: 'create', resource: 'secrets', namespace }, { signal, query: { fieldManager: 'pgsteward' }, body });
-      return note({ namespace, name }, secretOf(answer, { namespace, name }));
+      return secretOf(answer, { namespace, name });
     },
-    read: async (place, signal) => {
-      try {
-        return note(place, secretOf(await client.send(target('get', place), { signal }), place));
-      } catch (error) {
-        if (error instanceof SourceError && error.reason === 'not_found') return note(place, undefined);
-        throw error;
-      }
-    },
+    read: (place, signal) => getSecret(client, place, signal, AbortSignal.timeout(QUIET_MS)),
     apply: async (place, { labels, annotations, data }, before, signal) => {
       // With a version it is refused where somebody changed or replaced the Secret since we looked at it.
       const metadata = { ...place, labels, annotations, ...(before === undefined ? {} : { resourceVersion: before.resourceVersion }) };
       const answer = await client.send(target('patch', place), {
         signal,
-        query: { fieldManager: 'pgsteward', force: 'true' },
+        // Where there was none, whatever somebody has put there meanwhile is theirs: without force its fields are a conflict.
+        query: { fieldManager: 'pgsteward', force: String(before !== undefined) },
         contentType: 'application/apply-patch+yaml',
         body: { apiVersion: 'v1', kind: 'Secret', metadata, type: CONNECTION_TYPE, data: encode(data) },
       });
-      return note(place, secretOf(answer, place));
+      return secretOf(answer, place);
     },
     change: async (place, { data, annotations }, { resourceVersion }, signal) => {
       const answer = await client.send(target('patch', place), {
@@ -55,10 +50,8 @@ export function createSecretStore(client: KubeClient, ours: string): WatchableSt
         contentType: 'application/merge-patch+json',
         body: { metadata: { resourceVersion, annotations }, data: encode(data) },
       });
-      return note(place, secretOf(answer, place));
+      return secretOf(answer, place);
     },
-    names: () => known.keys(),
-    isNews: (name, version) => known.has(name) && known.get(name) !== version,
   };
 }
 

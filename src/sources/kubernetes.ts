@@ -1,15 +1,19 @@
 // SOURCE=kubernetes: the ConfigMap and the Secrets of one namespace, read through the API server.
 import { createKubeClient } from '../kubernetes/client.ts';
 import { createEventSink } from '../kubernetes/events.ts';
-import { bytesAt, type KubeObject, readObject, UNREAD, versionOf } from '../kubernetes/objects.ts';
+import { type KubeObject, readObject, versionOf } from '../kubernetes/objects.ts';
 import { createStatusConfigMap } from '../kubernetes/status-configmap.ts';
 import { runWatch, type Watched } from '../kubernetes/watch.ts';
-import { requestsOf } from './annotations.ts';
-import { createSecretReader, type SecretReaderOptions } from './kubernetes-secrets.ts';
+import { bytesAt } from '../model/base64.ts';
+import { requestsOf } from '../model/requests.ts';
+import { createSecretSweeps, type SecretSweepOptions } from './kubernetes-secrets.ts';
 import { createSecretStore } from './kubernetes-secret-store.ts';
-import { type Source, SourceError } from './source.ts';
+import { rememberingStore } from './remembering-store.ts';
+import { createSecretMemory } from './secret-memory.ts';
+import { SourceError } from '../model/source-error.ts';
+import type { DocumentSource, Ports, Watcher } from './ports.ts';
 
-export interface KubernetesSourceOptions extends SecretReaderOptions {
+export interface KubernetesSourceOptions extends SecretSweepOptions {
   readonly namespace: string;
   readonly configMapName: string;
   readonly kubeconfig: string | undefined;
@@ -19,72 +23,69 @@ export interface KubernetesSourceOptions extends SecretReaderOptions {
   readonly warn?: (message: string) => void;
 }
 
-export function createKubernetesSource(options: KubernetesSourceOptions): Source {
+export function createKubernetesSource(options: KubernetesSourceOptions): Ports {
   const { namespace, configMapName } = options;
   const client = createKubeClient({ kubeconfig: options.kubeconfig, timeoutMs: options.timeoutMs ?? 10_000 });
   const warn = options.warn ?? (() => undefined);
   const events = createEventSink(client, { namespace, configMapName, warn });
   const ref = `${namespace}/${configMapName}`;
   const status = createStatusConfigMap(client, { namespace, configMapName, warn });
-  const secrets = createSecretReader(client, namespace, options);
-  const store = createSecretStore(client, namespace);
-  let documentVersion: string | undefined = UNREAD;
+  const memory = createSecretMemory(namespace);
+  const sweeps = createSecretSweeps(client, namespace, options, memory);
+  let documentVersion: string | undefined = 'unread';
   /** Whether the API server answered when it was last asked for the document: what it does not hear needs no waiting for. */
   let answers = false;
 
+  const readDocument: DocumentSource['read'] = async (signal, patience) => {
+    const object = await readConfigMap(signal, patience);
+    documentVersion = versionOf(object);
+    events.setConfigMap(object);
+    const requests = requestsOf(object.annotations);
+    const text = object.data['users.yaml'];
+    if (text !== undefined && typeof text !== 'string') throw new SourceError('malformed', `the key users.yaml of ConfigMap ${ref} is no text`, { requests });
+    const content = typeof text === 'string' ? Buffer.from(text) : bytesAt(object.binaryData, 'users.yaml');
+    if (content === null) throw new SourceError('malformed', `the key users.yaml of ConfigMap ${ref} is no base64`, { requests });
+    if (content === undefined) throw new SourceError('not_found', `the ConfigMap ${ref} has no key users.yaml`, { requests });
+    return { version: versionOf(object), ref, file: 'users.yaml', content, requests };
+  };
+
+  const watch: Watcher['watch'] = async (observer, signal) => {
+    const document: Watched = {
+      what: 'document',
+      resource: 'configmaps',
+      namespace,
+      name: configMapName,
+      names: () => [configMapName],
+      isNews: (name, version) => name === configMapName && version !== documentVersion,
+    };
+    const secrets: Watched = { what: 'secret', resource: 'secrets', namespace, names: memory.names, isNews: memory.isNews };
+    // Who may watch may list: the next cycle does.
+    const heard = (what: 'document' | 'secret'): void => {
+      sweeps.mayList();
+      observer.heard(what);
+    };
+    await Promise.all([
+      runWatch(client, document, observer, signal),
+      options.secretAccess === 'get' ? undefined : runWatch(client, secrets, { ...observer, heard }, signal),
+    ]);
+  };
+
   return {
     description: `kubernetes ConfigMap ${ref}`,
-    readDocument: async (signal) => {
-      const object = await readConfigMap(signal);
-      documentVersion = versionOf(object);
-      events.setConfigMap(object);
-      const requests = requestsOf(object.annotations);
-      const text = object.data['users.yaml'];
-      if (text !== undefined && typeof text !== 'string') throw new SourceError('malformed', `the key users.yaml of ConfigMap ${ref} is no text`, { requests });
-      const content = typeof text === 'string' ? Buffer.from(text) : bytesAt(object.binaryData, 'users.yaml');
-      if (content === null) throw new SourceError('malformed', `the key users.yaml of ConfigMap ${ref} is no base64`, { requests });
-      if (content === undefined) throw new SourceError('not_found', `the ConfigMap ${ref} has no key users.yaml`, { requests });
-      return { version: versionOf(object), ref, file: 'users.yaml', content, requests };
-    },
-    readSecrets: secrets.read,
-    secretStore: store,
-    announce: async (announcements, signal) => (answers ? events.emit(announcements, signal) : undefined),
-    publish: async (conditions, signal) => (answers ? status.publish(conditions, signal) : undefined),
-    watch: async (observer, signal) => {
-      const document = runWatch(
-        client,
-        {
-          what: 'document',
-          resource: 'configmaps',
-          namespace,
-          name: configMapName,
-          names: () => [configMapName],
-          isNews: (name, version) => name === configMapName && version !== documentVersion,
-        },
-        observer,
-        signal,
-      );
-      // Who may watch may list: the next cycle does.
-      const heard = (what: 'document' | 'secret'): void => {
-        secrets.mayList();
-        observer.heard(what);
-      };
-      const watched: Watched = {
-        what: 'secret',
-        resource: 'secrets',
-        namespace,
-        names: () => new Set([...secrets.names(), ...store.names()]),
-        isNews: (name, version) => secrets.isNews(name, version) || store.isNews(name, version),
-      };
-      await Promise.all([document, options.secretAccess === 'get' ? undefined : runWatch(client, watched, { ...observer, heard }, signal)]);
-    },
+    documents: { read: readDocument },
+    secrets: { ...memory, refresh: sweeps.refresh },
+    wholeSecrets: memory,
+    secretStore: rememberingStore(createSecretStore(client), memory),
+    announcer: { announce: async (announcements, signal) => (answers ? events.emit(announcements, signal) : undefined) },
+    statusPublisher: { publish: async (conditions, signal) => (answers ? status.publish(conditions, signal) : undefined) },
+    watcher: { watch },
     close: () => client.close(),
   };
 
-  async function readConfigMap(signal: AbortSignal): Promise<KubeObject> {
+  async function readConfigMap(signal: AbortSignal, patience: AbortSignal | undefined): Promise<KubeObject> {
     try {
       answers = true;
-      return readObject(await client.send({ verb: 'get', resource: 'configmaps', namespace, name: configMapName }, { signal }), `ConfigMap ${ref}`);
+      return readObject(await client.send({ verb: 'get', resource: 'configmaps', namespace, name: configMapName }, { signal, patience }), `ConfigMap ${ref}`);
     } catch (error) {
       answers = error instanceof SourceError && !['timeout', 'unavailable', 'unauthorized'].includes(error.reason);
       if (error instanceof SourceError && error.reason === 'not_found') documentVersion = undefined;

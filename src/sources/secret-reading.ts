@@ -1,7 +1,8 @@
 // One key of a Secret, judged as far as Kubernetes is concerned.
-import { PASSWORD_OF } from '../core/secret-annotations.ts';
-import { bytesAt } from '../kubernetes/objects.ts';
-import type { SecretObject, SecretReading } from './source.ts';
+import { bytesAt } from '../model/base64.ts';
+import { LIMITS } from '../model/limits.ts';
+import { PASSWORD_OF, SOURCE } from '../model/secret-annotations.ts';
+import type { SecretObject, SecretReading } from './ports.ts';
 
 /** @param object undefined where there is none. */
 export function readingOf(object: Pick<SecretObject, 'data' | 'annotations' | 'version'> | undefined, key: string, namespace: string): SecretReading {
@@ -9,6 +10,11 @@ export function readingOf(object: Pick<SecretObject, 'data' | 'annotations' | 'v
   const value = bytesAt(object.data, key);
   if (value === undefined) return { kind: 'missing', what: 'key', detail: `it has no key ${key}` };
   if (value === null) return { kind: 'unreadable', detail: `its key ${key} is not base64` };
-  const passwordOf = object.annotations[PASSWORD_OF];
-  return { kind: 'value', value, version: object.version, passwordOf: typeof passwordOf === 'string' ? passwordOf : undefined };
+  if (value.length > LIMITS.secretValue)
+    return { kind: 'unreadable', detail: `its key ${key} has ${value.length} bytes; at most ${LIMITS.secretValue} are read` };
+  const textAt = (name: string): string | undefined => shortText(object.annotations[name]);
+  return { kind: 'value', value, version: object.version, passwordOf: textAt(PASSWORD_OF), madeFor: textAt(SOURCE) };
 }
+
+/** The text of an annotation; one that is longer than any of ours is none. */
+export const shortText = (value: unknown): string | undefined => (typeof value === 'string' && value.length <= LIMITS.secretValue ? value : undefined);

@@ -1,7 +1,7 @@
 // The state file: what was last applied, for runs without a ledger and to tell drift from a changed document. Losing it loses nothing.
-import { readFileSync } from 'node:fs';
-import { open, rename, unlink } from 'node:fs/promises';
-import type { ManagedRole } from '../core/catalog.ts';
+import { rename } from 'node:fs/promises';
+import { type ManagedRole, NOWHERE, type Place } from '../model/catalog.ts';
+import { readOwnFile, writeOwnFile } from './own-file.ts';
 
 /** What the file remembers of one role: the ledger's row, and a digest of the entry that was applied. */
 export interface RememberedRole extends ManagedRole {
@@ -13,33 +13,34 @@ export interface RememberedRole extends ManagedRole {
 
 export interface StateFile {
   readonly roles: ReadonlyMap<string, RememberedRole>;
+  /** The server and the ledger that it was written for; undefined where it does not say. */
+  readonly place: Place | undefined;
   /** Why nothing could be read, where the file is there but of no use. */
   readonly problem: string | undefined;
+  /** Others may have written it: nothing in it counts. */
+  readonly isRefused: boolean;
 }
 
 const EMPTY: ReadonlyMap<string, RememberedRole> = new Map();
 
-/** Reads the file; one that is missing, empty or broken remembers nothing. `source` is who users of the old format belong to. */
+/** Reads the file; one that is missing, empty, broken or not ours alone remembers nothing. `source` is who users of the old format belong to. */
 export function loadState(path: string, source: string): StateFile {
-  let text: string;
+  const nothing = (problem: string | undefined, isRefused = false): StateFile => ({ roles: EMPTY, place: undefined, problem, isRefused });
+  const file = readOwnFile(path);
+  if (file.kind !== 'text') return file.kind === 'missing' ? nothing(undefined) : nothing(file.reason, file.kind === 'refused');
+  if (file.text.trim() === '') return nothing('is empty');
   try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    return { roles: EMPTY, problem: code === 'ENOENT' ? undefined : `cannot be read (${code ?? 'unknown error'})` };
-  }
-  if (text.trim() === '') return { roles: EMPTY, problem: 'is empty' };
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return { roles: EMPTY, problem: 'holds no JSON object' };
+    const value: unknown = JSON.parse(file.text);
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return nothing('holds no JSON object');
     const roles = isCurrent(value) ? value.roles.flatMap(currentRole) : Object.entries(value).flatMap(([name, entry]) => legacyRole(name, entry, source));
-    return { roles: new Map(roles.map((role) => [role.name, role])), problem: undefined };
+    const place = isCurrent(value) ? value.place : undefined;
+    return { roles: new Map(roles.map((role) => [role.name, role])), place, problem: undefined, isRefused: false };
   } catch {
-    return { roles: EMPTY, problem: 'is not valid JSON' };
+    return nothing('is not valid JSON');
   }
 }
 
-const isCurrent = (value: object): value is { version: number; roles: unknown[] } =>
+const isCurrent = (value: object): value is { version: number; place?: Place; roles: unknown[] } =>
   'version' in value && value.version === 1 && 'roles' in value && Array.isArray(value.roles);
 
 function currentRole(value: unknown): RememberedRole[] {
@@ -54,6 +55,7 @@ function currentRole(value: unknown): RememberedRole[] {
     {
       ...(role as RememberedRole),
       oid: role.oid ?? 0,
+      place: role.place ?? NOWHERE,
       status: role.status ?? 'active',
       deletionPolicy: role.deletionPolicy ?? null,
       witness: role.witness ?? null,
@@ -69,24 +71,15 @@ function currentRole(value: unknown): RememberedRole[] {
 function legacyRole(name: string, value: unknown, source: string): RememberedRole[] {
   if (typeof value !== 'object' || value === null || !('username' in value) || value.username !== name) return [];
   const nothing = { deletionPolicy: null, witness: null, privileges: false, drain: null, disabledAt: null, digest: null };
-  return [{ name, entity: 'user', origin: 'created', source, oid: 0, status: 'active', ...nothing }];
+  return [{ name, entity: 'user', origin: 'created', source, oid: 0, place: NOWHERE, status: 'active', ...nothing }];
 }
 
 /**
- * Writes the file at once or not at all: beside it, synced, then renamed over it. Only the owner may read it.
+ * Writes the file at once or not at all; only our account may read it.
  * @throws the file system's error, for example on a read-only one.
  */
-export async function saveState(path: string, roles: Iterable<RememberedRole>): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
-  const file = await open(temporary, 'w', 0o600);
-  try {
-    await file.writeFile(`${JSON.stringify({ version: 1, roles: [...roles] }, null, 1)}\n`);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, path).catch(async (error: unknown) => {
-    await unlink(temporary).catch(() => undefined);
-    throw error;
-  });
-}
+export const saveState = (path: string, roles: Iterable<RememberedRole>, place: Place): Promise<void> =>
+  writeOwnFile(path, `${JSON.stringify({ version: 1, place, roles: [...roles] }, null, 1)}\n`);
+
+/** Sets a file aside that is not believed: what is in it may be what somebody wanted to bring along. Never throws. */
+export const setAside = (path: string): Promise<void> => rename(path, `${path}.refused`).catch(() => undefined);

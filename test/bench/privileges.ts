@@ -1,7 +1,7 @@
 // The benchmark of privileges: 50 schemas, 2,000 tables, 3,000 functions and 32 roles in one database, and 100 small databases side by side.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { databaseFingerprint } from '../../src/postgres/read-database.ts';
+import { databaseFingerprint } from '../../src/postgres/database-fingerprint.ts';
 import { daemonEnv, Manifests } from '../support/daemon.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
 import { lastDuration, median, peakRss, print, psql, report, RUNS, startShipped, waitForCycle } from './support.ts';
@@ -72,7 +72,7 @@ async function oneDatabase(server: Postgres): Promise<void> {
     await fresh(server);
     const daemon = await startShipped(daemonEnv(server, manifests.folder, { LOG_LEVEL: 'debug' }));
     await waitForCycle(daemon);
-    ours.push(lastDuration(daemon));
+    ours.push(await lastDuration(daemon));
     rss.push(peakRss(daemon));
     if (run + 1 < RUNS) {
       await daemon.stop();
@@ -102,13 +102,13 @@ async function unchanged(server: Postgres, daemon: Awaited<ReturnType<typeof sta
   for (let run = 0; run < 3; run += 1) await daemon.cycle();
   for (let run = 0; run < RUNS * 2; run += 1) {
     await daemon.cycle();
-    ours.push(lastDuration(daemon));
+    ours.push(await lastDuration(daemon));
     const began = performance.now();
-    await databaseFingerprint(client, { columns: false, rules: true });
+    await databaseFingerprint(client, { columns: false });
     query.push(performance.now() - began);
     await client.query(run % 2 === 0 ? 'CREATE TABLE s00.bystander (id int)' : 'DROP TABLE s00.bystander');
     await daemon.cycle();
-    full.push(lastDuration(daemon));
+    full.push(await lastDuration(daemon));
     await daemon.cycle();
   }
   await client.end();
@@ -145,12 +145,12 @@ async function manyDatabases(server: Postgres): Promise<void> {
   manifests.users(document(['small_*'], roles));
   const daemon = await startShipped(daemonEnv(server, manifests.folder, { LOG_LEVEL: 'debug', MAX_DELETIONS: '1000' }));
   await waitForCycle(daemon);
-  report(`first apply: ${DATABASES} databases, 32 roles`, [lastDuration(daemon)], [theirs]);
+  report(`first apply: ${DATABASES} databases, 32 roles`, [await lastDuration(daemon)], [theirs]);
   for (let run = 0; run < 2; run += 1) await daemon.cycle();
   const ours: number[] = [];
   for (let run = 0; run < RUNS; run += 1) {
     await daemon.cycle();
-    ours.push(lastDuration(daemon));
+    ours.push(await lastDuration(daemon));
   }
   print(`  unchanged cycle of ${DATABASES} databases: median ${median(ours).toFixed(0)} ms; peak RSS ${peakRss(daemon).toFixed(0)} MiB`);
   await daemon.stop();
@@ -159,7 +159,7 @@ async function manyDatabases(server: Postgres): Promise<void> {
 
 /** Runs it. */
 export async function benchPrivileges(): Promise<void> {
-  const server = await startPostgres({ settings: { log_statement: 'none', shared_buffers: '128MB', max_locks_per_transaction: '1024' } });
+  const server = await startPostgres({ settings: { log_statement: 'none', fsync: 'on', shared_buffers: '128MB', max_locks_per_transaction: '1024' } });
   print(`PostgreSQL ${server.major}, Node ${process.version}, ${RUNS} runs`);
   await oneDatabase(server);
   await manyDatabases(server);

@@ -39,9 +39,17 @@ export function psql(server: Postgres, args: readonly string[], database = 'post
 }
 
 /** The duration that the daemon itself reports for its last cycle, in milliseconds. */
-export const lastDuration = (daemon: Daemon): number => {
+const lastSummary = (daemon: Daemon): { readonly at: string; readonly seconds: number } => {
   const last = daemon.lines().findLast((line) => line.message === 'reconciliation summary');
-  return Number(last?.['duration']) * 1000;
+  const at = last?.['timestamp'];
+  return { at: typeof at === 'string' ? at : '', seconds: Number(last?.['duration']) };
+};
+
+/** Milliseconds of the cycle that the status tells of: the log follows it. */
+export const lastDuration = async (daemon: Daemon): Promise<number> => {
+  const end = (await daemon.status()).lastCycle?.end ?? '';
+  while (lastSummary(daemon).at < end) await sleep(5);
+  return lastSummary(daemon).seconds * 1000;
 };
 export const peakRss = (daemon: Daemon): number =>
   Number(execFileSync('grep', ['VmHWM', `/proc/${daemon.process.pid}/status`], { encoding: 'utf8' }).replace(/\D/g, '')) / 1024;

@@ -1,7 +1,7 @@
 // The benchmark of users: 10,000 in 500 roles on a server of its own, each measure beside psql doing the same work in the same run.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createVerifier } from '../../src/core/scram.ts';
+import { createVerifier } from '../../src/model/scram.ts';
 import { daemonEnv, Manifests } from '../support/daemon.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
 import { lastDuration, median, peakRss, print, psql, report, RUNS, startShipped, waitForCycle } from './support.ts';
@@ -38,7 +38,7 @@ async function firstApply(server: Postgres, manifests: Manifests, login: boolean
     manifests.users(document(USERS, login));
     const daemon = await startShipped(daemonEnv(server, manifests.folder, { LOG_LEVEL: 'debug', MAX_DELETIONS: '100000' }));
     await waitForCycle(daemon);
-    ours.push(lastDuration(daemon));
+    ours.push(await lastDuration(daemon));
     rss.push(peakRss(daemon));
     await daemon.stop();
   }
@@ -73,7 +73,7 @@ async function unchangedCycle(server: Postgres, count: number): Promise<void> {
   const client = await server.client();
   for (let run = 0; run < RUNS * 2; run += 1) {
     await daemon.cycle();
-    ours.push(lastDuration(daemon));
+    ours.push(await lastDuration(daemon));
     // Timed in a session that is open already, as the daemon's is; psql would add its own start.
     const began = performance.now();
     await (client.query({ text: sql, rowMode: 'array' }) as Promise<unknown>);
@@ -81,7 +81,7 @@ async function unchangedCycle(server: Postgres, count: number): Promise<void> {
     // Something unrelated changes, so that everything has to be read and compared again.
     await client.query(run % 2 === 0 ? 'CREATE ROLE bystander' : 'DROP ROLE bystander');
     await daemon.cycle();
-    full.push(lastDuration(daemon));
+    full.push(await lastDuration(daemon));
     await daemon.cycle();
   }
   await client.end();
@@ -96,7 +96,7 @@ async function unchangedCycle(server: Postgres, count: number): Promise<void> {
       alter.push(psql(server, ['-c', `ALTER ROLE "${name(run * 7 + 1)}" PASSWORD '${verifier}'`]));
       manifests.secret(user, `rotated ${run}`);
       await daemon.cycle();
-      rotated.push(lastDuration(daemon));
+      rotated.push(await lastDuration(daemon));
       await daemon.cycle();
       await daemon.cycle();
     }
@@ -106,8 +106,9 @@ async function unchangedCycle(server: Postgres, count: number): Promise<void> {
     const began = performance.now();
     const again = await startShipped(daemonEnv(server, manifests.folder, { LOG_LEVEL: 'debug' }));
     await waitForCycle(again);
+    const took = performance.now() - began;
     print(
-      `restart with ${count} users and nothing changed: first cycle ${lastDuration(again).toFixed(0)} ms, ${(performance.now() - began).toFixed(0)} ms from the start of the process; peak RSS ${peakRss(again).toFixed(0)} MiB`,
+      `restart with ${count} users and nothing changed: first cycle ${(await lastDuration(again)).toFixed(0)} ms, ${took.toFixed(0)} ms from the start of the process; peak RSS ${peakRss(again).toFixed(0)} MiB`,
     );
     await again.stop();
   } else await daemon.stop();
@@ -120,7 +121,7 @@ const passwords = (count: number): Map<string, string> => new Map(Array.from({ l
 export async function benchUsers(): Promise<void> {
   // psql puts everything into one transaction, which the default lock table has no room for.
   // The server's log of every statement would weigh on both sides alike, but is no part of what is measured.
-  const server = await startPostgres({ settings: { log_statement: 'none', shared_buffers: '128MB', max_locks_per_transaction: '512' } });
+  const server = await startPostgres({ settings: { log_statement: 'none', fsync: 'on', shared_buffers: '128MB', max_locks_per_transaction: '512' } });
   const manifests = new Manifests();
   manifests.secrets(passwords(USERS));
   const plainFile = join(manifests.folder, '.plain.sql');

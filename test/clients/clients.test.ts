@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { nodeCanLogIn } from '../../src/core/saslprep.ts';
+import { nodeCanLogIn } from '../../src/model/saslprep.ts';
 import { MemorySecrets } from '../support/memory-secrets.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
 import { createSteward, type Steward } from '../support/steward.ts';
@@ -21,7 +21,7 @@ const databaseOf = ({ database }: Case): string => database ?? 'postgres';
 let server: Postgres;
 let steward: Steward;
 beforeAll(async () => {
-  server = await startPostgres({ settings: { fsync: 'off', log_statement: 'none' } });
+  server = await startPostgres({ settings: { log_statement: 'none' } });
   const databases = new Set([...cases.values()].flatMap(({ database }) => database ?? []));
   for (const database of databases) await server.query(`CREATE DATABASE "${database.replaceAll('"', '""')}" STRATEGY FILE_COPY`);
   const secrets = new MemorySecrets();

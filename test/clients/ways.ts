@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import { sideBySide } from '../../src/side-by-side.ts';
+import { sideBySide } from '../../src/async/side-by-side.ts';
 
 /** By the folder of the Secret. */
 export type Answers = ReadonlyMap<string, { readonly ok: boolean; readonly text: string }>;

@@ -7,7 +7,7 @@ import { createSteward, ddlOf, resetServer } from '../support/steward.ts';
 
 let server: Postgres;
 beforeAll(async () => {
-  server = await startPostgres({ settings: { fsync: 'off', synchronous_commit: 'off' } });
+  server = await startPostgres({ settings: { synchronous_commit: 'off' } });
 });
 afterAll(() => server.stop());
 

@@ -1,7 +1,7 @@
 // Patterns against brute force: what they match, when two can meet, and which is the more specific.
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { functionPattern, intersects, matches, rankOf } from '../../src/core/privileges/pattern.ts';
+import { functionPattern, intersects, matches, rankOf } from '../../src/model/pattern.ts';
 
 const pattern = fc.array(fc.constantFrom('a', 'b', '.', '*'), { minLength: 1, maxLength: 5 }).map((parts) => parts.join(''));
 const ALL = ['', 'a', 'b', '.'].flatMap(function grow(prefix: string): string[] {
@@ -50,4 +50,9 @@ it.each([
   ['f(sales."State")', 'f', 'sales."State"'],
 ])('the function %s is %s with the arguments %s', (written, name, args) => {
   expect(functionPattern(written)).toEqual({ name, args });
+});
+
+it('commas and spaces in quotes are part of a type’s name, and no other type is meant', () => {
+  expect(functionPattern('f(s."a,b", int , s."c  d"[])')).toEqual({ name: 'f', args: 's."a,b", integer, s."c  d"[]' });
+  expect(functionPattern('f(s."a""b,c",text)')).toEqual({ name: 'f', args: 's."a""b,c", text' });
 });

@@ -1,8 +1,8 @@
 // When connection Secrets are written: what they wait for, and what they do not.
 import { expect, it } from 'vitest';
-import type { Change } from '../../src/core/change.ts';
-import type { Notice } from '../../src/core/notice.ts';
-import { nextStep, planConnections } from '../../src/core/secret-plan.ts';
+import type { Change } from '../../src/changes/change.ts';
+import type { Notice } from '../../src/changes/notice.ts';
+import { nextStep, planConnections } from '../../src/plan/secrets/secret-plan.ts';
 import { read } from '../document/read.ts';
 
 const document = read(`

@@ -2,11 +2,15 @@
 import * as fc from 'fast-check';
 import { loadModule, parseSync } from 'libpg-query';
 import { beforeAll, expect, it } from 'vitest';
-import type { Change } from '../../src/core/change.ts';
-import { joinName } from '../../src/core/privileges/contents.ts';
-import { KINDS, OBJECT_KINDS, privilegesOf } from '../../src/core/privileges/kinds.ts';
-import { renderBatch, renderChange } from '../../src/core/sql.ts';
-import { auditSql, managedRoleSql } from '../../src/postgres/ledger-write.ts';
+import type { Change } from '../../src/changes/change.ts';
+import type { Executable } from '../../src/changes/table.ts';
+import type { ObjectName } from '../../src/model/contents.ts';
+import { storedVerifier, type StoredVerifier } from '../../src/model/scram.ts';
+import { KINDS, OBJECT_KINDS, privilegesOf } from '../../src/model/kinds.ts';
+import { executable, renderBatch, renderChange } from '../../src/changes/render.ts';
+import { showBatch, showChange } from '../../src/changes/shown.ts';
+import { auditSql } from '../../src/postgres/audit-write.ts';
+import { managedRoleSql } from '../../src/postgres/ledger-write.ts';
 
 beforeAll(() => loadModule());
 
@@ -36,10 +40,19 @@ const change = fc.tuple(name, name, name, value).map(([role, other, database, te
   { kind: 'set_setting', role, database: '', name: 'search_path', value: `"${text.replaceAll('"', '""')}", b` },
   { kind: 'reset_setting', role, database, name: 'app.x' },
   { kind: 'grant_membership', role, member: other, admin: true, inherit: false, set: true },
-  { kind: 'revoke_membership', role, member: other, grantor: database, adminOnly: false, cascade: true },
+  { kind: 'revoke_membership', role, member: other, grantor: database, adminOnly: false, cascade: true, dependents: [] },
   ...OBJECT_KINDS.flatMap((object): Change[] => {
     const first = object === 'large_object' ? '16400' : other;
-    const names = object === 'function' ? [joinName(first, 'integer, text[]')] : object === 'column' ? [joinName(first, database)] : [first];
+    const type = { schema: database, name: role };
+    const names: readonly ObjectName[] =
+      object === 'function'
+        ? [
+            { name: first, shown: text, types: [{ schema: 'pg_catalog', name: '_text' }, type], modes: undefined },
+            { name: other, shown: text, types: [type, type, type, type], modes: ['IN', 'OUT', 'INOUT', 'VARIADIC'] },
+          ]
+        : object === 'column'
+          ? [{ table: first, column: database }]
+          : [first];
     const on = { database: '', object, schema: KINDS[object].scope === 'schema' ? database : '', names, owner: other };
     const privileges = privilegesOf(object, 16).slice(0, 2);
     const target = { database, creator: other, schema: database, object };
@@ -55,16 +68,32 @@ const change = fc.tuple(name, name, name, value).map(([role, other, database, te
           ]),
     ];
   }),
+  { kind: 'stop_inheriting', role },
   { kind: 'create_database', database, owner: role },
   { kind: 'alter_database_owner', database, owner: role, from: other },
   { kind: 'create_schema', database, schema: other, owner: role },
   { kind: 'alter_schema_owner', database, schema: other, owner: role, from: other, as: undefined },
-  { kind: 'create_extension', database, extension: other, schema: role },
+  { kind: 'create_extension', database, extension: other, schema: role, guarded: true },
   { kind: 'set_password', role, reason: 'new' },
+  { kind: 'set_password', role, reason: 'login', opens: { login: true, validUntil: text } },
   { kind: 'clear_password', role },
   { kind: 'disable_role', role, keep: true },
   { kind: 'end_sessions', role, sessions: 1 },
-  { kind: 'release_owned', role, database, heir: other, objects: 1, join: [role, other], leave: [other] },
+  { kind: 'rollback_prepared', role, database, gid: text },
+  {
+    kind: 'release_owned',
+    role,
+    database,
+    heir: other,
+    objects: 1,
+    join: [role, other],
+    leave: [role, other],
+    fresh: true,
+    lend: true,
+    moves: false,
+    stays: false,
+    holders: [0, 16_384],
+  },
   { kind: 'drop_role', role, entity: 'user' },
 ]);
 
@@ -80,26 +109,38 @@ const STATEMENTS: Readonly<Record<string, readonly string[]>> = {
   revoke_privilege: ['VariableSetStmt', 'GrantStmt', 'VariableSetStmt'],
   grant_default_privilege: ['AlterDefaultPrivilegesStmt'],
   revoke_default_privilege: ['AlterDefaultPrivilegesStmt'],
+  stop_inheriting: ['GrantRoleStmt'],
   create_database: ['CreatedbStmt'],
   alter_database_owner: ['AlterOwnerStmt'],
   create_schema: ['CreateSchemaStmt'],
   alter_schema_owner: ['AlterOwnerStmt'],
-  create_extension: ['CreateExtensionStmt'],
+  create_extension: ['DoStmt', 'CreateExtensionStmt'],
   set_password: ['AlterRoleStmt'],
   clear_password: ['AlterRoleStmt'],
   disable_role: ['AlterRoleStmt'],
   end_sessions: ['SelectStmt'],
-  release_owned: ['GrantRoleStmt', 'GrantRoleStmt', 'ReassignOwnedStmt', 'DropOwnedStmt', 'DoStmt', 'GrantRoleStmt'],
+  rollback_prepared: ['TransactionStmt'],
+  release_owned:
+    'GrantRoleStmt GrantRoleStmt GrantRoleStmt ReassignOwnedStmt GrantRoleStmt DoStmt DoStmt DoStmt DropOwnedStmt DoStmt GrantRoleStmt GrantRoleStmt'.split(
+      ' ',
+    ),
   drop_role: ['SelectStmt', 'DropRoleStmt'],
 };
+const VERIFIER = storedVerifier(`SCRAM-SHA-256$4096:AAAA$${'A'.repeat(43)}=:${'B'.repeat(43)}=`) as StoredVerifier;
 const kindsOf = (sql: string): string[] => ((parseSync(sql) as { stmts: { stmt: object }[] }).stmts ?? []).flatMap(({ stmt }) => Object.keys(stmt));
 
 it.each([15, 18])('each change on PostgreSQL %i', (major) => {
   fc.assert(
     fc.property(change, (changes) => {
       for (const one of changes) {
-        const statements = renderChange(one, { major, grantor: 'postgres', verifierOf: () => "SCRAM-SHA-256$4096:x'" });
-        expect(statements.flatMap(kindsOf), one.kind).toEqual(STATEMENTS[one.kind]);
+        const statements = renderChange(
+          executable(one, () => VERIFIER),
+          { major, grantor: 'postgres' },
+        );
+        // Functions and procedures are two statements.
+        const grants = 'on' in one && one.on.object === 'function' ? 2 : 1;
+        const expected = STATEMENTS[one.kind]?.flatMap((kind) => Array.from({ length: kind === 'GrantStmt' ? grants : 1 }, () => kind));
+        expect(statements.flatMap(kindsOf), one.kind).toEqual(expected);
         for (const statement of statements) expect(kindsOf(statement), one.kind).toHaveLength(1);
         // A quoted name comes back from the parser as it went in: the statement is about this role and no other.
         if (one.kind === 'drop_role') expect(JSON.stringify(parseSync(statements[1] ?? ''))).toContain(JSON.stringify(one.role));
@@ -113,8 +154,19 @@ it('batches, and what is remembered with them', () => {
   fc.assert(
     fc.property(change, fc.array(name, { minLength: 2, maxLength: 5 }), (changes, members) => {
       const grants = members.map((member): Change => ({ kind: 'grant_membership', role: members[0] ?? '', member, admin: false, inherit: true, set: true }));
-      expect(renderBatch(grants, { major: 18, grantor: 'postgres' }).map((sql) => kindsOf(sql))).toEqual([['GrantRoleStmt']]);
-      const facts = { source: members[0] ?? '', why: members[1] ?? '', render: { major: 18, grantor: 'postgres' }, witnessOf: () => undefined };
+      expect(
+        renderBatch(
+          grants.map((one) => executable(one)),
+          { major: 18, grantor: 'postgres' },
+        ).map((sql) => kindsOf(sql)),
+      ).toEqual([['GrantRoleStmt']]);
+      const facts = {
+        source: members[0] ?? '',
+        server: members[0] ?? null,
+        why: members[1] ?? '',
+        render: { major: 18, grantor: 'postgres' },
+        witnessOf: () => undefined,
+      };
       for (const sql of managedRoleSql(changes, facts)) expect(kindsOf(sql)).toHaveLength(1);
       expect(
         auditSql(
@@ -128,7 +180,37 @@ it('batches, and what is remembered with them', () => {
 });
 
 it('names that the server would cut, and NUL, are refused', () => {
-  const drop = (role: string): Change => ({ kind: 'drop_role', role, entity: 'role' });
+  const drop = (role: string): Executable => ({ kind: 'drop_role', role, entity: 'role' });
   for (const role of ['x'.repeat(64), 'é'.repeat(32), 'a\0b', ''])
     expect(() => renderChange(drop(role), { major: 18, grantor: 'postgres' })).toThrow(RangeError);
+});
+
+const OPTIONS = { major: 18, grantor: 'postgres' };
+const SETS: readonly Change[] = [
+  { kind: 'set_password', role: 'alice', reason: 'new' },
+  { kind: 'rotate_admin_password', role: 'alice', namespace: 'n', secret: 's', reason: 'request' },
+];
+
+it.each(SETS)('what people read of $kind is no SQL, alone and among others', (sets) => {
+  expect(showChange(sets, OPTIONS)).toEqual(['ALTER ROLE "alice" PASSWORD ********']);
+  for (const sql of [...showChange(sets, OPTIONS), showBatch([{ kind: 'clear_password', role: 'bob' }, sets], OPTIONS).join('; ')])
+    expect(() => parseSync(sql)).toThrow('syntax error');
+});
+
+it.each(SETS)('without a verifier there is nothing of $kind to execute, and nothing else passes for one', (sets) => {
+  expect(() => executable(sets)).toThrow(RangeError);
+  expect(() => executable(sets, () => undefined)).toThrow(RangeError);
+  for (const text of ['', '********', 'hunter2', `${VERIFIER} `, `${VERIFIER}\n`, 'md5', 'SCRAM-SHA-256$4096:AAAA$B:C', `md5${'0'.repeat(32)}\n`])
+    expect(() =>
+      renderChange(
+        executable(sets, () => text as StoredVerifier),
+        OPTIONS,
+      ),
+    ).toThrow(RangeError);
+});
+
+it('what is no privilege never gets into a statement', () => {
+  const on = { database: '', object: 'table' as const, schema: 's', names: ['t'], owner: 'o' };
+  const grant: Change = { kind: 'grant_privilege', role: 'r', on, privileges: ['SELECT ON t TO m; --'], grantable: false, as: undefined, explained: false };
+  expect(() => renderChange(grant, { major: 18, grantor: 'postgres' })).toThrow(RangeError);
 });

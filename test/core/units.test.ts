@@ -1,13 +1,13 @@
 // Small pieces of the core and the cycle, each by itself.
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readConfig, SETTINGS } from '../../src/config.ts';
-import { readPassword } from '../../src/core/password.ts';
-import { planLines } from '../../src/core/plan-lines.ts';
-import { createVerifier, parseVerifier, proofOf, verifierMatches } from '../../src/core/scram.ts';
-import { parseList, sameSetting } from '../../src/core/setting-list.ts';
-import { type Change, keyOf } from '../../src/core/change.ts';
-import { createBackoff } from '../../src/cycle/backoff.ts';
+import { readSettings, SETTINGS } from '../../src/config.ts';
+import { readPassword } from '../../src/model/secret-value.ts';
+import { planLines } from '../../src/changes/plan-lines.ts';
+import { createVerifier, parseVerifier, proofOf, verifierMatches } from '../../src/model/scram.ts';
+import { parseList, sameSetting } from '../../src/model/setting-list.ts';
+import { type Change, keyOf } from '../../src/changes/change.ts';
+import { createBackoff } from '../../src/steward/backoff.ts';
 import { chooseSecrets } from '../../src/sources/secret-sweep.ts';
 
 describe('plan lines', () => {
@@ -32,7 +32,7 @@ describe('verifiers', () => {
       fc.asyncProperty(fc.string({ unit: 'binary', minLength: 1, maxLength: 30 }), fc.string({ minLength: 1 }), async (password, other) => {
         const verifier = await createVerifier(password, { iterations: 10 });
         expect(parseVerifier(verifier)?.iterations).toBe(10);
-        expect(await verifierMatches(verifier, password)).toBe(true);
+        expect(await verifierMatches(verifier, password, 1e6)).toBe(true);
         if (other !== password) expect(proofOf(verifier, other)).not.toBe(proofOf(verifier, password));
       }),
       { numRuns: 50, seed: 3 },
@@ -111,7 +111,7 @@ it('the sweep reads new and failed Secrets always, and every other within the pr
 });
 
 it('the fourteen settings of the old controller keep their names and defaults', () => {
-  const config = readConfig({});
+  const config = readSettings({});
   expect(SETTINGS.length).toBeGreaterThan(14);
   expect(config).toMatchObject({
     NAMESPACE: 'postgres',
@@ -129,4 +129,14 @@ it('the fourteen settings of the old controller keep their names and defaults', 
     DB_POOL_MAX_CONN: 5,
   });
   expect(config.MAX_DELETIONS).toBe(undefined);
+});
+
+it('times that no timer can hold are refused, all of them in one message', () => {
+  const times = ['SYNC_INTERVAL', 'DRIFT_INTERVAL', 'DB_LOCK_TIMEOUT', 'DB_STATEMENT_TIMEOUT'];
+  const env = (seconds: number): Record<string, string> => Object.fromEntries(times.map((name) => [name, String(seconds)]));
+  expect(readSettings(env(1_000_000))).toMatchObject({ SYNC_INTERVAL: 1_000_000, DRIFT_INTERVAL: 1_000_000 });
+  // With the time that a query may take longer, and a tenth more, there is still a timer that holds it.
+  expect(1_000_000 * 1000 * 1.1 + 10_000).toBeLessThan(2 ** 31);
+  for (const seconds of [1_000_001, 2_500_000, Number.MAX_SAFE_INTEGER])
+    for (const name of times) expect(() => readSettings(env(seconds))).toThrow(`${name}=${seconds}: must be 1000000 seconds at most`);
 });

@@ -1,17 +1,19 @@
 // Writing Secrets with passwords: by whose clock their age counts, and what follows when somebody else was faster.
 import { expect, it } from 'vitest';
-import type { Change } from '../../src/core/change.ts';
-import type { UserEntry } from '../../src/core/document/types.ts';
-import { GENERATED_AT } from '../../src/core/secret-annotations.ts';
-import { type SecretWriting, writeSecrets } from '../../src/cycle/write-secrets.ts';
-import { createSecretReadings } from '../../src/cycle/secret-readings.ts';
-import type { ApplyContext } from '../../src/postgres/run-batch.ts';
-import { type SecretObject, type SecretStore, SourceError } from '../../src/sources/source.ts';
+import type { KubernetesChange } from '../../src/changes/table.ts';
+import type { UserEntry } from '../../src/model/entries.ts';
+import { GENERATED_AT } from '../../src/model/secret-annotations.ts';
+import { type SecretWriting, writeSecrets } from '../../src/steward/write-secrets.ts';
+import type { ApplyContext } from '../../src/postgres/run.ts';
+import { rememberingStore } from '../../src/sources/remembering-store.ts';
+import { createSecretMemory } from '../../src/sources/secret-memory.ts';
+import { SourceError } from '../../src/model/source-error.ts';
+import type { SecretObject, SecretStore } from '../../src/sources/ports.ts';
 
 const NOW = Date.parse('2031-01-01T00:00:00Z');
 const SPEC = { kind: 'generate', length: 32, alphabet: 'hex' } as const;
-const ROTATE: Change = { kind: 'rotate_secret', role: 'web', secret: 's', key: 'password', spec: SPEC, reason: 'schedule' };
-const CREATE: Change = { kind: 'create_secret', role: 'web', secret: 's', key: 'password', spec: SPEC };
+const ROTATE: KubernetesChange = { kind: 'rotate_secret', role: 'web', secret: 's', key: 'password', spec: SPEC, reason: 'schedule' };
+const CREATE: KubernetesChange = { kind: 'create_secret', role: 'web', secret: 's', key: 'password', spec: SPEC };
 const object = (resourceVersion: string): SecretObject => ({
   labels: {},
   annotations: {},
@@ -34,7 +36,7 @@ const CONTEXT = {
 
 /** A store whose Secret is what `present` says, whatever was known of it before. */
 async function after(
-  change: Change,
+  change: KubernetesChange,
   known: SecretObject | undefined,
   present: SecretObject | undefined,
 ): Promise<{ outcome: string; known: unknown; sent: unknown[] }> {
@@ -44,29 +46,28 @@ async function after(
     sent.push(content.annotations);
     return Promise.resolve(object('new'));
   };
-  let now = known;
   const store: SecretStore = {
     create: (_, content) => write(content, present === undefined),
     change: (_, content, before) => write(content, present?.resourceVersion === before.resourceVersion),
-    read: () => Promise.resolve(now),
+    read: () => Promise.resolve(present),
     apply: () => Promise.reject(new SourceError('conflict', 'not asked for')),
   };
-  const readings = createSecretReadings(store, 10);
+  const memory = createSecretMemory('n');
   const place = { namespace: 'n', name: 's' };
-  await readings.read([place], CONTEXT.signal);
-  now = present;
+  memory.want({ refs: [], whole: [place] });
+  memory.note(place, known);
   const writing: SecretWriting = {
-    store,
+    store: rememberingStore(store, memory),
     namespace: 'n',
     sourceId: 'n/c',
     userOf: () => ({ username: 'web', rotation: {} }) as unknown as UserEntry,
     factsOf: () => undefined,
     passwordOf: () => undefined,
     now: NOW,
-    readings,
+    wholeSecrets: memory,
   };
   const [outcome] = await writeSecrets([change], CONTEXT, writing);
-  const reading = readings.of(place);
+  const reading = memory.of(place);
   return { outcome: outcome?.result ?? '', known: reading.kind === 'read' ? reading.object?.resourceVersion : undefined, sent };
 }
 
@@ -81,17 +82,16 @@ it('where somebody else was faster, what is there now is known at once', async (
   expect(await after(ROTATE, object('1'), object('2'))).toEqual({ outcome: 'skipped', known: '2', sent: [] });
 });
 
-it('beyond the budget of a cycle Secrets are read later, and after a doubt all of them at once', async () => {
-  let reads = 0;
-  const store = { read: () => Promise.resolve(object(`${(reads += 1)}`)) } as unknown as SecretStore;
-  const readings = createSecretReadings(store, 2);
+it('beyond the budget of a cycle Secrets are read later, and when they are forgotten all of them at once', () => {
+  const memory = createSecretMemory('n');
   const places = ['a', 'b', 'c', 'd', 'e'].map((name) => ({ namespace: 'n', name }));
-  const readsOf = async (): Promise<number> => {
-    const before = reads;
-    await readings.read(places, CONTEXT.signal);
-    return reads - before;
+  const reads = (): number => {
+    memory.want({ refs: [], whole: places });
+    const chosen = memory.choose(2, undefined);
+    for (const place of chosen) memory.note(place, object('1'));
+    return chosen.length;
   };
-  expect([await readsOf(), await readsOf()]).toEqual([5, 2]);
-  readings.doubtAll();
-  expect([await readsOf(), await readsOf()]).toEqual([5, 2]);
+  expect([reads(), reads()]).toEqual([5, 2]);
+  memory.forgetAll();
+  expect([reads(), reads()]).toEqual([5, 2]);
 });

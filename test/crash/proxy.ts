@@ -31,7 +31,7 @@ export async function startCuttingProxy(target: number, point: number, deliver: 
     });
     client.on('data', (chunk) => {
       // A simple query is a message of type Q; heartbeats of the lock are not part of the cycle.
-      if (chunk[0] === 0x51 && !chunk.subarray(5).toString().startsWith('SELECT 1\0')) {
+      if (chunk[0] === 0x51 && !chunk.subarray(5).toString().startsWith("SELECT pg_catalog.set_config('application_name'")) {
         seen += 1;
         if (seen === point) {
           reached = true;

@@ -1,11 +1,12 @@
 // The rotation of the admin's own password on a real server, with a store that fails at one request: what works always stands in the Secret.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { type Config, ConfigError, readConfig } from '../../src/config.ts';
-import { createAdminLogin } from '../../src/cycle/admin-login.ts';
-import type { AdminReport } from '../../src/cycle/admin-report.ts';
-import { type AdminRotation, createAdminRotation } from '../../src/cycle/admin-rotation.ts';
+import { type Config, ConfigError, readConfig, readSettings } from '../../src/config.ts';
+import { createAdminLogin } from '../../src/steward/admin-login.ts';
+import type { AdminReport } from '../../src/steward/beside.ts';
+import { type AdminRotation, createAdminRotation } from '../../src/steward/admin-rotation.ts';
 import { type Connections, createConnections } from '../../src/postgres/connection.ts';
-import { SourceError } from '../../src/sources/source.ts';
+import { SourceError } from '../../src/model/source-error.ts';
+import { fenceOf } from '../../src/postgres/fence.ts';
 import { createMemoryStore, type MemoryStore } from '../support/memory-store.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
 import { expectNoSecrets } from '../support/secrets.ts';
@@ -37,7 +38,7 @@ async function restart(): Promise<void> {
   await connections?.close();
   config = readConfig({ ...ENV, DB_HOST: server.host, DB_PORT: String(server.port) });
   const login = createAdminLogin(config, store);
-  connections = createConnections(config, () => undefined, login);
+  connections = createConnections(config.server, () => undefined, login);
   rotation = createAdminRotation({ config, store, connections, login });
 }
 /** @param fence empty for none. */
@@ -77,13 +78,13 @@ it('asks for the settings that it needs, all in one message', () => {
   for (const every of ['30s', 'keep', 'terminate', '1', '59m'])
     expect(message({ ADMIN_ROTATION_EVERY: every })).toContain(`ADMIN_ROTATION_EVERY=${every}: must be`);
   for (const secret of ['A', 'a/b/c', 'a/', '/b']) expect(message({ ADMIN_SECRET: secret })).toContain(`ADMIN_SECRET=${secret}: must be`);
-  expect(readConfig({ ADMIN_ROTATION: 'on', ADMIN_SECRET: 'a.b-c/key_1' }).ADMIN_ROTATION_EVERY).toBe('30d');
+  expect(readSettings({ ADMIN_ROTATION: 'on', ADMIN_SECRET: 'a.b-c/key_1' }).ADMIN_ROTATION_EVERY).toBe('30d');
 });
 
 it('without a fence it only says what it would do, and with a lost one it changes nothing on the server', async () => {
   const { planned, outcomes } = await run('');
   expect([planned.length, outcomes, store.values()]).toEqual([1, [], { password: OLD }]);
-  const lost = await run('SELECT 1 / 0');
+  const lost = await run(fenceOf('(SELECT WHERE false) none'));
   expect(lost.outcomes[0]).toMatchObject({ result: 'failed', class: 'fenced' });
   expect(await canLogin(OLD)).toBe(true);
 });

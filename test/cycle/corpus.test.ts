@@ -13,7 +13,7 @@ const fingerprint = () =>
   server.query(`SELECT a.oid, a.rolname, a.rolcanlogin, a.rolpassword, a.rolconnlimit, a.rolvaliduntil, (SELECT array_agg(roleid ORDER BY roleid) FROM pg_auth_members WHERE member = a.oid) AS roles,
     (SELECT array_agg(setconfig::text) FROM pg_db_role_setting WHERE setrole = a.oid) AS settings FROM pg_authid a WHERE rolname !~ '^pg_' ORDER BY 1`);
 beforeAll(async () => {
-  server = await startPostgres({ settings: { fsync: 'off' } });
+  server = await startPostgres();
   steward = await createSteward(server);
   steward.manifests.users(['keeper', 'victim'].map((username) => ({ username, roles: ['team'] })));
   steward.manifests.secrets(

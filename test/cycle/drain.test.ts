@@ -171,10 +171,10 @@ it('works from the state file alone, and as an admin without superuser', async (
 });
 
 it('the daemon ends sessions when their time is over and not with the next interval, also after it was killed meanwhile', async () => {
-  await start([{ username: 'alice' }, { username: 'bob', validUntil: new Date(Date.now() + 3000).toISOString() }, KEEPER]);
+  await start([{ username: 'alice' }, { username: 'bob', validUntil: new Date(Date.now() + 6000).toISOString() }, KEEPER]);
   const [alice, bob, keeper] = await Promise.all([login('alice'), login('bob'), login('keeper')]);
-  steward.manifests.users([{ username: 'bob', validUntil: new Date(Date.now() + 3000).toISOString() }, KEEPER]);
-  const env = { ...daemonEnv(server, steward.manifests.folder, { DRAIN: '4s', DRIFT_INTERVAL: '0' }), SYNC_INTERVAL: '3600' };
+  steward.manifests.users([{ username: 'bob', validUntil: new Date(Date.now() + 6000).toISOString() }, KEEPER]);
+  const env = { ...daemonEnv(server, steward.manifests.folder, { DRAIN: '9s', DRIFT_INTERVAL: '0' }), SYNC_INTERVAL: '3600' };
   const first = await startDaemon(env);
   await first.ready();
   expect([await roleOf('alice'), await isOpen(alice)]).toEqual([{ login: false }, true]);
@@ -182,11 +182,50 @@ it('the daemon ends sessions when their time is over and not with the next inter
   const second = await startDaemon(env);
   await second.ready();
   expect([await isOpen(alice), await isOpen(bob)]).toEqual([true, true]);
-  // Bob's validity ends after about 3 seconds, and his sessions have 4 more.
-  for (const end = Date.now() + 15_000; Date.now() < end && ((await isOpen(alice)) || (await isOpen(bob)));) await sleep(200);
+  // Bob's validity ends after about 6 seconds, and his sessions have 9 more.
+  for (const end = Date.now() + 60_000; Date.now() < end && ((await isOpen(alice)) || (await isOpen(bob)));) await sleep(200);
   expect([await isOpen(alice), await isOpen(bob), await isOpen(keeper)]).toEqual([false, false, true]);
-  for (const end = Date.now() + 5000; Date.now() < end && (await roleOf('alice')) !== undefined;) await sleep(100);
+  for (const end = Date.now() + 30_000; Date.now() < end && (await roleOf('alice')) !== undefined;) await sleep(100);
   expect(await roleOf('alice')).toBe(undefined);
   await second.kill9();
   await keeper.end();
+});
+
+it.each([
+  ['declared', { roles: [{ name: 'alice' }] }, [KEEPER]],
+  ['only named', {}, [{ ...KEEPER, roles: ['alice'] }]],
+])('a user that becomes a role, %s, loses its sessions with its login, and a dry run says so', async (_, more, users) => {
+  await start([{ username: 'alice' }, KEEPER]);
+  const [alice, keeper] = await Promise.all([login('alice'), login('keeper')]);
+  steward.manifests.users(JSON.stringify({ users, ...more }));
+  const preview = await createSteward(server, { DRY_RUN: 'true' }, steward.manifests);
+  expect((await preview.cycle()).planned.map((change) => change.kind)).toContain('end_sessions');
+  await steward.cycle();
+  expect([await isOpen(alice), await isOpen(keeper), await roleOf('alice')]).toEqual([false, true, { login: false }]);
+  expect((await steward.cycle()).result).toBe('converged');
+  await keeper.end();
+});
+
+it('the sessions of a user that becomes a role go on for the drain, counted over a restart, and of an adopted role none is ended', async () => {
+  await server.query(`CREATE ROLE theirs LOGIN PASSWORD 'p'`);
+  await start([{ username: 'alice' }, KEEPER], { DRAIN: '1d' });
+  const [alice, theirs] = await Promise.all([login('alice'), login('theirs')]);
+  steward.manifests.users(JSON.stringify({ users: [{ ...KEEPER, roles: ['theirs'] }], roles: [{ name: 'alice' }] }));
+  const report = await steward.cycle();
+  expect(report.notices).toContainEqual(
+    expect.objectContaining({ kind: 'kept', subject: 'alice', message: expect.stringContaining('a user no longer: 1 session(s) go on until') as string }),
+  );
+  const { at } = (await rememberedOf('alice')) ?? {};
+  expect(at).not.toBeNull();
+  steward = await steward.restart();
+  await steward.cycle();
+  expect([await isOpen(alice), (await rememberedOf('alice'))?.at]).toEqual([true, at]);
+  await server.query(`UPDATE pgsteward.managed_role SET disabled_at = now() - interval '2 days' WHERE name = 'alice'`);
+  steward = await steward.restart();
+  await steward.cycle();
+  expect([await isOpen(alice), await isOpen(theirs)]).toEqual([false, true]);
+  steward.manifests.users([{ username: 'alice' }, KEEPER]);
+  await steward.cycle();
+  expect(await rememberedOf('alice')).toEqual({ status: 'active', at: null });
+  await Promise.all([(await login('alice')).end(), theirs.end()]);
 });

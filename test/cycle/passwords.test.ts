@@ -1,9 +1,10 @@
 // Passwords: rotated within a cycle, untouched when unchanged, and never seen by anything but memory.
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { createVerifier } from '../../src/core/scram.ts';
+import { sentenceOf } from '../../src/changes/change.ts';
+import { createVerifier } from '../../src/model/scram.ts';
 import { serverForAll } from '../support/lifecycle.ts';
-import type { Postgres } from '../support/postgres.ts';
+import { type Postgres, startPostgres } from '../support/postgres.ts';
 import { createSteward, ddlOf, type Steward } from '../support/steward.ts';
 
 let server: Postgres;
@@ -38,7 +39,7 @@ it('a rotated Secret changes the password in the next cycle, and no password is 
   const everything = [
     JSON.stringify(await server.query('SELECT * FROM pgsteward.audit_log')),
     JSON.stringify(await server.query('SELECT * FROM pgsteward.managed_role')),
-    readFileSync(steward.config.STATE_FILE, 'utf8'),
+    readFileSync(steward.config.stateFile, 'utf8'),
     JSON.stringify(report),
     steward.warnings.join(),
   ].join();
@@ -55,7 +56,7 @@ it('a restart with unchanged Secrets issues no statement that writes, also where
   expect(ddlOf(server.log())).toEqual([]);
 });
 
-it('a missing, empty or unusable Secret holds back its own user only, and changes nothing of one that exists', async () => {
+it('a missing, empty or unusable Secret holds back a new user, and of one that exists the password alone', async () => {
   await start({ alice: 'a', bob: 'b', carol: 'c', dave: 'd' });
   await steward.cycle();
   steward.manifests.users(['alice', 'bob', 'carol', 'dave', 'erin', 'frank'].map((username) => ({ username, connectionLimit: 2 })));
@@ -67,8 +68,8 @@ it('a missing, empty or unusable Secret holds back its own user only, and change
   expect(report.notices.map((notice) => [notice.kind, notice.subject])).toEqual(['alice', 'bob', 'carol', 'erin'].map((name) => ['secret', name]));
   expect(report.notices[1]?.message).toContain('user-bob-secret');
   expect(await server.query(`SELECT rolname, rolconnlimit FROM pg_roles WHERE rolname IN ('alice', 'bob', 'dave', 'erin', 'frank') ORDER BY 1`)).toEqual([
-    { rolname: 'alice', rolconnlimit: -1 },
-    { rolname: 'bob', rolconnlimit: -1 },
+    { rolname: 'alice', rolconnlimit: 2 },
+    { rolname: 'bob', rolconnlimit: 2 },
     { rolname: 'dave', rolconnlimit: 2 },
     { rolname: 'frank', rolconnlimit: 2 },
   ]);
@@ -84,3 +85,81 @@ it('a verifier in the Secret is passed through, and login: false needs no Secret
   expect(await server.query(`SELECT rolcanlogin FROM pg_roles WHERE rolname = 'service'`)).toEqual([{ rolcanlogin: false }]);
   expect((await steward.cycle()).result).toBe('converged');
 });
+
+it('a verifier that would take half an hour to compare, or memory without end, holds up nothing and is replaced; in a Secret it is refused', async () => {
+  await start({ alice: 'a', bob: 'b', carol: 'c', dave: 'd' });
+  await steward.cycle();
+  const key = `${'A'.repeat(43)}=`;
+  const endless = `SCRAM-SHA-256$30000000:AAAA$${key}:${key}`;
+  // A user can store it by itself, but the server computes it once then.
+  const operator = await server.client();
+  await operator.query(`SET log_statement = 'none'`);
+  await operator.query(`UPDATE pg_authid SET rolpassword = '${endless}' WHERE rolname = 'alice'`);
+  const long = `SCRAM-SHA-256$4096:${'A'.repeat(16 * 1024 * 1024)}$${key}:${key}`;
+  const isLimited = await operator.query(`ALTER ROLE bob PASSWORD '${long}'`).then(
+    () => false,
+    () => true,
+  );
+  await operator.end();
+  steward.manifests.secret('carol', 'other');
+  steward.manifests.secret('dave', endless);
+  const from = performance.now();
+  const report = await steward.cycle();
+  expect(performance.now() - from).toBeLessThan(5000);
+  expect(report.planned.map((change) => 'role' in change && [change.kind, change.role])).toEqual(
+    ['alice', ...(isLimited ? [] : ['bob']), 'carol'].map((role) => ['set_password', role]),
+  );
+  expect(report.notices.map(({ subject, message }) => [subject, message.includes('more than 600000 iterations; its password stays as it is')])).toEqual([
+    ['dave', true],
+  ]);
+  const right = { alice: 'a', bob: 'b', carol: 'other', dave: 'd' };
+  expect(await Promise.all(Object.entries(right).map(([user, password]) => canLogin(user, password)))).toEqual([true, true, true, true]);
+});
+
+it('a password that cannot be set leaves no verifier in the log of the server, and none is kept by pg_stat_statements', async () => {
+  const usual = await startPostgres({ settings: { log_statement: 'none', shared_preload_libraries: 'pg_stat_statements' } });
+  const guest = await createSteward(usual, { DB_LOCK_TIMEOUT: '1' });
+  try {
+    await usual.query('CREATE EXTENSION pg_stat_statements');
+    guest.manifests.users(['alice', 'bob'].map((username) => ({ username })));
+    guest.manifests.secrets(
+      new Map([
+        ['alice', 'password-of-alice'],
+        ['bob', 'password-of-bob'],
+      ]),
+    );
+    await guest.cycle();
+    const holder = await usual.client();
+    await holder.query('BEGIN; ALTER ROLE alice CONNECTION LIMIT 7');
+    guest.manifests.secret('alice', 'another-of-alice');
+    guest.manifests.secret('bob', 'another-of-bob');
+    expect((await guest.cycle()).outcomes.map(({ result }) => result).toSorted()).toEqual(['applied', 'failed']);
+    await holder.end();
+    expect(usual.log()).toContain('canceling statement due to lock timeout');
+    expect(usual.log()).not.toContain('SCRAM-SHA-256$');
+    const [kept] = await usual.query<{ verifiers: number; all: number }>(
+      `SELECT count(*) FILTER (WHERE strpos(query, 'SCRAM-SHA-256' || '$4096') > 0)::int AS verifiers, count(*)::int AS all FROM pg_stat_statements`,
+    );
+    expect([kept?.verifiers, (kept?.all ?? 0) > 0]).toEqual([0, true]);
+    await guest.close();
+  } finally {
+    await usual.stop();
+  }
+  await start({});
+});
+
+it.each(['postgres', 'adm'])(
+  'as %s, a password that takes the place of one that is not ours says what becomes of logins, and only one that was ours has a Secret that changed',
+  async (admin) => {
+    await server.query(`CREATE ROLE adm LOGIN CREATEROLE PASSWORD 'adm'; CREATE ROLE alice LOGIN PASSWORD 'old'`);
+    if (server.major >= 16) await server.query('GRANT alice TO adm WITH ADMIN TRUE, INHERIT FALSE, SET FALSE');
+    const sentences = async (): Promise<string[]> => (await steward.cycle()).planned.filter(({ kind }) => kind === 'set_password').map(sentenceOf);
+    const replaced = 'in place of any that it has: what logs in with another one no longer does';
+    await start({ alice: 'a', bob: 'b' }, admin === 'adm' ? { DB_USER: 'adm', DB_PASS: 'adm' } : {});
+    expect(await sentences()).toEqual([`set password of user: alice (${replaced})`, 'set password of user: bob (first password)']);
+    expect([await canLogin('alice', 'a'), await canLogin('alice', 'old')]).toEqual([true, false]);
+    expect(await sentences()).toEqual([]);
+    steward.manifests.secret('alice', 'a-2');
+    expect(await sentences()).toEqual(['set password of user: alice (its Secret changed)']);
+  },
+);

@@ -2,7 +2,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { requestsOf } from '../../src/sources/annotations.ts';
+import { requestsOf } from '../../src/model/requests.ts';
 import { serverForAll } from '../support/lifecycle.ts';
 import type { Postgres } from '../support/postgres.ts';
 import { createSteward, ddlOf, type Steward } from '../support/steward.ts';
@@ -29,7 +29,7 @@ it('a pause from the start writes nothing anywhere, and its plan is done when it
   expect(paused).toMatchObject({ result: 'paused', requests: { paused: true }, outcomes: [] });
   expect(paused.planned.map((change) => change.kind)).toContain('create_role');
   expect(ddlOf(server.log())).toEqual([]);
-  expect(existsSync(steward.config.STATE_FILE)).toBe(false);
+  expect(existsSync(steward.config.stateFile)).toBe(false);
   expect(await server.query(`SELECT 1 FROM pg_namespace WHERE nspname = 'pgsteward'`)).toEqual([]);
   steward.manifests.annotate({ 'pgsteward.dev/paused': 'false' });
   expect((await steward.cycle()).result).toBe('changed');

@@ -1,6 +1,6 @@
 // Privileges on a real server: granted, kept, taken back, and right for objects that come later.
 import { expect, it } from 'vitest';
-import { sentenceOf } from '../../src/core/sentence.ts';
+import { sentenceOf } from '../../src/changes/change.ts';
 import { serverForAll } from '../support/lifecycle.ts';
 import type { Postgres } from '../support/postgres.ts';
 import { createSteward, ddlOf, type Steward } from '../support/steward.ts';
@@ -74,7 +74,7 @@ databases:
     owner: fresh_owner
     create: true
     schemas: [{name: reporting, owner: reporting_owner}, plain]
-    extensions: [pg_trgm, {name: hstore, schema: plain}]
+    extensions: [{name: pg_trgm, schema: extensions}, {name: hstore, schema: plain}]
   - {name: old, owner: fresh_owner, schemas: [{name: public, owner: reporting_owner}]}
   - {name: postgres, owner: fresh_owner}
   - {name: elsewhere}
@@ -101,7 +101,7 @@ users: [{username: web}]
     await server.query(`SELECT extname, extnamespace::regnamespace::text AS schema FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY 1`, 'fresh'),
   ).toEqual([
     { extname: 'hstore', schema: 'plain' },
-    { extname: 'pg_trgm', schema: 'public' },
+    { extname: 'pg_trgm', schema: 'extensions' },
   ]);
   expect(await server.query(`SELECT nspowner::regrole::text AS owner FROM pg_namespace WHERE nspname = 'public'`, 'old')).toEqual([
     { owner: 'reporting_owner' },
@@ -136,11 +136,12 @@ it('a ledger that an older version made is read by a dry run as it is, and migra
   await start(`roles: [{name: reader, grants: [{schemas: [public], tables: {goods: [SELECT]}}]}]\nusers: [{username: web}]`);
   expect((await steward.cycle()).result).toBe('changed');
   await server.query(
-    'ALTER TABLE pgsteward.managed_role DROP COLUMN privileges, DROP COLUMN drain, DROP COLUMN disabled_at; DROP TABLE pgsteward.trigger_database; DELETE FROM pgsteward.migration WHERE version > 1',
+    'ALTER TABLE pgsteward.managed_role DROP COLUMN privileges, DROP COLUMN drain, DROP COLUMN disabled_at, DROP COLUMN server, DROP COLUMN ledger; DROP TABLE pgsteward.trigger_database, pgsteward.audit_repeat; DROP INDEX pgsteward.audit_log_intents; DELETE FROM pgsteward.migration WHERE version > 1',
   );
   const preview = await steward.restart({ DRY_RUN: 'true' });
-  expect((await preview.cycle()).planned).toEqual([]);
+  expect((await preview.cycle()).planned.map(({ kind }) => kind)).toEqual(['prepare_ledger']);
   steward = await preview.restart({ DRY_RUN: 'false' });
+  expect((await steward.cycle()).result).toBe('changed');
   expect((await steward.cycle()).result).toBe('converged');
   expect(await server.query(`SELECT name FROM pgsteward.managed_role WHERE privileges`)).toEqual([{ name: 'reader' }]);
   await server.query('DROP TABLE public.goods');
@@ -172,4 +173,25 @@ users:
   server.mark();
   expect((await steward.cycle()).result).toBe('converged');
   expect(ddlOf(server.log())).toEqual([]);
+});
+
+it('a database that nobody changed is read again when another role that matters there is no superuser any longer', async () => {
+  await server.query('CREATE DATABASE shop');
+  await server.query('CREATE ROLE "of extensions" SUPERUSER');
+  await server.query(
+    `CREATE SCHEMA app; CREATE FUNCTION app.f() RETURNS int LANGUAGE sql AS 'SELECT 1'; REVOKE EXECUTE ON FUNCTION app.f() FROM PUBLIC;
+     ALTER FUNCTION app.f() OWNER TO "of extensions"; ALTER EXTENSION plpgsql ADD FUNCTION app.f()`,
+    'shop',
+  );
+  await start(`
+roles: [{name: reader, grants: [{database: shop, schemas: [app], functions: {'f()': [EXECUTE]}}]}]
+users: [{username: web, roles: [reader]}]
+`);
+  const may = async (): Promise<unknown> => (await server.query(`SELECT has_function_privilege('reader', 'app.f()', 'EXECUTE') AS may`, 'shop'))[0];
+  for (let cycle = 0; cycle < 3; cycle += 1) await steward.cycle();
+  expect(await steward.cycle()).toMatchObject({ unchanged: true });
+  expect(await may()).toEqual({ may: false });
+  await server.query('ALTER ROLE "of extensions" NOSUPERUSER');
+  await steward.cycle();
+  expect(await may()).toEqual({ may: true });
 });

@@ -46,7 +46,7 @@ it('a user that owns things in several databases goes; what it owned stays, with
     await server.query(
       `SELECT max(id) = count(*) AS gapless, count(*) FILTER (WHERE outcome = 'intent') AS intents, count(intent) AS closed FROM pgsteward.audit_log`,
     ),
-  ).toEqual([{ gapless: true, intents: '2', closed: '2' }]);
+  ).toEqual([{ gapless: true, intents: '4', closed: '4' }]);
   expect((await steward.cycle()).result).toBe('converged');
   for (const database of ['app', 'other', 'postgres']) await server.query('DROP SCHEMA mine CASCADE; DROP TABLE public.given', database);
 });
@@ -150,9 +150,98 @@ it('users of an old state file count as ours on first contact', async () => {
     gone: { username: 'gone', database: 'postgres', roles: [], privileges: null },
     alice: { username: 'alice', database: 'postgres', roles: [], privileges: null },
   };
-  writeFileSync(steward.config.STATE_FILE, JSON.stringify(old));
+  writeFileSync(steward.config.stateFile, JSON.stringify(old));
   steward = await steward.restart();
   await steward.cycle();
   expect([await exists('gone'), await exists('alice'), await exists('foreign_one')]).toEqual([false, true, true]);
   expect((await steward.cycle()).result).toBe('converged');
+});
+
+it('heirs do not raise the number that one cycle may remove', async () => {
+  const users = Array.from({ length: 12 }, (_, index) => ({ username: `u${index}` }));
+  await start(users, {});
+  await server.query(
+    `DO $$ DECLARE heir text; BEGIN FOR i IN 1..28 LOOP heir := format('pgsteward_heir_%s', i); EXECUTE format('CREATE ROLE %I', heir);
+       INSERT INTO pgsteward.managed_role (name, entity, origin, source, oid, status) SELECT heir, 'role', 'created', source, (SELECT oid FROM pg_roles WHERE rolname = heir), 'active'
+       FROM pgsteward.managed_role WHERE name = 'u0'; END LOOP; END $$`,
+  );
+  steward.manifests.users(users.slice(0, 6));
+  const report = await steward.cycle();
+  expect(report.breakerTripped).toBe(true);
+  expect(report.notices.find((notice) => notice.kind === 'breaker')?.message).toContain('6 of 12 roles would be removed in one cycle and the limit is 5');
+});
+
+it('a user whose name still stands in createdBy keeps its login, and that is said', async () => {
+  const databases = (createdBy: readonly string[]): object => ({ databases: [{ name: 'postgres', createdBy }] });
+  await start([{ username: 'alice' }, { username: 'keeper' }], {});
+  steward.manifests.users(JSON.stringify({ users: [{ username: 'keeper' }], ...databases(['alice']) }));
+  expect((await steward.cycle()).notices).toContainEqual(
+    expect.objectContaining({ kind: 'kept', subject: 'alice', message: expect.stringContaining('createdBy') as string }),
+  );
+  steward.manifests.users(JSON.stringify({ users: [{ username: 'keeper' }], ...databases([]) }));
+  await steward.cycle();
+  expect(await server.query(`SELECT 1 FROM pg_roles WHERE rolname = 'alice'`)).toEqual([]);
+});
+
+it('users that were disabled one by one are not all dropped at once when the policy becomes drop', async () => {
+  const users = Array.from({ length: 7 }, (_, index) => ({ username: `u${index}` }));
+  await start([...users, { username: 'keeper' }], { DELETION_POLICY: 'disable', MAX_DELETIONS: '7' });
+  steward.manifests.users([{ username: 'keeper' }]);
+  await steward.cycle();
+  steward = await steward.restart({ DELETION_POLICY: 'drop', MAX_DELETIONS: '6' });
+  expect((await steward.cycle()).breakerTripped).toBe(true);
+  expect(await exists('u0')).toBe(true);
+  // What cannot be dropped for now has passed the breaker, and is not counted again.
+  const holder = await server.client();
+  await holder.query(`CREATE TABLE held (id int); GRANT SELECT ON held TO u0; BEGIN; LOCK TABLE held`);
+  steward = await steward.restart({ MAX_DELETIONS: '7', DB_LOCK_TIMEOUT: '0.5' });
+  await steward.cycle();
+  expect([await exists('u0'), await exists('u1')]).toEqual([true, false]);
+  await holder.end();
+  steward = await steward.restart({ MAX_DELETIONS: '0' });
+  expect((await steward.cycle()).breakerTripped).toBe(false);
+  expect(await exists('u0')).toBe(false);
+});
+
+it('a user that somebody renamed is not forgotten in silence', async () => {
+  await start([{ username: 'alice' }, { username: 'keeper' }], {});
+  await server.query('ALTER ROLE alice RENAME TO "b\'ob"');
+  steward.manifests.users([{ username: 'keeper' }]);
+  for (const _ of [1, 2])
+    expect((await steward.cycle()).notices).toContainEqual(
+      expect.objectContaining({ kind: 'cannot', subject: 'alice', message: expect.stringContaining("renamed it to b'ob") as string }),
+    );
+  await server.query('ALTER ROLE "b\'ob" RENAME TO alice');
+  await steward.cycle();
+  expect([await exists('alice'), (await steward.cycle()).result]).toEqual([false, 'converged']);
+});
+
+it('a declared user that somebody renamed is told of in each cycle and not made a second time, until it has its name again or is declared by the other', async () => {
+  await start([{ username: 'alice', roles: ['team'] }, { username: 'keeper' }], {});
+  const present = (): Promise<unknown> =>
+    server.query(`SELECT rolname AS name, rolcanlogin AS login FROM pg_roles WHERE rolname IN ('alice', 'b''ob', 'team', 't"m') ORDER BY 1`);
+  const told = (subject: string, name: string): unknown =>
+    expect.objectContaining({ kind: 'cannot', subject, message: expect.stringContaining(`somebody renamed it to ${name}, as the OID says`) as string });
+  await server.query(`ALTER ROLE alice RENAME TO "b'ob"; ALTER ROLE team RENAME TO "t""m"`);
+  for (const _ of [1, 2]) expect((await steward.cycle()).notices).toContainEqual(told('alice', "b'ob"));
+  expect(await present()).toEqual([
+    { name: "b'ob", login: true },
+    { name: 't"m', login: false },
+  ]);
+  await server.query(`ALTER ROLE "b'ob" RENAME TO alice`);
+  expect((await steward.cycle()).notices).toContainEqual(told('team', 't"m'));
+  await server.query(`ALTER ROLE "t""m" RENAME TO team`);
+  steward = await steward.restart();
+  await steward.cycle();
+  expect((await steward.cycle()).result).toBe('converged');
+  // Declared by its new name it goes on as that, and the old name is free.
+  await server.query(`ALTER ROLE alice RENAME TO "b'ob"`);
+  steward.manifests.users([{ username: 'alice', roles: ['team'] }, { username: 'keeper' }, { username: "b'ob" }]);
+  steward.manifests.secrets(new Map(['alice', 'keeper', "b'ob", 'b-ob'].map((name) => [name, 'p'])));
+  await steward.cycle();
+  expect(await present()).toEqual([
+    { name: 'alice', login: true },
+    { name: "b'ob", login: true },
+    { name: 'team', login: false },
+  ]);
 });

@@ -6,7 +6,7 @@ import { createSteward, resetServer, type Steward } from '../support/steward.ts'
 let server: Postgres;
 let steward: Steward;
 beforeAll(async () => {
-  server = await startPostgres({ settings: { fsync: 'off' } });
+  server = await startPostgres();
 });
 afterAll(() => server.stop());
 afterEach(async () => {
@@ -18,7 +18,7 @@ const stored = (user: string): Promise<{ login: boolean; password: boolean }[]> 
 
 it('with `password: none` a user logs in by other means: no Secret is read, and a password that is there stays', async () => {
   steward = await createSteward(server);
-  await server.query(`CREATE ROLE bob LOGIN PASSWORD 'set by somebody'`);
+  await server.query(`CREATE ROLE rds_iam; CREATE ROLE bob LOGIN PASSWORD 'set by somebody'`);
   steward.manifests.secret('bob', 'never looked at');
   steward.manifests.users([
     { username: 'alice', password: 'none', roles: ['rds_iam'] },

@@ -1,7 +1,7 @@
 // Users, roles and memberships on a real server: created, repaired when somebody changes them, and left alone when nothing differs.
 import { describe, expect, it } from 'vitest';
-import { sentenceOf } from '../../src/core/sentence.ts';
-import { planLines } from '../../src/core/plan-lines.ts';
+import { sentenceOf } from '../../src/changes/change.ts';
+import { planLines } from '../../src/changes/plan-lines.ts';
 import { serverForAll } from '../support/lifecycle.ts';
 import type { Postgres } from '../support/postgres.ts';
 import { createSteward, ddlOf, type Steward } from '../support/steward.ts';
@@ -87,10 +87,14 @@ describe('a document', () => {
       [
         { username: 'alice', roles: [{ name: 'ops', admin: true, inherit: false, set: true }] },
         { username: 'bob', roles: [{ name: 'ops', admin: true }] },
+        { username: 'carol', roles: [{ name: 'ops', admin: false, inherit: true, set: true }] },
       ],
-      { alice: 'a', bob: 'b' },
+      { alice: 'a', bob: 'b', carol: 'c' },
     );
     const report = await steward.cycle();
+    // What is so on every server may be written out for every server.
+    expect(await rolesOf('carol')).toEqual(['ops']);
+    expect((await steward.cycle()).outcomes).toEqual([]);
     if (server.major < 16) {
       expect(report.notices.map((notice) => notice.message)).toEqual([expect.stringContaining('need PostgreSQL 16')]);
       expect(await rolesOf('bob')).toEqual(['ops']);
@@ -157,7 +161,7 @@ describe('drift', () => {
     await server.query(`CREATE ROLE alice LOGIN CREATEDB CONNECTION LIMIT 5; COMMENT ON ROLE alice IS 'old'; ALTER ROLE alice SET work_mem = '9MB'`);
     await start([{ username: 'alice' }], { alice: 'a' });
     const report = await steward.cycle();
-    expect(report.planned.map((change) => change.kind)).toEqual(['adopt_role', 'grant_privilege', 'set_password']);
+    expect(report.planned.map((change) => change.kind)).toEqual(['prepare_ledger', 'adopt_role', 'grant_privilege', 'set_password']);
     expect(await server.query(`SELECT rolcreatedb, rolconnlimit FROM pg_roles WHERE rolname = 'alice'`)).toEqual([{ rolcreatedb: true, rolconnlimit: 5 }]);
     expect(await server.query(`SELECT origin FROM pgsteward.managed_role`)).toEqual([{ origin: 'adopted' }]);
   });
@@ -207,11 +211,25 @@ describe('the law', () => {
   });
 
   it('refuses settings that ordinary users may not make', async () => {
-    await start([{ username: 'alice', settings: { session_preload_libraries: 'evil', log_statement: 'none', work_mem: '8MB' } }], { alice: 'a' });
+    await start(
+      [
+        {
+          username: 'alice',
+          settings: {
+            session_preload_libraries: 'evil',
+            log_statement: 'none',
+            'anon.transparent_dynamic_masking': 'off',
+            'anonymous.x': 'y',
+            work_mem: '8MB',
+          },
+        },
+      ],
+      { alice: 'a' },
+    );
     const report = await steward.cycle();
-    expect(report.notices.map((notice) => notice.kind)).toEqual(['refused', 'refused']);
+    expect(report.notices.map((notice) => notice.kind)).toEqual(['refused', 'refused', 'refused']);
     expect(await server.query(`SELECT setconfig::text AS config FROM pg_db_role_setting WHERE setrole = 'alice'::regrole`)).toEqual([
-      { config: '{work_mem=8MB}' },
+      { config: '{anonymous.x=y,work_mem=8MB}' },
     ]);
   });
 
@@ -239,7 +257,8 @@ it('a dry run says what would happen and writes nothing anywhere', async () => {
   await start([{ username: 'alice', roles: ['read_only', 'analyst'] }], { alice: 'a' }, { DRY_RUN: 'true' });
   server.mark();
   const report = await steward.cycle();
-  expect(planLines(report.planned).slice(0, 3)).toEqual([
+  expect(planLines(report.planned).slice(0, 4)).toEqual([
+    'create schema: pgsteward in database postgres (the ledger: which roles are ours, and every change)',
     'create user: alice with roles [read_only, analyst]',
     'create role: read_only',
     'create role: analyst',

@@ -55,8 +55,11 @@ describe('a change by hand is put right at once', () => {
     await start({ DRIFT_INTERVAL: '0' });
     await listening(1);
     const times: number[] = [];
-    for (let round = 0; round < 5; round += 1)
+    for (let round = 0; round < 5; round += 1) {
       times.push(await untilRepaired('GRANT INSERT ON orders TO reader', 'shop', `has_table_privilege('reader', 'orders', 'INSERT')`));
+      // Notifications lead to one look in two seconds.
+      await sleep(2000);
+    }
     await untilRepaired('REVOKE SELECT ON goods FROM reader', 'shop', `NOT has_table_privilege('reader', 'goods', 'SELECT')`);
     await untilRepaired(
       'ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO reader',

@@ -3,12 +3,13 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { describe, expect, it } from 'vitest';
-import { readConfig, SETTINGS } from '../../src/config.ts';
-import { CONNECTION_KEYS } from '../../src/core/connection-keys.ts';
-import { parseDocument } from '../../src/core/document/parse.ts';
-import type { UserEntry } from '../../src/core/document/types.ts';
-import { NOTICE_KINDS } from '../../src/core/notice.ts';
-import { CYCLE_RESULTS } from '../../src/cycle/report.ts';
+import { readSettings, SETTINGS } from '../../src/config.ts';
+import { CONNECTION_KEYS } from '../../src/model/connection-keys.ts';
+import { parseDocument } from '../../src/document/parse.ts';
+import type { UserEntry } from '../../src/model/entries.ts';
+import { NOTICE_KINDS, NOTICES } from '../../src/changes/notice.ts';
+import { OUTAGES } from '../../src/model/outage.ts';
+import { CYCLE_RESULTS } from '../../src/steward/report.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
 import { createStatus } from '../../src/observe/status.ts';
 import { ROOT } from '../support/daemon.ts';
@@ -28,7 +29,7 @@ describe('the reference', () => {
     expect([...example.keys()].toSorted()).toEqual([...SETTINGS].toSorted());
     expect([...documented.keys()].toSorted()).toEqual([...SETTINGS].toSorted());
     // Where neither DB_PASS nor DB_PASS_FILE is set, the connection takes this one; the schema cannot have it.
-    const defaults = new Map<string, string | number | boolean | readonly string[] | undefined>([...Object.entries(readConfig({})), ['DB_PASS', 'postgres']]);
+    const defaults = new Map<string, string | number | boolean | readonly string[] | undefined>([...Object.entries(readSettings({})), ['DB_PASS', 'postgres']]);
     for (const name of SETTINGS) {
       const text = name === 'RETRY_BACKOFF_BASE' ? '2.0' : String(defaults.get(name) ?? '');
       expect(documented.get(name), name).toBe(text);
@@ -85,7 +86,18 @@ describe('the reference', () => {
     for (const result of CYCLE_RESULTS) expect(reference).toContain(`| \`${result}\` |`);
     for (const kind of NOTICE_KINDS) {
       expect(reference).toContain(`\`${kind}\``);
-      expect(read('docs/troubleshooting.md')).toContain(`| \`${kind}\` |`);
+      const row = read('docs/troubleshooting.md')
+        .split('\n')
+        .find((line) => line.startsWith(`| \`${kind}\` |`));
+      expect(row?.endsWith(`| ${NOTICES[kind].cure} |`), kind).toBe(true);
+    }
+    const outages = tableOf(read('docs/troubleshooting.md'), 'reason');
+    for (const [outage, { condition }] of Object.entries(OUTAGES)) {
+      expect(reference).toContain(`\`${condition}\``);
+      expect(
+        outages.split('\n').some((row) => row.includes(`\`outage{reason="${outage}"}\``) && row.includes(`\`${condition}\` | 503`)),
+        outage,
+      ).toBe(true);
     }
     const table = tableOf(reference, 'field of `/status`');
     for (const field of Object.keys(createStatus({ source: '', dryRun: false, patience: 1 }).toJson())) expect(table).toContain(`\`${field}\``);

@@ -2,9 +2,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { parseDocument } from '../../src/core/document/parse.ts';
-import { planLines } from '../../src/core/plan-lines.ts';
-import { KINDS, OBJECT_KINDS } from '../../src/core/privileges/kinds.ts';
+import { parseDocument } from '../../src/document/parse.ts';
+import { planLines } from '../../src/changes/plan-lines.ts';
+import { KINDS, OBJECT_KINDS } from '../../src/model/kinds.ts';
 import { ROOT } from '../support/daemon.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
 import { createSteward, ddlOf, resetServer } from '../support/steward.ts';
@@ -20,10 +20,13 @@ const examples = page.split(/^### /m).flatMap((section) => {
 
 let server: Postgres;
 beforeAll(async () => {
-  server = await startPostgres({ settings: { fsync: 'off' } });
+  server = await startPostgres();
 });
 afterAll(() => server.stop());
 afterEach(() => resetServer(server));
+
+/** What the page says that the operator has set. */
+const SETTINGS = { ALLOWED_SETTINGS: 'log_min_duration_statement' };
 
 describe('the page of privileges', () => {
   it('shows the whole form, and it is valid', () => {
@@ -53,7 +56,7 @@ describe('the page of privileges', () => {
     const client = await server.client('shop');
     await client.query(`SET ROLE shop_owner; ${setup}`);
     await client.end();
-    const preview = await createSteward(server, { DRY_RUN: 'true' });
+    const preview = await createSteward(server, { DRY_RUN: 'true', ...SETTINGS });
     preview.manifests.users(document);
     const { planned, notices } = await preview.cycle();
     const said = [
@@ -62,7 +65,7 @@ describe('the page of privileges', () => {
     ];
     expect(said).toEqual(lines);
     await preview.close();
-    const steward = await createSteward(server);
+    const steward = await createSteward(server, SETTINGS);
     steward.manifests.users(document);
     expect((await steward.cycle()).result).toBe('changed');
     server.mark();

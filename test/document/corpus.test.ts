@@ -1,9 +1,9 @@
 // Every file of test/corpus/documents gives exactly the outcome that stands beside it, and harms nobody.
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { formatProblem } from '../../src/core/document/format.ts';
-import { parseDocument } from '../../src/core/document/parse.ts';
-import type { Document } from '../../src/core/document/types.ts';
+import { formatProblem } from '../../src/document/format.ts';
+import { parseDocument } from '../../src/document/parse.ts';
+import type { Document } from '../../src/model/entries.ts';
 
 const FOLDER = new URL('../corpus/documents/', import.meta.url);
 const names = readdirSync(FOLDER).filter((name) => name.endsWith('.yaml'));

@@ -1,6 +1,6 @@
 // What an entry says about its password and its connection Secret.
 import { expect, it } from 'vitest';
-import { hasPassword } from '../../src/core/document/types.ts';
+import { hasPassword } from '../../src/model/entries.ts';
 import { only, problemsOf } from './read.ts';
 
 const user = (more: string) => only(`users:\n  - username: alice\n    ${more}\n`);
@@ -42,6 +42,6 @@ it('a connection Secret is a name, or a mapping with everything', () => {
     labels: new Map([['tier', 'db']]),
     annotations: new Map([['a.b/c', 'any text']]),
     uris: new Map([['ro', { host: 'replica', port: 5433 }]]),
-    position: { line: 3, column: 23 },
+    position: { file: 'users.yaml', line: 3, column: 23 },
   });
 });

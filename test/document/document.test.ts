@@ -1,6 +1,6 @@
 // What a valid document says, and the limits of what is read.
 import { describe, expect, it } from 'vitest';
-import { parseDocument } from '../../src/core/document/parse.ts';
+import { parseDocument } from '../../src/document/parse.ts';
 import { only, problemsOf, read } from './read.ts';
 
 describe('a valid document', () => {
@@ -21,13 +21,13 @@ users:
         database: 'myapp',
         databases: [],
         roles: [
-          { name: 'read_only', position: { line: 5, column: 13 } },
-          { name: 'analyst', position: { line: 5, column: 24 } },
+          { name: 'read_only', position: { file: 'users.yaml', line: 5, column: 13 } },
+          { name: 'analyst', position: { file: 'users.yaml', line: 5, column: 24 } },
         ],
         secret: { name: 'user-alice-secret', key: 'password' },
         secretIsDerived: true,
         login: true,
-        position: { line: 3, column: 5 },
+        position: { file: 'users.yaml', line: 3, column: 5 },
       },
     ]);
   });
@@ -53,8 +53,8 @@ users:
       database: 'app',
       databases: ['logs', 'stats'],
       roles: [
-        { name: 'reader', position: { line: 5, column: 13 } },
-        { name: 'pg_monitor', admin: true, inherit: false, set: false, position: { line: 5, column: 21 } },
+        { name: 'reader', position: { file: 'users.yaml', line: 5, column: 13 } },
+        { name: 'pg_monitor', admin: true, inherit: false, set: false, position: { file: 'users.yaml', line: 5, column: 21 } },
       ],
       secret: { name: 'mydb-passwords', key: 'connector' },
       secretIsDerived: false,
@@ -80,7 +80,7 @@ users:
       comment: 'the connector',
       deletionPolicy: 'retain',
       drain: '5m',
-      position: { line: 2, column: 5 },
+      position: { file: 'users.yaml', line: 2, column: 5 },
     });
   });
 
@@ -117,24 +117,21 @@ describe('problems', () => {
     expect(problems).toEqual([
       {
         severity: 'error',
-        file: 'users.yaml',
-        position: { line: 3, column: 5 },
+        position: { file: 'users.yaml', line: 3, column: 5 },
         path: 'users[0].rols',
         message: 'unknown key `rols`; did you mean `roles`?',
         username: 'alice',
       },
       {
         severity: 'error',
-        file: 'users.yaml',
-        position: { line: 4, column: 22 },
+        position: { file: 'users.yaml', line: 4, column: 22 },
         path: 'users[0].privileges.t[0]',
         message: '`SELCT` is no privilege of a table; did you mean `SELECT`?',
         username: 'alice',
       },
       {
         severity: 'error',
-        file: 'users.yaml',
-        position: { line: 5, column: 12 },
+        position: { file: 'users.yaml', line: 5, column: 12 },
         path: 'users[0].login',
         message: 'must be `true` or `false`, but is a number',
         username: 'alice',

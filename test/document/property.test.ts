@@ -2,9 +2,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { load } from '../../src/core/document/load.ts';
-import { aliasBudget, loadYaml } from '../../src/core/document/load-yaml.ts';
-import { parseDocument } from '../../src/core/document/parse.ts';
+import { load } from '../../src/document/load.ts';
+import { aliasBudget, loadYaml } from '../../src/document/load-yaml.ts';
+import { parseDocument } from '../../src/document/parse.ts';
 import { read } from './read.ts';
 
 const SEED = { seed: 20_260_108 };

@@ -1,7 +1,7 @@
 // Reads a document written in a test.
-import { formatProblem } from '../../src/core/document/format.ts';
-import { parseDocument } from '../../src/core/document/parse.ts';
-import type { Document, UserEntry } from '../../src/core/document/types.ts';
+import { formatProblem } from '../../src/document/format.ts';
+import { parseDocument } from '../../src/document/parse.ts';
+import type { Document, UserEntry } from '../../src/model/entries.ts';
 
 export const read = (text: string): Document => parseDocument(new TextEncoder().encode(text), 'users.yaml');
 

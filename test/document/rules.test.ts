@@ -1,10 +1,10 @@
 // The small rules: names, Secrets, moments, settings, suggestions, and how text is shown.
 import { describe, expect, it } from 'vitest';
-import { formatProblem } from '../../src/core/document/format.ts';
-import { derivedSecretName, nameProblem, secretKeyProblem, secretNameProblem } from '../../src/core/document/names.ts';
-import { show, showPath } from '../../src/core/document/show.ts';
-import { editDistance, suggest } from '../../src/core/document/suggest.ts';
-import { readValidUntil } from '../../src/core/document/valid-until.ts';
+import { formatProblem } from '../../src/document/format.ts';
+import { derivedSecretName, nameProblem, secretKeyProblem, secretNameProblem } from '../../src/document/names.ts';
+import { show, showPath } from '../../src/document/show.ts';
+import { editDistance, suggest } from '../../src/document/suggest.ts';
+import { readValidUntil } from '../../src/document/valid-until.ts';
 import { only, problemsOf } from './read.ts';
 
 describe('names', () => {
@@ -169,7 +169,7 @@ describe('text from a document', () => {
   });
 
   it('is a line with file, line and column', () => {
-    const problem = { severity: 'error', file: 'f.yaml', position: { line: 12, column: 5 }, path: '', message: 'is empty' } as const;
+    const problem = { severity: 'error', position: { file: 'f.yaml', line: 12, column: 5 }, path: '', message: 'is empty' } as const;
     expect(formatProblem(problem)).toBe('f.yaml:12:5: is empty');
     expect(formatProblem({ ...problem, path: 'users[3]', severity: 'warning' })).toBe('f.yaml:12:5: users[3]: warning: is empty');
   });

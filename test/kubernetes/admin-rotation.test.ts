@@ -81,7 +81,7 @@ it('rotates when somebody asks, once for each asking; new sessions use the new p
   expect([await at.canLogin('adm', OLD), await at.canLogin('adm', first.password)]).toEqual([false, true]);
   expect(at.server.log()).not.toContain(first.password);
   expect(await audit()).toEqual([
-    { change: 'rotate_admin_password', object: `adm in secret ${at.namespace}/${NAME}`, sql: `ALTER ROLE "adm" PASSWORD '********'`, outcome: 'applied' },
+    { change: 'rotate_admin_password', object: `adm in secret ${at.namespace}/${NAME}`, sql: `ALTER ROLE "adm" PASSWORD ********`, outcome: 'applied' },
   ]);
   for (let cycle = 0; cycle < 2; cycle += 1) expect((await at.daemon.cycle()).lastCycle?.result).toBe('converged');
   expect((await shown()).version).toBe(first.version);

@@ -98,7 +98,28 @@ it('an API server that hangs or restarts in the middle of a cycle costs time and
   await at.until(async () => (await at.server.query(`SELECT 1 FROM pg_roles WHERE rolname = 'alice' AND rolconnlimit = 9`)).length === 1);
 });
 
-it('with the right to list, one LIST brings all Secrets', async () => {
+it('while the API server is frozen, what is changed by hand is repaired within an interval and a few seconds', async () => {
+  await at.users([{ username: 'alice', roles: ['readers'] }, { username: 'bob' }]);
+  await Promise.all([at.secret('alice', 'a-password'), at.secret('bob', 'b-password')]);
+  await run({ SYNC_INTERVAL: '2', DRIFT_INTERVAL: '0' });
+  await at.daemon.ready();
+  const isRepaired = async (): Promise<boolean> =>
+    (await at.server.query(`SELECT FROM pg_auth_members WHERE member = 'alice'::regrole AND roleid = 'readers'::regrole`)).length === 1 &&
+    (await at.canLogin('bob', 'b-password'));
+  at.kube.pause();
+  try {
+    for (let round = 0; round < 2; round += 1) {
+      await at.server.query(`REVOKE readers FROM alice; ALTER ROLE bob PASSWORD 'planted'`);
+      const from = performance.now();
+      await at.until(isRepaired, 100);
+      expect(performance.now() - from).toBeLessThan(25_000);
+    }
+  } finally {
+    at.kube.resume();
+  }
+});
+
+it('with the right to list, one LIST tells which Secrets are to be read', async () => {
   const role = `/apis/rbac.authorization.k8s.io/v1/namespaces/${at.namespace}/roles/pgsteward`;
   const { json } = await at.kube.api('GET', role);
   await at.kube.api('PUT', role, { ...json, rules: [...(json['rules'] as object[]), { apiGroups: [''], resources: ['secrets'], verbs: ['list'] }] });

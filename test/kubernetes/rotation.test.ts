@@ -160,8 +160,8 @@ it('a password is replaced when it is as old as the document allows, and metrics
   await at.until(async () => (await secrets.valuesOf('web-db'))['password'] !== first && (await connected())?.login === 'web');
   expect(await at.canLogin('web', first ?? '')).toBe(false);
   await at.users([web({ every: '30d' })]);
-  await at.daemon.cycle();
-  expect((await at.metric('rotation_next_due_timestamp')) - Date.now() / 1000).toBeGreaterThan(29 * 86_400);
+  // A cycle that began before the edit was seen is none of it.
+  await at.until(async () => (await at.metric('rotation_next_due_timestamp')) - Date.now() / 1000 > 29 * 86_400);
 });
 
 it('a user that logged in alone makes way for two and back, and what programs hold works meanwhile', async () => {
@@ -180,8 +180,8 @@ it('a user that logged in alone makes way for two and back, and what programs ho
   await at.users([web({})]);
   await at.daemon.cycle();
   await at.until(async () => (await connected())?.login === 'web');
-  expect(await at.exists('web-1')).toBe(false);
-  expect(await at.exists('web-2')).toBe(false);
+  // They go once programs are told of the other user: in a pass, or a cycle, that comes after.
+  await at.until(async () => !(await at.exists('web-1')) && !(await at.exists('web-2')));
 });
 
 it('a Secret that somebody else made is not rotated, a deleted one is made for the other user, and the dry run shows a rotation and makes none', async () => {
@@ -206,8 +206,7 @@ it('a Secret that somebody else made is not rotated, a deleted one is made for t
   await at.daemon.ready();
   expect(at.daemon.output()).toContain('rotate secret: user-web-secret (a new password for web-1: somebody asked for it)');
   for (const line of [
-    'alter user: web-1 (LOGIN)',
-    'set password of user: web-1',
+    'let user log in: web-1 (LOGIN, with the password of its Secret)',
     `write connection secret: ${at.namespace}/web-db (for web-1: the password changed)`,
   ])
     expect(at.daemon.output()).toContain(line);

@@ -25,6 +25,7 @@ it('a dry run and a pause say what they would write and write no Secret', async 
     await at.daemon.ready();
     await at.daemon.cycle();
     expect(at.daemon.lines().flatMap(({ message }) => (message.startsWith(`${mark} Would`) ? [message.slice(mark.length + 1)] : []))).toEqual([
+      'Would create schema: pgsteward in database postgres (the ledger: which roles are ours, and every change)',
       'Would create secret: user-alice-secret (a generated password for alice)',
       'Would create user: alice with roles []',
       'Would grant CONNECT on database postgres to: alice',

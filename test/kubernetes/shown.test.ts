@@ -143,3 +143,29 @@ it('what is said again counts in the series of its Event', async () => {
   await at.daemon.cycle();
   expect((await at.events()).filter((event) => event.reason === 'SecretNotUsable')).toHaveLength(1);
 });
+
+it.each([
+  ['immutable', () => ({ immutable: true })],
+  ['full', (bytes: number) => ({ data: { other: 'x'.repeat(2 ** 20 - bytes - 'other'.length) } })],
+])(
+  'a status that somebody made %s is told to be old in the log, /status, the metrics and an Event, and is written again after what the message says',
+  async (_, change) => {
+    await at.users([{ username: 'alice' }]);
+    await at.secret('alice', 'alice-pass');
+    await at.run({ SYNC_INTERVAL: '1' });
+    const { data: before } = await until(({ data }) => data['ready'] === 'true');
+    const bytes = Buffer.byteLength(Object.entries(before).flat().join(''));
+    const path = at.path('configmaps', `${NAME}-status`);
+    expect((await at.kube.api('PATCH', path, change(bytes))).status).toBe(200);
+    await at.users([{ username: 'alice' }, { username: 'bob' }]);
+    const { note } = await untilEvent('StatusNotWritten');
+    expect(note).toContain(`delete configmap ${NAME}-status`);
+    expect((await at.status())?.data['ready']).toBe('true');
+    expect(await at.metric('status_stale')).toBe(1);
+    expect(JSON.parse((await at.daemon.get('/status')).body)).toMatchObject({ statusNotWritten: expect.stringContaining('(422)') as string });
+    expect(at.daemon.lines().filter(({ level, message }) => level === 'WARN' && message.startsWith('the status is not written down:'))).toHaveLength(1);
+    expect((await at.kube.api('DELETE', path)).status).toBe(200);
+    await until(({ data }) => data['ready'] === 'false');
+    await at.until(async () => (await at.metric('status_stale')) === 0);
+  },
+);

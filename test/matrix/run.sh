@@ -1,9 +1,16 @@
 #!/usr/bin/env bash
 # The same behaviour on every supported major: installs the majors that `npm ci` leaves out, then runs the suites of cycles and privileges on each.
+# MAJORS: which ones. BETWEEN: on these only what the majors themselves do differently, and not what is ours alone.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-[ -d test/matrix/node_modules/postgres-14 ] || npm install --prefix test/matrix --no-package-lock --no-audit --no-fund
-for major in ${MAJORS:-14 15 16 17 18}; do
-  echo "PostgreSQL $major"
-  PG_MAJOR=$major vitest run --project quick --project triggers test/cycle test/privileges test/triggers
+[ -d test/matrix/node_modules/postgres-13 ] || npm install --prefix test/matrix --no-package-lock --no-audit --no-fund
+on() { # major, files…
+  echo "PostgreSQL $1"
+  PG_MAJOR=$1 vitest run --project quick --project thorough --project triggers "${@:2}"
+}
+for major in ${MAJORS-14 15 16 17 18}; do on "$major" test/cycle test/privileges test/triggers; done
+for major in ${BETWEEN-}; do
+  on "$major" test/cycle/{admin,adopted-roles,advice,fingerprint,heirs,own-rights,passed-on,passwords,platforms,privileges,probes,release,removal,users}.test.ts test/privileges test/triggers
 done
+# PostgreSQL 13 is not supported, and is told so.
+vitest run --project thorough test/daemon/outages.test.ts

@@ -2,18 +2,21 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import type { Change } from '../../src/core/change.ts';
-import { NOTICE_KINDS, type Notice } from '../../src/core/notice.ts';
-import type { CycleReport } from '../../src/cycle/report.ts';
-import { EMPTY } from '../../src/cycle/report-parts.ts';
+import type { Change } from '../../src/changes/change.ts';
+import { NOTICE_KINDS, type Notice } from '../../src/changes/notice.ts';
+import { type CycleReport, summarize } from '../../src/steward/report.ts';
+import { EMPTY } from '../../src/steward/report-parts.ts';
 import type { KubeClient } from '../../src/kubernetes/client.ts';
 import { createEventSink } from '../../src/kubernetes/events.ts';
 import { statusData } from '../../src/kubernetes/status-data.ts';
 import { createStatusConfigMap } from '../../src/kubernetes/status-configmap.ts';
 import { createAnnouncer } from '../../src/observe/announcements.ts';
 import { conditionsOf } from '../../src/observe/conditions.ts';
+import { createLog } from '../../src/observe/log.ts';
+import { createReportLog } from '../../src/observe/report-log.ts';
 import { ROOT } from '../support/daemon.ts';
-import { type Announcement, type Condition, type Conditions, SourceError } from '../../src/sources/source.ts';
+import { SourceError } from '../../src/model/source-error.ts';
+import type { Announcement, Condition, Conditions } from '../../src/model/announced.ts';
 
 const signal = new AbortController().signal;
 const reference = readFileSync(join(ROOT, 'docs/reference.md'), 'utf8');
@@ -120,7 +123,7 @@ it('announcements say each thing that a cycle did or found, and what annotations
   expect(reasons({ requests: { paused: false, reconcileAt: 'before we came' } })).toEqual([]);
   expect(reasons({ requests: { paused: false, reconcileAt: 'now' } })).toEqual(['ReconcileRequested']);
   expect(reasons({ requests: { paused: true, reconcileAt: 'now' }, result: 'paused', drift: [change], planned: [change] })).toEqual(['Paused']);
-  expect(reasons({ requests: undefined, result: 'failed', error: { reason: 'connection', message: 'no' } })).toEqual(['Failed']);
+  expect(reasons({ requests: undefined, result: 'failed', error: { outage: 'failed', reason: 'connection', message: 'no' } })).toEqual(['Failed']);
   expect(reasons({ requests: { paused: true, reconcileAt: 'now' }, result: 'paused' })).toEqual([]);
   expect(reasons({ requests: { paused: false, reconcileAt: 'now' }, drift: [change], outcomes: [{ change, result: 'applied' }] })).toEqual([
     'Resumed',
@@ -153,8 +156,8 @@ it('every kind of notice has a condition, and only those that hold something bac
 });
 
 it('a user is as ready as those who log in for it', () => {
-  const standIns = new Map([['alice-1', 'alice']]);
-  const { overall, entities } = conditionsOf({ ...REPORT, standIns, notices: [notice('secret', 'alice-1')] });
+  const turns = new Map([['alice-1', 'alice']]);
+  const { overall, entities } = conditionsOf({ ...REPORT, turns, notices: [notice('secret', 'alice-1')] });
   expect(entities?.users.get('alice')).toMatchObject({ ready: false, reason: 'SecretNotUsable' });
   expect(overall).toMatchObject({ ready: false, reason: 'NotReady' });
 });
@@ -170,7 +173,7 @@ it('the whole is ready only where everything is, and what a cycle could not tell
   expect(reasonOf({ breakerTripped: true })).toBe('BreakerTripped');
   expect(reasonOf({ result: 'paused', requests: { paused: true, reconcileAt: undefined } })).toBe('Paused');
   expect(reasonOf({ result: 'incomplete', sourceFailure: { reason: 'not_found', message: 'gone' } })).toBe('SourceUnreadable');
-  const failed = conditionsOf({ ...REPORT, result: 'failed', error: { reason: 'connection', message: 'no' } });
+  const failed = conditionsOf({ ...REPORT, result: 'failed', error: { outage: 'failed', reason: 'connection', message: 'no' } });
   expect([failed.overall.reason, failed.entities, failed.applied]).toEqual(['CycleFailed', undefined, undefined]);
   const paused = conditionsOf({ ...REPORT, result: 'paused', requests: { paused: true, reconcileAt: undefined }, planned: [change] });
   expect(paused.entities?.users.get('alice')).toMatchObject({ ready: false, reason: 'Paused' });
@@ -275,4 +278,35 @@ it('the status is looked up once, written when it differs, and looked up again a
   const another = createStatusConfigMap(client, { namespace: 'n', configMapName: 'users', warn: () => undefined });
   await another.publish(conditions([['alice', BAD]]), signal);
   expect([verbs(), warnings]).toEqual([['get'], []]);
+});
+
+it('the summary counts what is given and what is taken away apart, whatever it is', () => {
+  const on = { object: 'table', database: 'app', schema: 'public', name: 't' };
+  const privilege = (kind: string): Change => ({ kind, role: 'alice', on, privileges: ['DELETE'] }) as unknown as Change;
+  const some = (kind: string, times: number): Change[] => Array.from({ length: times }, () => privilege(kind));
+  const planned = [
+    ...some('grant_privilege', 2),
+    ...some('grant_default_privilege', 1),
+    ...some('revoke_privilege', 20),
+    ...some('revoke_default_privilege', 1),
+    ...some('revoke_membership', 1),
+    ...some('release_owned', 1),
+    ...some('set_password', 3),
+  ];
+  expect(summarize({ ...REPORT, result: 'dry_run', planned })).toMatchObject({ grants: 3, revokes: 23, passwords: 3 });
+  const outcomes = planned.map((one) => ({ change: one, result: 'applied' }) as const);
+  expect(summarize({ ...REPORT, outcomes })).toMatchObject({ grants: 3, revokes: 23, passwords: 3 });
+  expect(summarize(REPORT)).toMatchObject({ grants: 0, revokes: 0, passwords: 0 });
+});
+
+it('a notice for which nothing has to be done is a warning in the log, and one that holds something back an error', async () => {
+  for (const kind of NOTICE_KINDS) {
+    const lines: string[] = [];
+    await createReportLog(createLog('info', { write: (line) => void lines.push(line), onLeftOut: () => undefined }), { room: async () => undefined })({
+      ...REPORT,
+      notices: [notice(kind)],
+    });
+    const { level } = JSON.parse(lines.find((line) => line.includes(`it is ${kind}`)) ?? '{}') as { level?: string };
+    expect([kind, level]).toEqual([kind, ['pending', 'held', 'kept', 'unmanaged', 'fallback'].includes(kind) ? 'WARN' : 'ERROR']);
+  }
 });

@@ -4,15 +4,17 @@ import { appendFileSync, chownSync, mkdtempSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { readConfig } from '../../src/config.ts';
-import { createAdminLogin } from '../../src/cycle/admin-login.ts';
-import { createAdminRotation } from '../../src/cycle/admin-rotation.ts';
+import { createAdminLogin } from '../../src/steward/admin-login.ts';
+import { createAdminRotation } from '../../src/steward/admin-rotation.ts';
 import { createConnections } from '../../src/postgres/connection.ts';
 import { unprivileged } from '../support/binaries.ts';
 import { type Daemon, daemonEnv, Manifests, startDaemon } from '../support/daemon.ts';
 import { createMemoryStore } from '../support/memory-store.ts';
 import { freePort, type Postgres, startPostgres } from '../support/postgres.ts';
+import { createSteward } from '../support/steward.ts';
 
 let server: Postgres;
 let pooler: ChildProcess;
@@ -123,7 +125,7 @@ it('a pooler that keeps passwords itself refuses the new one of the admin: the o
   store.edit({ password: old }, { 'pgsteward.dev/rotate-at': 'now' });
   const config = readConfig({ ADMIN_ROTATION: 'on', ADMIN_SECRET: 'admin', DB_USER: 'keeper', DB_HOST: server.host, DB_PORT: String(port) });
   const login = createAdminLogin(config, store);
-  const connections = createConnections(config, () => undefined, login);
+  const connections = createConnections(config.server, () => undefined, login);
   const rotation = createAdminRotation({ config, store, connections, login });
   const { outcomes, notices } = await rotation.run('SELECT 1', false, new AbortController().signal);
   expect(outcomes[0]?.result).toBe('failed');
@@ -132,4 +134,29 @@ it('a pooler that keeps passwords itself refuses the new one of the admin: the o
   await (await server.client('postgres', { user: 'keeper', password: old })).end();
   await connections.close();
   await server.query('DROP ROLE keeper');
+});
+
+it('what another client of our login left in the sessions behind the pooler, SET ROLE and parameters, changes nothing', async () => {
+  await server.query('CREATE ROLE weak');
+  const others = await Promise.all(
+    Array.from({ length: 4 }, async () => {
+      const other = new pg.Client({ host: '127.0.0.1', port, user: 'postgres', password: server.password, database: 'postgres' });
+      await other.connect();
+      // A transaction that is open keeps the server's session to itself: so each has another one.
+      await other.query('BEGIN');
+      await other.query(`SET SESSION ROLE weak; SET SESSION search_path = evil; SET SESSION transform_null_equals = on; SET SESSION quote_all_identifiers = on;
+        SET SESSION default_transaction_isolation = serializable`);
+      return other;
+    }),
+  );
+  for (const other of others) await other.query('COMMIT');
+  expect((await others[0]?.query('SELECT current_user AS name'))?.rows).toEqual([{ name: 'weak' }]);
+  for (const other of others) await other.end();
+  const steward = await createSteward(server, { DB_PORT: String(port), DB_POOL_MAX_CONN: '3' });
+  steward.manifests.users([{ username: 'alice', login: false, roles: ['team'] }]);
+  const report = await steward.cycle();
+  expect([report.result, report.error, report.notices, steward.warnings]).toEqual(['changed', undefined, [], []]);
+  expect((await steward.cycle()).result).toBe('converged');
+  expect(await server.query(`SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'pgsteward'`)).toEqual([{ tableowner: 'postgres' }]);
+  await steward.close();
 });

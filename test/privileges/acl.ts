@@ -14,7 +14,8 @@ export interface ObjectWithAcl extends ActualObject {
   readonly acl: readonly Entry[];
 }
 
-const outside = (namespace: string): string => `${namespace}.nspname !~ '^pg_' AND ${namespace}.nspname NOT IN ('information_schema', 'pgsteward')`;
+const outside = (namespace: string): string =>
+  `${namespace}.nspname !~ '^pg_' AND ${namespace}.nspname NOT IN ('information_schema', 'pgsteward', 'pgsteward_trigger')`;
 /** Kind, catalog, oid, schema, name, arguments, column, owner, ACL, its default's letter. */
 const sources = (major: number): readonly string[] => [
   `SELECT 'database', 'pg_database'::regclass, oid, '', datname, '', '', datdba, datacl, 'd' FROM pg_database WHERE datallowconn`,

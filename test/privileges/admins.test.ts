@@ -63,8 +63,8 @@ async function follow(rounds = 5): Promise<string[]> {
   const asked: string[] = [];
   for (let round = 0; round < rounds; round += 1) {
     const { notices } = await steward.cycle();
-    const sql = [...new Set(notices.filter((notice) => notice.kind === 'cannot').flatMap((notice) => notice.sql ?? []))];
-    expect(notices.filter((notice) => notice.kind === 'cannot' && (notice.sql ?? '') === '')).toEqual([]);
+    const sql = [...new Set(notices.filter((notice) => notice.kind === 'cannot').flatMap((notice) => notice.advice?.sql ?? []))];
+    expect(notices.filter((notice) => notice.kind === 'cannot' && (notice.advice?.sql ?? '') === '')).toEqual([]);
     if (sql.length === 0) return asked;
     for (const statement of sql) await home.query(statement);
     asked.push(...sql);
@@ -103,13 +103,61 @@ describe('an admin with CREATEROLE', () => {
     }
   });
 
+  it('hands databases and schemas to declared owners, works there as those that it made, and stays a member of none below 16', async () => {
+    await start();
+    await home.query(`CREATE ROLE "o'wner"`);
+    const database = (name: string, owner: string): object => ({ name, create: true, owner, schemas: [{ name: 'sales', owner: 'made' }] });
+    const document = (databases: object[]): string =>
+      stringify({
+        databases,
+        roles: [
+          {
+            name: 'reader',
+            grants: ['shop', 'old'].map((name) => ({ database: name, schemas: ['sales'], tables: { '*': ['SELECT'] } })),
+          },
+        ],
+        users: [{ username: 'somebody', login: false }],
+      });
+    await server.query('CREATE DATABASE old OWNER adm');
+    steward.manifests.users(document([database('shop', 'made'), database('old', 'made')]));
+    const report = await steward.cycle();
+    expect(report.notices.filter(({ kind }) => kind !== 'fallback')).toEqual([]);
+    const owners = (name: string): Promise<unknown> =>
+      server.query(
+        `SELECT pg_get_userbyid(datdba)::text AS database, (SELECT pg_get_userbyid(nspowner)::text FROM pg_namespace WHERE nspname = 'sales') AS schema FROM pg_database WHERE datname = '${name}'`,
+        name,
+      );
+    for (const name of ['shop', 'old']) expect(await owners(name)).toEqual([{ database: 'made', schema: 'made' }]);
+    // What the owner makes, and what drifts.
+    await server.query('SET ROLE made; CREATE TABLE sales.t (id int); GRANT INSERT ON sales.t TO reader', 'shop');
+    await steward.cycle();
+    expect(
+      await server.query(
+        `SELECT has_table_privilege('reader', 'sales.t', 'SELECT') AS reads, has_table_privilege('reader', 'sales.t', 'INSERT') AS writes`,
+        'shop',
+      ),
+    ).toEqual([{ reads: true, writes: false }]);
+    expect((await steward.cycle()).result).toBe('converged');
+    // One that was there before gets what is handed to it; what is done there as it is another matter.
+    steward.manifests.users(document([database('shop', 'made'), database('old', 'made'), { name: 'new', create: true, owner: "o'wner" }]));
+    const { notices } = await steward.cycle();
+    const [{ exists } = { exists: 0 }] = await server.query<{ exists: number }>(
+      `SELECT count(*)::int AS exists FROM pg_database WHERE datname = 'new' AND pg_get_userbyid(datdba) = 'o''wner'`,
+    );
+    expect([exists, notices.filter(({ kind }) => kind === 'cannot').length > 0]).toEqual(server.major < 16 ? [1, false] : [0, true]);
+    const joined = await home.query<{ name: string }>(
+      `SELECT r.rolname AS name FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid WHERE m.member = 'adm'::regrole ORDER BY 1`,
+    );
+    if (server.major < 16) expect(joined.rows).toEqual([{ name: 'app_owner' }]);
+  });
+
   it('says what it cannot grant with SQL that then works, and grants the rest', async () => {
     await start();
     const report = await steward.cycle();
     expect(report.result).toBe('incomplete');
     expect(await held()).toEqual([...inSchema('mine'), ...inSchema('theirs')].toSorted());
     const cannot = report.notices.filter((notice) => notice.kind === 'cannot');
-    expect(cannot.map((notice) => `${notice.message} ${notice.sql ?? ''}`).join('\n')).toContain('stranger');
+    expect(cannot.map((notice) => `${notice.message} ${notice.advice?.sql ?? ''}`).join('\n')).toContain('stranger');
     const asked = await follow();
     expect(asked.length).toBeGreaterThan(0);
     expect(await held()).toEqual(SCHEMAS.flatMap(inSchema).toSorted());
@@ -128,7 +176,7 @@ describe('an admin with CREATEROLE', () => {
     );
     const before = await rawEntries(home, ['outsider'], server.major);
     const report = await steward.cycle();
-    expect(report.notices.map((notice) => `${notice.message} ${notice.sql ?? ''}`).join('\n')).toContain('outsider');
+    expect(report.notices.map((notice) => `${notice.message} ${notice.advice?.sql ?? ''}`).join('\n')).toContain('outsider');
     await follow();
     expect(await held()).toEqual(inSchema('mine').toSorted());
     expect(await rawEntries(home, ['outsider'], server.major)).toEqual(before);

@@ -42,9 +42,9 @@ describe('nobody gains rights', () => {
     const roles = `roles: [{name: mallory, grants: [{database: app, schemas: ['*'], functions: {'*': [EXECUTE]}}]}]${KEEPER}`;
     await start(roles);
     await steward.cycle();
-    steward.manifests.users(`databases: [{name: app, extensions: [dblink]}]\n${roles}`);
+    steward.manifests.users(`databases: [{name: app, extensions: [{name: dblink, schema: ext}]}]\n${roles}`);
     await steward.cycle();
-    expect(await server.query(`SELECT has_function_privilege('mallory', 'dblink_connect_u(text)', 'EXECUTE') AS may`, 'app')).toEqual([{ may: false }]);
+    expect(await server.query(`SELECT has_function_privilege('mallory', 'ext.dblink_connect_u(text)', 'EXECUTE') AS may`, 'app')).toEqual([{ may: false }]);
   });
 
   it('on the ledger, by way of default privileges of our own role', async () => {

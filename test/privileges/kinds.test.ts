@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { OBJECT_KINDS, type ObjectKind } from '../../src/core/privileges/kinds.ts';
+import { OBJECT_KINDS, type ObjectKind } from '../../src/model/kinds.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
 import { createSteward, type Steward } from '../support/steward.ts';
 import { holdings, rawEntries } from './acl.ts';

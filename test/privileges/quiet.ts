@@ -4,7 +4,7 @@ import { ddlOf, type Steward } from '../support/steward.ts';
 import type { Postgres } from '../support/postgres.ts';
 
 /** Autovacuum uses transaction numbers of its own. */
-export const QUIET = { fsync: 'off', synchronous_commit: 'off', autovacuum: 'off', full_page_writes: 'off' } as const;
+export const QUIET = { synchronous_commit: 'off', autovacuum: 'off', full_page_writes: 'off' } as const;
 
 const nextTransaction = async (server: Postgres): Promise<string> =>
   (await server.query<{ xid: string }>('SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS xid'))[0]?.xid ?? '';

@@ -1,10 +1,11 @@
 // PostgreSQL's binaries for the tests: the installed major, or one of test/matrix, in a place that an unprivileged account can read.
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { cpSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
-export type Major = 14 | 15 | 16 | 17 | 18;
+/** 13 is not supported: it is there to be told so. */
+export type Major = 13 | 14 | 15 | 16 | 17 | 18;
 /** The major that `npm ci` installs. */
 export const DEFAULT_MAJOR: Major = 18;
 
@@ -42,12 +43,30 @@ function isTraversable(folder: string): boolean {
   return true;
 }
 
-/** A copy in the temporary folder, made once, complete or not at all. */
+/**
+ * A folder of this account in the temporary one, which nobody else can write to; the server's account may pass through it.
+ * @throws where somebody else made it: what is in it would be run.
+ */
+export function ownCache(): string {
+  const own = process.getuid?.() ?? 0;
+  const folder = join(tmpdir(), `pgsteward-cache-${own}`);
+  mkdirSync(tmpdir(), { recursive: true });
+  try {
+    mkdirSync(folder, { mode: 0o711 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  const stat = lstatSync(folder);
+  if (!stat.isDirectory() || (process.getuid !== undefined && (stat.uid !== own || (stat.mode & 0o022) !== 0)))
+    throw new Error(`${folder} is not ours alone; remove it, or set TMPDIR to a folder of your own`);
+  return folder;
+}
+
+/** A copy in our folder of the temporary one, made once, complete or not at all. */
 function copyOf(folder: string, major: Major): string {
   const stamp = statSync(join(folder, 'bin/postgres')).size;
-  const target = join(tmpdir(), `pgsteward-postgres-${major}-${stamp}`);
+  const target = join(ownCache(), `postgres-${major}-${stamp}`);
   if (existsSync(target)) return target;
-  mkdirSync(tmpdir(), { recursive: true });
   const partial = mkdtempSync(`${target}.`);
   execFileSync('chmod', ['755', partial]);
   for (const entry of readdirSync(folder)) cpSync(join(folder, entry), join(partial, entry), { recursive: true, verbatimSymlinks: true });

@@ -1,12 +1,12 @@
 // The real daemon on a folder of manifests: what tests, the demo and the benchmark run.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { freePort, type Postgres } from './postgres.ts';
 import { expectNoSecrets, rememberPassword } from './secrets.ts';
+import { endings, scratch } from './scratch.ts';
 
 export interface LogLine {
   readonly level: string;
@@ -25,7 +25,7 @@ export interface Status {
 
 /** A folder with one ConfigMap and any number of Secrets. */
 export class Manifests {
-  readonly folder = mkdtempSync(join(tmpdir(), 'pgsteward-manifests-'));
+  readonly folder = scratch('manifests');
   readonly #secrets = new Map<string, string>();
 
   #document = '';
@@ -139,8 +139,8 @@ export async function startDaemon(env: Readonly<Record<string, string>>, command
   child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
   const exited = new Promise<number | null>((done) => child.once('exit', done));
   const killOnExit = (): void => void child.kill('SIGKILL');
-  process.on('exit', killOnExit);
-  void exited.then(() => process.off('exit', killOnExit));
+  endings.add(killOnExit);
+  void exited.then(() => endings.delete(killOnExit));
 
   const get = async (path: string): Promise<{ code: number; body: string }> => {
     const response = await fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(5000) });
@@ -150,7 +150,7 @@ export async function startDaemon(env: Readonly<Record<string, string>>, command
   };
   const status = async (): Promise<Status> => JSON.parse((await get('/status')).body) as Status;
   const waitFor = async (accept: (status: Status) => boolean): Promise<Status> => {
-    const deadline = Date.now() + 60_000;
+    const deadline = Date.now() + 200_000;
     for (;;) {
       if (child.exitCode !== null) throw new Error(`the daemon ended: ${output.slice(-3000)}`);
       const now = await status().catch(() => undefined);

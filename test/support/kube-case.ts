@@ -42,7 +42,7 @@ export class KubeCase {
 
   constructor() {
     beforeAll(async () => {
-      [this.kube, this.server] = await Promise.all([startControlPlane(), startPostgres({ settings: { fsync: 'off' } })]);
+      [this.kube, this.server] = await Promise.all([startControlPlane(), startPostgres()]);
     });
     afterAll(async () => {
       await this.kube.stop();
@@ -66,9 +66,13 @@ export class KubeCase {
     for (const { metadata, data } of ours)
       if (metadata.labels?.['app.kubernetes.io/managed-by'] === 'pgsteward')
         for (const [key, value] of Object.entries(data ?? {})) if (IS_SECRET.test(key)) rememberPassword(Buffer.from(value, 'base64').toString());
-    if (this.daemon.process.exitCode === null && this.daemon.process.signalCode === null)
-      for (const path of ['/metrics', '/status']) await this.daemon.get(path);
-    await this.daemon.kill9();
+    try {
+      if (this.daemon.process.exitCode === null && this.daemon.process.signalCode === null)
+        for (const path of ['/metrics', '/status']) await this.daemon.get(path);
+    } finally {
+      // One that lives on would be the writer in the tests that follow.
+      await this.daemon.kill9();
+    }
     const said = await Promise.all([this.kube.api('GET', this.#events()), this.kube.api('GET', this.path('configmaps'))]);
     expectNoSecrets(JSON.stringify(said), 'Events and ConfigMaps');
     // Annotations, and who manages which field: the API server keeps no value there, and a client that did would call it `last-applied`.
@@ -141,8 +145,8 @@ export class KubeCase {
   }
 
   async until(check: () => Promise<boolean> | boolean, every = 50): Promise<void> {
-    for (const end = Date.now() + 40_000; !(await check()); await sleep(every))
-      if (Date.now() > end) throw new Error(`not within 40 s: ${this.daemon.output().slice(-2000)}`);
+    for (const end = Date.now() + 150_000; !(await check()); await sleep(every))
+      if (Date.now() > end) throw new Error(`not within 150 s: ${this.daemon.output().slice(-2000)}`);
   }
 
   /** Runs cycles until it holds. */

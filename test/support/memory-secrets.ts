@@ -1,36 +1,40 @@
 // A place to write Secrets to, beside a folder of manifests: what is generated and what tells how to connect, without an API server.
+import { placeName, type SecretPlace } from '../../src/model/secret-place.ts';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { SecretContent } from '../../src/core/connection-secret.ts';
+import type { SecretContent } from '../../src/model/connection-content.ts';
 import { readingOf } from '../../src/sources/secret-reading.ts';
-import { type SecretObject, type SecretPlace, type SecretStore, secretKey, type Source, SourceError } from '../../src/sources/source.ts';
+import { SourceError } from '../../src/model/source-error.ts';
+import { type SecretObject, type SecretStore, type Ports } from '../../src/sources/ports.ts';
 import { rememberPassword } from './secrets.ts';
-
-const keyOf = ({ namespace, name }: SecretPlace): string => `${namespace}/${name}`;
 
 export class MemorySecrets implements SecretStore {
   readonly #objects = new Map<string, SecretObject>();
   #version = 0;
 
-  /** The source, with this to write to and to read from first. */
-  beside(source: Source, namespace: string): Source {
+  /** The same ports, with this to write to and to read from first. */
+  beside(ports: Ports, namespace: string): Ports {
     return {
-      ...source,
+      ...ports,
       secretStore: this,
-      readSecrets: async (refs, signal) => {
-        const readings = new Map(await source.readSecrets(refs, signal));
-        for (const ref of refs) {
-          const object = this.#objects.get(keyOf({ namespace, name: ref.name }));
-          if (object !== undefined) readings.set(secretKey(ref), readingOf(object, ref.key, namespace));
-        }
-        return readings;
+      wholeSecrets: {
+        of: (place) => ({ kind: 'read', object: this.#objects.get(placeName(place)) }),
+        supposing: (_, work) => work(),
+      },
+      secrets: {
+        ...ports.secrets,
+        valueOf: (ref) => {
+          const object = this.#objects.get(placeName({ namespace, name: ref.name }));
+          return object === undefined ? ports.secrets.valueOf(ref) : readingOf(object, ref.key, namespace);
+        },
+        version: () => [ports.secrets.version(), ...[...this.#objects].map(([key, { version }]) => `${key} ${version}`)].join(),
       },
     };
   }
 
   /** The values of a Secret. */
   values(namespace: string, name: string): ReadonlyMap<string, string> {
-    const { data = {} } = this.#objects.get(keyOf({ namespace, name })) ?? {};
+    const { data = {} } = this.#objects.get(placeName({ namespace, name })) ?? {};
     return new Map(Object.entries(data).map(([key, value]) => [key, Buffer.from(String(value), 'base64').toString()]));
   }
 
@@ -41,12 +45,12 @@ export class MemorySecrets implements SecretStore {
   }
 
   async create(place: SecretPlace, content: SecretContent): Promise<SecretObject> {
-    if (this.#objects.has(keyOf(place))) throw new SourceError('conflict', `there is a Secret ${keyOf(place)}`);
+    if (this.#objects.has(placeName(place))) throw new SourceError('conflict', `there is a Secret ${placeName(place)}`);
     return this.#put(place, content, 'Opaque');
   }
 
   async read(place: SecretPlace): Promise<SecretObject | undefined> {
-    return this.#objects.get(keyOf(place));
+    return this.#objects.get(placeName(place));
   }
 
   async apply(place: SecretPlace, content: SecretContent): Promise<SecretObject> {
@@ -63,7 +67,7 @@ export class MemorySecrets implements SecretStore {
     const version = String((this.#version += 1));
     const encoded = Object.fromEntries([...data].map(([key, value]) => [key, Buffer.from(value).toString('base64')]));
     const object: SecretObject = { labels, annotations, type, data: encoded, createdAt: new Date().toISOString(), resourceVersion: version, version };
-    this.#objects.set(keyOf(place), object);
+    this.#objects.set(placeName(place), object);
     return object;
   }
 }

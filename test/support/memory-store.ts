@@ -1,5 +1,6 @@
 // A store of one Secret in memory, with the API server's preconditions, for tests of what becomes of faults at each request.
-import { type SecretObject, type SecretStore, SourceError } from '../../src/sources/source.ts';
+import { SourceError } from '../../src/model/source-error.ts';
+import type { SecretObject, SecretStore } from '../../src/sources/ports.ts';
 import { rememberPassword } from './secrets.ts';
 
 export interface MemoryStore extends SecretStore {

@@ -1,17 +1,35 @@
 // A real PostgreSQL server for a test, a demo or a benchmark: started in about a second, gone with the process that started it.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { chownSync, closeSync, existsSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  closeSync,
+  existsSync,
+  linkSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { createHash, randomBytes, randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { expectNoSecretsInServerLog } from './secrets.ts';
-import { DEFAULT_MAJOR, type Major, nativeFolder, unprivileged } from './binaries.ts';
+import { DEFAULT_MAJOR, type Major, nativeFolder, ownCache, unprivileged } from './binaries.ts';
 
 export interface PostgresOptions {
   readonly major?: Major;
   readonly settings?: Readonly<Record<string, string>>;
+  /** A system identifier of its own, as every server but those of the tests has. */
+  readonly fresh?: boolean;
+  /** A data directory to copy, of a server that was stopped. */
+  readonly copyOf?: string;
 }
 
 export interface Postgres {
@@ -29,13 +47,16 @@ export interface Postgres {
   mark(): void;
   /** SIGKILL to the postmaster and all of its children. */
   kill9(): Promise<void>;
+  /** Shuts it down as an administrator would; start() takes it up again. */
+  shutDown(): Promise<void>;
   start(): Promise<void>;
   pause(): void;
   resume(): void;
   stop(): Promise<void>;
 }
 
-const PASSWORD = 'harness-only';
+/** Made once for an account, and known to no other: whoever knows it runs programs as the server. */
+const PASSWORD = ownPassword();
 const running = new Set<() => void>();
 process.on('exit', () => {
   for (const end of running) end();
@@ -52,12 +73,15 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   const base = mkdtempSync(join(tmpdir(), 'pgsteward-test-'));
   const dataDir = join(base, 'data');
   const logFile = join(base, 'server.log');
-  const template = templateFor(major, native);
+  const template = options.copyOf ?? templateFor(major, native, options.fresh);
   if (account.uid !== undefined && account.gid !== undefined) chownSync(base, account.uid, account.gid);
   execFileSync('cp', ['-a', '--', template, dataDir]);
+  if (options.fresh === true) rmSync(dirname(template), { recursive: true });
   const port = await freePort();
   const settings = {
     log_statement: 'all',
+    // What a server that is killed wrote stays with the system: only a machine that loses its power would need more.
+    fsync: 'off',
     unix_socket_directories: base,
     listen_addresses: '127.0.0.1',
     port: String(port),
@@ -72,7 +96,18 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   if (account.uid !== undefined && account.gid !== undefined) chownSync(join(dataDir, 'postgresql.auto.conf'), account.uid, account.gid);
   let child: ChildProcess | undefined;
   let marked = 0;
-  const text = (): string => (existsSync(logFile) ? readFileSync(logFile, 'utf8') : '');
+  const bytes = (): number => (existsSync(logFile) ? statSync(logFile).size : 0);
+  /** Of megabytes only what is new is read: some tests ask hundreds of times. */
+  const text = (from = 0): string => {
+    const buffer = Buffer.alloc(Math.max(0, bytes() - from));
+    if (buffer.length === 0) return '';
+    const file = openSync(logFile, 'r');
+    try {
+      return buffer.toString('utf8', 0, readSync(file, buffer, 0, buffer.length, from));
+    } finally {
+      closeSync(file);
+    }
+  };
 
   const killTree = (signal: NodeJS.Signals): void => {
     const pid = postmasterPid(dataDir);
@@ -136,9 +171,9 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
         await client.end();
       }
     },
-    log: () => text().slice(marked),
+    log: () => text(marked),
     mark: () => {
-      marked = text().length;
+      marked = bytes();
     },
     kill9: async () => {
       const pid = postmasterPid(dataDir);
@@ -147,6 +182,11 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     },
     pause: () => killTree('SIGSTOP'),
     resume: () => killTree('SIGCONT'),
+    shutDown: async () => {
+      const pid = postmasterPid(dataDir);
+      if (pid !== undefined) process.kill(pid, 'SIGINT');
+      while (pid !== undefined && isAlive(pid)) await sleep(10);
+    },
     stop: async () => {
       const log = text();
       running.delete(end);
@@ -164,12 +204,28 @@ async function connect(port: number, database: string, as: { user: string; passw
   return client;
 }
 
+/** The password of every server's superuser; a link makes its file appear at once and whole. */
+function ownPassword(): string {
+  const file = join(ownCache(), 'password');
+  const partial = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`;
+  writeFileSync(partial, randomBytes(24).toString('hex'), { mode: 0o600, flag: 'wx' });
+  try {
+    linkSync(partial, file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    rmSync(partial);
+  }
+  return readFileSync(file, 'utf8');
+}
+
 /** An initialised data directory per major and account, made once and copied for each server. */
-function templateFor(major: Major, native: string): string {
+function templateFor(major: Major, native: string, isFresh = false): string {
   const account = unprivileged();
   const stamp = statSync(join(native, 'bin/initdb')).mtimeMs.toFixed(0);
-  const target = join(tmpdir(), `pgsteward-initdb-${major}-${account?.uid ?? process.getuid?.() ?? 0}-${stamp}`);
-  if (existsSync(target)) return target;
+  const made = createHash('sha256').update(PASSWORD).digest('hex').slice(0, 8);
+  const target = join(ownCache(), `initdb-${major}-${account?.uid ?? process.getuid?.() ?? 0}-${stamp}-${made}`);
+  if (!isFresh && existsSync(target)) return target;
   const partial = mkdtempSync(`${target}.`);
   const passwordFile = join(partial, 'password');
   writeFileSync(passwordFile, PASSWORD);
@@ -187,10 +243,11 @@ function templateFor(major: Major, native: string): string {
       '-E',
       'UTF8',
       '--locale=C',
-      '--no-instructions',
+      ...(major < 14 ? [] : ['--no-instructions']),
     ],
     { ...account, cwd: partial, stdio: 'pipe', env: { ...process.env, LC_ALL: 'C', TZ: 'UTC' } },
   );
+  if (isFresh) return join(partial, 'data');
   try {
     renameSync(join(partial, 'data'), target);
   } catch (error) {
@@ -226,12 +283,20 @@ const isAlive = (pid: number): boolean => {
   }
 };
 
-export const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
+/**
+ * A port that nobody listens on. Not one that the system would give: those it also gives to whoever connects to somewhere, and one could be
+ * taken before it is used.
+ */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(10_000, 32_000);
+    if (await isFree(port)) return port;
+  }
+}
+
+const isFree = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
     const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });

@@ -1,25 +1,26 @@
 // The reconciler in the test's own process, on a real server and a folder of manifests: one call is one cycle.
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Config, readConfig } from '../../src/config.ts';
-import { sentenceOf } from '../../src/core/sentence.ts';
-import type { CycleReport } from '../../src/cycle/report.ts';
+import { sentenceOf } from '../../src/changes/change.ts';
+import { removeSql } from '../../src/sql/trigger-sql.ts';
+import type { CycleReport } from '../../src/steward/report.ts';
 import { createConnections } from '../../src/postgres/connection.ts';
 import { createResidents } from '../../src/postgres/residents.ts';
-import { createReconciler } from '../../src/reconcile.ts';
+import { createReconciler } from '../../src/steward/reconcile.ts';
 import { createDirectorySource } from '../../src/sources/directory.ts';
 import { ACCELERATORS, Manifests } from './daemon.ts';
 import type { MemorySecrets } from './memory-secrets.ts';
 import type { Postgres } from './postgres.ts';
 import { expectNoSecrets } from './secrets.ts';
+import { scratch } from './scratch.ts';
 
 export interface Steward {
   readonly manifests: Manifests;
   readonly config: Config;
   readonly warnings: string[];
-  /** Runs one cycle; a dry run where DRY_RUN is set. */
-  cycle(): Promise<CycleReport>;
+  /** Runs one cycle; a dry run where DRY_RUN is set. @param fence another one than before: somebody else may have been the writer in between. */
+  cycle(fence?: string): Promise<CycleReport>;
   /** What a new process would be: the same folder and state file, nothing in memory. */
   restart(env?: Readonly<Record<string, string>>): Promise<Steward>;
   close(): Promise<void>;
@@ -33,8 +34,8 @@ export async function createSteward(
   server: Postgres,
   env: Readonly<Record<string, string>> = {},
   manifests = new Manifests(),
-  stateDir = mkdtempSync(join(tmpdir(), 'pgsteward-state-')),
-  secrets?: MemorySecrets,
+  stateDir = scratch('state'),
+  secrets?: Pick<MemorySecrets, 'beside'>,
 ): Promise<Steward> {
   const all = {
     SOURCE: `dir:${manifests.folder}`,
@@ -49,14 +50,14 @@ export async function createSteward(
     ...env,
   };
   const config = readConfig(all);
-  const connections = createConnections(config, () => undefined);
-  const directory = createDirectorySource(manifests.folder, { namespace: config.NAMESPACE, configMapName: config.CONFIGMAP_NAME });
-  const source = secrets?.beside(directory, config.NAMESPACE) ?? directory;
+  const connections = createConnections(config.server, () => undefined);
+  const directory = createDirectorySource(manifests.folder, { namespace: config.source.namespace, configMapName: config.source.configMapName });
+  const ports = secrets?.beside(directory, config.source.namespace) ?? directory;
   const warnings: string[] = [];
   const residents = createResidents({ connections, max: 0, onHeard: () => undefined });
   const reconciler = createReconciler({
     config,
-    source,
+    ports,
     connections,
     residents,
     log: { warn: (message) => void warnings.push(message) },
@@ -67,8 +68,8 @@ export async function createSteward(
     manifests,
     config,
     warnings,
-    cycle: async () => {
-      const report = await reconciler.cycle(config.DRY_RUN ? undefined : 'SELECT 1', stop.signal);
+    cycle: async (fence = 'SELECT 1') => {
+      const report = await reconciler.cycle(config.dryRun ? undefined : fence, stop.signal);
       const { notices, problems, planned, outcomes, error, sourceFailure } = report;
       expectNoSecrets(JSON.stringify([notices, problems, planned.map(sentenceOf), outcomes, error, sourceFailure]), 'a report');
       return report;
@@ -79,7 +80,7 @@ export async function createSteward(
     },
     close: async () => {
       await connections.close();
-      if (existsSync(config.STATE_FILE)) expectNoSecrets(readFileSync(config.STATE_FILE, 'utf8'), 'the state file');
+      if (existsSync(config.stateFile)) expectNoSecrets(readFileSync(config.stateFile, 'utf8'), 'the state file');
       const rows = await server.query<{ text: string }>(LEDGER).catch(() => []);
       expectNoSecrets(rows.map((row) => row.text).join('\n'), 'the ledger');
       expectNoSecrets(warnings.join('\n'), 'a warning');
@@ -97,6 +98,7 @@ export async function resetServer(server: Postgres): Promise<void> {
     `SELECT quote_ident(datname) AS name FROM pg_database WHERE datname NOT IN ('postgres', 'template0', 'template1')`,
   );
   for (const { name } of databases) await server.query(`DROP DATABASE ${name} WITH (FORCE)`);
+  for (const sql of [...removeSql('trigger'), ...removeSql('rules')]) await server.query(sql);
   await server.query(`DROP SCHEMA IF EXISTS pgsteward CASCADE`);
   const roles = await server.query<{ name: string }>(`SELECT quote_ident(rolname) AS name FROM pg_roles WHERE rolname !~ '^pg_' AND rolname <> 'postgres'`);
   for (const { name } of roles) await server.query(`REASSIGN OWNED BY ${name} TO postgres; DROP OWNED BY ${name} CASCADE`);

@@ -40,6 +40,16 @@ const may = async (table = 'sales.outbox', privilege = 'INSERT', role = 'kafka')
   );
   return rows[0]?.may === true;
 };
+/** Makes the trigger follow something else, as only a superuser could. */
+const follow = async (change: (rules: string) => string): Promise<void> => {
+  const [row] = await server.query<{ body: string }>(`SELECT prosrc AS body FROM pg_proc WHERE oid = 'pgsteward_trigger.rules(text[])'::regprocedure`, 'shop');
+  const [, before = '', rules = '', after = ''] = /^(.*\$rules\$)(.*)(\$rules\$.*)$/s.exec(row?.body ?? '') ?? [];
+  const body = `${before}${change(rules)}${after}`.replaceAll("'", "''");
+  await server.query(
+    `SET check_function_bodies = off; CREATE OR REPLACE FUNCTION pgsteward_trigger.rules(VARIADIC path text[]) RETURNS jsonb LANGUAGE plpgsql STABLE AS '${body}'`,
+    'shop',
+  );
+};
 const superusers = (): Promise<unknown[]> => server.query(`SELECT rolname FROM pg_roles WHERE rolsuper OR pg_has_role('app', oid, 'MEMBER') ORDER BY 1`);
 /** What the trigger said in the server's log, not counting its text. */
 const said = (): string[] =>
@@ -66,6 +76,12 @@ describe('names', () => {
     ' ',
     "E'\\n'",
     'public',
+    '$rules$',
+    '$1',
+    '__proto__',
+    'a\u001fb',
+    '\u2028',
+    '{"a":[1]}',
   ];
   it('are only ever names: of tables, columns, schemas, functions and roles', async () => {
     const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
@@ -123,7 +139,7 @@ describe('the session of the application', () => {
       CREATE FUNCTION evil.starts_with(text, text) RETURNS bool ${BODY}; CREATE FUNCTION evil.eq(text, text) RETURNS bool ${BODY};
       CREATE OPERATOR evil.= (LEFTARG = text, RIGHTARG = text, FUNCTION = evil.eq); CREATE FUNCTION evil.cat(text, text) RETURNS text ${BODY};
       CREATE OPERATOR evil.|| (LEFTARG = text, RIGHTARG = text, FUNCTION = evil.cat); CREATE DOMAIN evil.text AS pg_catalog.int4;
-      CREATE TEMP TABLE pg_class (oid oid); CREATE TEMP TABLE trigger_rule (role text); CREATE TEMP TABLE pg_namespace (oid oid)`);
+      CREATE TEMP TABLE pg_class (oid oid); CREATE FUNCTION evil.rules(VARIADIC text[]) RETURNS jsonb ${BODY}; CREATE FUNCTION evil.jsonb_extract_path(jsonb, VARIADIC text[]) RETURNS jsonb ${BODY}; CREATE TEMP TABLE pg_namespace (oid oid)`);
     await app.query('CREATE TABLE sales.outbox (id pg_catalog.int4)');
     expect(await may()).toBe(true);
     expect(await superusers()).toEqual([{ rolname: 'app' }, { rolname: 'makers' }, { rolname: 'postgres' }]);
@@ -185,10 +201,7 @@ describe('the session of the application', () => {
     await server.query('CREATE ROLE gone');
     await declare([SALES]);
     // A failure inside of the trigger, and a name that LATIN1 cannot say.
-    await server.query(
-      `ALTER TABLE pgsteward.trigger_rule DISABLE TRIGGER ALL; UPDATE pgsteward.trigger_rule SET privileges = '{EXECUTE,SELECT}'; ALTER TABLE pgsteward.trigger_rule ENABLE TRIGGER ALL`,
-      'shop',
-    );
+    await follow((rules) => rules.replaceAll('"SELECT":false', '"EXECUTE":false,"SELECT":false'));
     const heard: string[] = [];
     app.on('notice', (notice) => void heard.push(notice.message ?? ''));
     await app.query('SET client_min_messages = log; SET client_encoding = LATIN1');
@@ -231,12 +244,13 @@ describe('too much of everything', () => {
       await server.query(`SELECT count(*)::int AS count FROM pg_attribute WHERE attrelid = 'sales.wide'::regclass AND attacl::text LIKE '%kafka=r%'`, 'shop'),
     ).toEqual([{ count: 1599 }]);
     await server.query(`DO $$ BEGIN FOR i IN 1..2500 LOOP EXECUTE 'CREATE ROLE many' || i; END LOOP; END $$`);
-    await server.query(
-      `INSERT INTO pgsteward.trigger_subject SELECT 'many' || i, 'additive', oid FROM generate_series(1, 2500) i, pg_database WHERE datname = 'shop';
-       INSERT INTO pgsteward.trigger_rule (key, role, kind, schema, name, glob, wide, implied, rank, privileges, options)
-         SELECT 'many' || i, 'many' || i, 'table', 'sales', 'crowded', false, false, false, '{1,1,1}', '{SELECT}', '{f}' FROM generate_series(1, 2500) i`,
-      'shop',
-    );
+    const many = Array.from({ length: 2500 }, (_, index) => `many${index + 1}`);
+    await follow((rules) => {
+      const document = JSON.parse(rules) as { role: object; exact: { table: { sales: object } } };
+      Object.assign(document.role, Object.fromEntries(many.map((role) => [role, 'additive'])));
+      Object.assign(document.exact.table.sales, { crowded: many.map((role) => ({ role, rank: 1, privileges: { SELECT: false } })) });
+      return JSON.stringify(document);
+    });
     await app.query('CREATE TABLE sales.crowded (id int)');
     expect(await may('sales.crowded', 'SELECT', 'many1')).toBe(false);
     await server.query(`DO $$ BEGIN FOR i IN 1..2500 LOOP EXECUTE 'DROP ROLE many' || i; END LOOP; END $$`);
@@ -271,52 +285,59 @@ describe('too much of everything', () => {
   });
 });
 
-describe('the schema pgsteward', () => {
-  it('is closed: nobody reads, writes, calls or locks out', async () => {
-    await server.query(`CREATE ROLE writer LOGIN PASSWORD 'writer'; GRANT pg_write_all_data, pg_read_all_data TO writer`);
+describe('the schema of the trigger', () => {
+  it('is closed: nobody reads, writes, calls or drops, and nothing in it can be locked', async () => {
+    await server.query(
+      `CREATE ROLE writer LOGIN PASSWORD 'writer'; GRANT pg_read_all_data, pg_write_all_data TO writer; GRANT CREATE ON DATABASE shop TO writer`,
+    );
     await declare([SALES]);
-    for (const sql of [
-      'SELECT FROM pgsteward.trigger_rule',
-      'SELECT pgsteward.apply_rules()',
-      'CREATE TABLE pgsteward.mine ()',
-      'SELECT pgsteward.notify_drift()',
-    ])
-      await expect(app.query(sql)).rejects.toThrow('permission denied for schema pgsteward');
     const writer = await server.client('shop', { user: 'writer', password: 'writer' });
-    for (const table of ['trigger_rule', 'trigger_subject'])
-      for (const sql of [`DELETE FROM pgsteward.${table}`, `UPDATE pgsteward.${table} SET role = 'x'`, `INSERT INTO pgsteward.${table} DEFAULT VALUES`])
-        await expect(writer.query(sql)).rejects.toThrow('can only be changed by its owner');
-    await expect(writer.query('TRUNCATE pgsteward.trigger_rule')).rejects.toThrow(/permission denied|only be changed/);
-    // Who may write to a table may lock it; then the application goes on, and the cycle does the work.
-    await writer.query('BEGIN; LOCK TABLE pgsteward.trigger_rule IN ACCESS EXCLUSIVE MODE');
-    await app.query(`SET statement_timeout = '3s'; ${OUTBOX}`);
-    await writer.query('ROLLBACK');
+    for (const sql of [
+      `SELECT pgsteward_trigger.rules('database')`,
+      'SELECT pgsteward_trigger.apply_rules()',
+      'CREATE TABLE pgsteward_trigger.mine ()',
+      'SELECT pgsteward_trigger.notify_drift()',
+    ])
+      await expect(app.query(sql)).rejects.toThrow('permission denied for schema pgsteward_trigger');
+    // Who may read everything learns what pg_proc tells to everybody.
+    await expect(writer.query('SELECT pgsteward_trigger.apply_rules()')).rejects.toThrow('can only be called as triggers');
+    await expect(writer.query('CREATE TABLE pgsteward_trigger.mine ()')).rejects.toThrow('permission denied for schema pgsteward_trigger');
+    for (const session of [app, writer])
+      for (const sql of ['ALTER EXTENSION plpgsql DROP SCHEMA pgsteward_trigger', 'DROP EXTENSION plpgsql CASCADE'])
+        await expect(session.query(sql)).rejects.toThrow('must be owner of extension plpgsql');
     await writer.end();
-    expect(await may()).toBe(false);
-    await steward.cycle();
-    expect(await may()).toBe(true);
+    // Nothing in it can be locked, written to or published: there is no table.
+    expect(
+      await server.query(`SELECT relname FROM pg_class WHERE relnamespace IN (SELECT oid FROM pg_namespace WHERE nspname LIKE 'pgsteward%')`, 'shop'),
+    ).toEqual([]);
   });
 
-  const garbage = (set: string): string => `UPDATE pgsteward.trigger_rule SET ${set} WHERE kind = 'table'`;
+  const garbage =
+    (from: string, to: string): ((rules: string) => string) =>
+    (rules) => {
+      expect(rules).toContain(from);
+      return rules.replaceAll(from, to);
+    };
   it.each([
-    ['a privilege that is a statement', garbage(`privileges = '{SELECT ON sales.outbox TO kafka; DROP TABLE sales.keep; GRANT SELECT}'`)],
-    ['a privilege of another kind', garbage(`privileges = '{EXECUTE}'`)],
-    ['no privileges at all', garbage(`privileges = '{NULL}', options = '{NULL}'`)],
-    ['fewer options than privileges', garbage(`options = '{}'`)],
-    ['an absurd rank', garbage(`rank = '{{NULL,1},{2,3}}'`)],
-    ['a broken pattern', garbage(String.raw`glob = true, name = '\'`)],
-    ['another kind', garbage(`kind = 'column', second = '%'`)],
-    ['an unknown role', `${garbage(`role = 'nobody; DROP TABLE sales.keep'`)}; UPDATE pgsteward.trigger_subject SET role = 'nobody; DROP TABLE sales.keep'`],
-    ['an unknown mode', `UPDATE pgsteward.trigger_subject SET mode = 'all of it'`],
-    ['a column less', 'ALTER TABLE pgsteward.trigger_rule DROP COLUMN rank'],
-    ['a column of another type', 'ALTER TABLE pgsteward.trigger_subject ALTER mode TYPE int USING 1'],
-    ['a table with another name', 'ALTER TABLE pgsteward.trigger_rule RENAME TO trigger_rules'],
-    ['a table less', 'DROP TABLE pgsteward.trigger_subject'],
-    ['no index', 'DROP INDEX pgsteward.trigger_rule_place'],
-  ])('with %s in the rules: the application goes on, nothing else runs, and the next cycle mends it', async (_name, sql) => {
+    ['a privilege that is a statement', garbage('"SELECT":', '"SELECT ON sales.outbox TO kafka; DROP TABLE sales.keep; GRANT SELECT":')],
+    ['a privilege of another kind', garbage('"SELECT":', '"EXECUTE":')],
+    ['no privileges at all', garbage('"privileges":{', '"privilege":{')],
+    ['privileges of another type', garbage('"SELECT":false', '"SELECT":[{}]')],
+    ['privileges that are no object', garbage('"privileges":{"SELECT":false}', '"privileges":7')],
+    ['an absurd rank', garbage('"rank":', '"rank":1e9,"more":')],
+    ['a rank that is no number', garbage('"rank":', '"rank":"x","more":')],
+    ['a broken pattern', garbage('"rank":', String.raw`"name":"\","more":`)],
+    ['another kind', garbage('"table":', '"column":')],
+    ['an unknown role', garbage('"kafka"', '"nobody; DROP TABLE sales.keep"')],
+    ['an unknown mode', garbage('"exact"}', '"all of it"}')],
+    ['another database', garbage('{"database":', '{"database":1')],
+    ['something else than rules', () => '{"exact": 7}'],
+    ['nothing', () => 'null'],
+    ['what is no JSON', () => '}{'],
+  ])('with %s in the rules: the application goes on, nothing else runs, and the next cycle mends it', async (_name, change) => {
     await declare([SALES]);
     await app.query('CREATE TABLE sales.keep (id int)');
-    await server.query(sql, 'shop');
+    await follow(change);
     await app.query(`${OUTBOX}; ALTER TABLE sales.keep ADD more int; CREATE SCHEMA apart CREATE TABLE a (id int)`);
     expect((await steward.cycle()).problems).toEqual([]);
     await steward.cycle();

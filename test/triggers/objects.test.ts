@@ -208,6 +208,8 @@ describe('the rules are those of the cycle', () => {
   });
 });
 
+const RULES = 'CREATE OR REPLACE FUNCTION pgsteward_trigger.rules(VARIADIC path text[]) RETURNS jsonb LANGUAGE plpgsql STABLE';
+
 describe('the trigger comes, changes and goes with the document', () => {
   const installed = async (database = 'shop'): Promise<string[]> =>
     (await server.query<{ name: string }>(`SELECT evtname AS name FROM pg_event_trigger ORDER BY 1`, database)).map((row) => row.name);
@@ -217,7 +219,7 @@ describe('the trigger comes, changes and goes with the document', () => {
     declare([EXACT]);
     const preview = await steward.restart({ DRY_RUN: 'true' });
     const kinds = (await preview.cycle()).planned.map((change) => change.kind);
-    expect(kinds).toEqual(expect.arrayContaining(['install_event_trigger', 'sync_trigger_rules']));
+    expect(kinds).toEqual(expect.arrayContaining(['install_event_trigger']));
     expect(await installed()).toEqual([]);
     steward = await preview.restart({ DRY_RUN: 'false' });
     await settled();
@@ -244,25 +246,31 @@ describe('the trigger comes, changes and goes with the document', () => {
     steward = await steward.restart(env);
     await settled();
     expect(await installed()).toEqual([]);
-    expect(await server.query(`SELECT FROM pg_namespace WHERE nspname = 'pgsteward'`, 'shop')).toEqual([]);
+    expect(await server.query(`SELECT FROM pg_namespace WHERE nspname LIKE 'pgsteward%'`, 'shop')).toEqual([]);
     expect(await server.query('SELECT FROM pgsteward.trigger_database')).toEqual([]);
     await app.query('CREATE TABLE sales.outbox (id int)');
     expect(await held()).toEqual([]);
   });
 
   it.each([
-    ['the trigger is dropped', 'DROP EVENT TRIGGER pgsteward_objects'],
-    ['its function is another', `CREATE OR REPLACE FUNCTION pgsteward.apply_rules() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN END'`],
-    ['its function lost its settings', 'ALTER FUNCTION pgsteward.apply_rules() RESET ALL'],
+    ['the trigger is dropped', 'ALTER EXTENSION plpgsql DROP EVENT TRIGGER pgsteward_objects; DROP EVENT TRIGGER pgsteward_objects'],
+    [
+      'its function is another',
+      `CREATE OR REPLACE FUNCTION pgsteward_trigger.apply_rules() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN END'`,
+    ],
+    ['its function lost its settings', 'ALTER FUNCTION pgsteward_trigger.apply_rules() RESET ALL'],
     [
       'it hears of fewer commands',
-      `DROP EVENT TRIGGER pgsteward_objects; CREATE EVENT TRIGGER pgsteward_objects ON ddl_command_end WHEN TAG IN ('CREATE VIEW') EXECUTE FUNCTION pgsteward.apply_rules()`,
+      `ALTER EXTENSION plpgsql DROP EVENT TRIGGER pgsteward_objects; DROP EVENT TRIGGER pgsteward_objects;
+       CREATE EVENT TRIGGER pgsteward_objects ON ddl_command_end WHEN TAG IN ('CREATE VIEW') EXECUTE FUNCTION pgsteward_trigger.apply_rules()`,
     ],
-    ['a rule is gone', 'DELETE FROM pgsteward.trigger_rule'],
-    ['a rule is changed', `UPDATE pgsteward.trigger_rule SET privileges = '{DELETE}'`],
-    ['a role is gone', 'DELETE FROM pgsteward.trigger_subject'],
-    ['a guard is off', 'ALTER TABLE pgsteward.trigger_rule DISABLE TRIGGER only_owner'],
-    ['the tables are gone', 'DROP TABLE pgsteward.trigger_rule, pgsteward.trigger_subject'],
+    ['the rules are gone', 'ALTER EXTENSION plpgsql DROP FUNCTION pgsteward_trigger.rules(text[]); DROP FUNCTION pgsteward_trigger.rules(text[])'],
+    ['the rules are others', `${RULES} AS $$ BEGIN RETURN NULL; END $$`],
+    ['the rules run with rights', 'ALTER FUNCTION pgsteward_trigger.rules(text[]) SECURITY DEFINER'],
+    ['the rules have settings', 'ALTER FUNCTION pgsteward_trigger.rules(text[]) SET search_path = public'],
+    ['a part of it is no member of the extension', 'ALTER EXTENSION plpgsql DROP FUNCTION pgsteward_trigger.rules(text[])'],
+    ['the schema is no member of the extension', 'ALTER EXTENSION plpgsql DROP SCHEMA pgsteward_trigger'],
+    ['a function belongs to another superuser', 'CREATE ROLE boss SUPERUSER; ALTER FUNCTION pgsteward_trigger.notify_drift() OWNER TO boss'],
   ])('is mended when %s', async (_name, sql) => {
     declare([EXACT]);
     await settled();
@@ -286,8 +294,15 @@ describe('the trigger comes, changes and goes with the document', () => {
     expect(await held()).toEqual(['table sales.outbox SELECT']);
   });
 
-  it('is not installed over a schema of somebody else, who could write its rules', async () => {
-    await server.query('CREATE SCHEMA pgsteward AUTHORIZATION app', 'shop');
+  it.each([
+    ['a schema', 'CREATE SCHEMA pgsteward_trigger AUTHORIZATION app'],
+    [
+      'a function in it',
+      `CREATE SCHEMA pgsteward_trigger; ${RULES} AS $$ BEGIN RETURN NULL; END $$; ALTER FUNCTION pgsteward_trigger.rules(text[]) OWNER TO app`,
+    ],
+    ['a table in it', 'CREATE SCHEMA pgsteward_trigger; CREATE TABLE pgsteward_trigger.t (); ALTER TABLE pgsteward_trigger.t OWNER TO app'],
+  ])('is not installed over %s of somebody else', async (_name, sql) => {
+    await server.query(sql, 'shop');
     declare([EXACT]);
     const report = await steward.cycle();
     expect(report.notices.map((notice) => notice.message).join()).toContain('belongs to somebody else');

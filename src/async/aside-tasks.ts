@@ -1,0 +1,17 @@
+// What may be done beside the loop: pure functions of what others wrote, whose outcomes can be copied from thread to thread.
+import { findDocuments } from '../document/found-documents.ts';
+import { parseDocument } from '../document/parse.ts';
+import { readParts } from '../document/manifests.ts';
+
+const TASKS = { document: parseDocument, documents: findDocuments, manifests: readParts } as const;
+
+export type AsideTask = keyof typeof TASKS;
+export type AsideInput<T extends AsideTask> = Parameters<(typeof TASKS)[T]>;
+export type AsideOutcome<T extends AsideTask> = ReturnType<(typeof TASKS)[T]>;
+
+export interface AsideRequest {
+  readonly task: AsideTask;
+  readonly input: readonly unknown[];
+}
+
+export const runTask = ({ task, input }: AsideRequest): unknown => (TASKS[task] as (...input: readonly unknown[]) => unknown)(...input);

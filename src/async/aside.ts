@@ -1,0 +1,86 @@
+// Large texts of others are read in a thread of its own: nothing else waits meanwhile, and one that takes too much memory ends that thread alone.
+import { once } from 'node:events';
+import { setFlagsFromString } from 'node:v8';
+import { Worker } from 'node:worker_threads';
+import { type AsideInput, type AsideOutcome, type AsideRequest, type AsideTask, runTask } from './aside-tasks.ts';
+
+/** What is smaller is read at once, within a tenth of a second whatever it says; beyond that the thread has so much memory for it. */
+export const ASIDE_LIMITS = { fromBytes: 32_768, memoryMiB: 96 } as const;
+
+/** A thread that has nothing to do gives its memory back. */
+const IDLE_MS = 1000;
+const YOUNG_MIB = 8;
+
+/** The thread came to the end of its memory, and with it this one task. */
+export class TooMuchMemory extends Error {
+  override readonly name = 'TooMuchMemory';
+
+  constructor(most: number) {
+    super(`takes more than ${most} MiB of memory to be read; make it smaller`);
+  }
+}
+
+/**
+ * Runs a task on so many bytes: here where they are few, and beside the loop where they are many, one task after the other.
+ * @throws TooMuchMemory, and whatever the signal says.
+ */
+export type Aside = <T extends AsideTask>(task: T, bytes: number, input: AsideInput<T>, signal: AbortSignal) => Promise<AsideOutcome<T>>;
+
+/** Where there is no compiler the thread runs the source as well. */
+const PROGRAM = new URL(`./aside-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+
+export function createAside(memoryMiB: number = ASIDE_LIMITS.memoryMiB): Aside {
+  let worker: Worker | undefined;
+  let idle: NodeJS.Timeout | undefined;
+  let last: Promise<unknown> = Promise.resolve();
+
+  const stop = (): void => {
+    void worker?.terminate();
+    worker = undefined;
+  };
+  const ask = async (request: AsideRequest, signal: AbortSignal): Promise<unknown> => {
+    signal.throwIfAborted();
+    clearTimeout(idle);
+    worker ??= start(memoryMiB);
+    const asked = worker;
+    const over = new AbortController();
+    const either = { signal: AbortSignal.any([signal, over.signal]) };
+    try {
+      asked.ref();
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
+      asked.postMessage(request);
+      const [answer] = (await Promise.race([once(asked, 'message', either), once(asked, 'exit', either).then(gone)])) as [unknown];
+      asked.unref();
+      idle = setTimeout(stop, IDLE_MS).unref();
+      return answer;
+    } catch (error) {
+      stop();
+      signal.throwIfAborted();
+      throw error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? new TooMuchMemory(memoryMiB) : error;
+    } finally {
+      over.abort();
+    }
+  };
+  return async <T extends AsideTask>(task: T, bytes: number, input: AsideInput<T>, signal: AbortSignal): Promise<AsideOutcome<T>> => {
+    if (bytes <= ASIDE_LIMITS.fromBytes) return runTask({ task, input }) as AsideOutcome<T>;
+    const answer = last.then(() => ask({ task, input }, signal));
+    last = answer.catch(() => undefined);
+    return (await answer) as AsideOutcome<T>;
+  };
+}
+
+/** One for the process: what is read in it is bounded together. */
+export const aside = createAside();
+
+function start(memoryMiB: number): Worker {
+  // Where the process was started with these they would hold for the thread in place of its own limits; the heap that is there has its bounds already.
+  setFlagsFromString('--max-old-space-size=0');
+  setFlagsFromString('--max-semi-space-size=0');
+  const resourceLimits = { maxOldGenerationSizeMb: memoryMiB, maxYoungGenerationSizeMb: YOUNG_MIB };
+  // Our environment holds a password, and options that are meant for the process.
+  return new Worker(PROGRAM, { env: {}, execArgv: [], resourceLimits }).on('error', () => undefined);
+}
+
+const gone = (): never => {
+  throw new Error('the thread that reads large texts has ended');
+};

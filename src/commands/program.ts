@@ -1,0 +1,25 @@
+// The program: from its arguments to its exit code.
+import { styleText } from 'node:util';
+import { type Asked, readArguments } from './arguments.ts';
+import { helpOfProgram, helpOfVerb, version } from './help.ts';
+import { type Program, say, UsageError } from './verb.ts';
+import { RUN, VERBS } from './verbs.ts';
+
+/** Does what the arguments ask for. @returns the exit code. */
+export async function program(args: readonly string[], self: Program): Promise<number> {
+  try {
+    return await answer(readArguments(args, VERBS, RUN), self);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    await say(self.stderr, `pgsteward: ${error.message}\n`);
+    return 1;
+  }
+}
+
+async function answer(asked: Asked, self: Program): Promise<number> {
+  if (asked.kind === 'run') return asked.verb.run(asked.given, self);
+  const bold = (text: string): string => styleText('bold', text, { stream: self.stdout });
+  const help = asked.kind === 'help' && (asked.verb === undefined ? helpOfProgram(VERBS, bold) : helpOfVerb(asked.verb, bold));
+  await say(self.stdout, help === false ? `pgsteward ${version()}\n` : help);
+  return 0;
+}

@@ -1,0 +1,41 @@
+// validate: everything that can be said of documents without a server.
+import { styleText } from 'node:util';
+import { aside, TooMuchMemory } from '../async/aside.ts';
+import type { FoundDocuments, InputFile } from '../document/found-documents.ts';
+import { MANIFEST_LIMITS } from '../document/manifests.ts';
+import { unreadableDocument } from '../document/parse.ts';
+import { readInputs } from './inputs.ts';
+import { type Given, type Program, say, UsageError } from './verb.ts';
+import { asGithub, asJson, asText, isRefused, type Paint } from './verdict.ts';
+
+const COLOURS = { error: 'red', warning: 'yellow' } as const;
+
+/** Says what is wrong with the files. @returns 1 where anything is, but for warnings. @throws UsageError without a file. */
+export async function validate({ options, operands }: Given, { stdin, stdout }: Program): Promise<number> {
+  const paths = [...new Set(operands)];
+  if (paths.length === 0) throw new UsageError('validate needs a file, or - for standard input; pgsteward validate --help says more');
+  if (paths.length > MANIFEST_LIMITS.files) throw new UsageError(`validate takes ${MANIFEST_LIMITS.files} files at most`);
+  const verdict = await found(await readInputs(paths, stdin));
+  await say(
+    stdout,
+    render(verdict, options.get('output'), (severity, line) => styleText(COLOURS[severity], line, { stream: stdout })),
+  );
+  return isRefused(verdict) ? 1 : 0;
+}
+
+/** In a thread of its own where there is much: in a pod the daemon needs the memory, and nothing that others wrote may take it. */
+async function found(files: readonly InputFile[]): Promise<FoundDocuments> {
+  const bytes = files.reduce((sum, { read }) => sum + (read.message === undefined ? read.bytes.length : 0), 0);
+  try {
+    return await aside('documents', bytes, [files], new AbortController().signal);
+  } catch (error) {
+    if (!(error instanceof TooMuchMemory)) throw error;
+    const message = files.length === 1 ? error.message : `all files together: ${error.message}`;
+    return { document: unreadableDocument(files[0]?.path ?? '', message), count: 0, within: new Map() };
+  }
+}
+
+function render(verdict: FoundDocuments, format: string | true | undefined, paint: Paint): string {
+  if (format === 'json') return asJson(verdict);
+  return format === 'github' ? asGithub(verdict) : asText(verdict, paint);
+}

@@ -1,0 +1,34 @@
+// HTTP: what operators and kubelets ask. It shows and never acts; no answer holds a secret.
+import fastify, { type FastifyInstance } from 'fastify';
+import type { Registry } from 'prom-client';
+import { isOwnHost } from './own-host.ts';
+import { boundConnections, HTTP_LIMITS, NODE_OPTIONS } from './bounded.ts';
+import type { Status } from '../observe/status.ts';
+
+/** The server, not yet listening. */
+export function createHttpServer({ registry, status }: { readonly registry: Registry; readonly status: Status }): FastifyInstance {
+  const app = fastify({
+    logger: false,
+    forceCloseConnections: true,
+    bodyLimit: HTTP_LIMITS.bodyBytes,
+    maxRequestsPerSocket: HTTP_LIMITS.requests,
+    requestTimeout: HTTP_LIMITS.request,
+    http: NODE_OPTIONS,
+  });
+  boundConnections(app.server);
+  app.addHook('onRequest', async (request, reply) => {
+    if (!isOwnHost(request.headers.host))
+      await reply.code(421).send({ status: 'asked by a name that is not ours: use an address, or a name inside the cluster' });
+  });
+  app.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()));
+  app.get('/healthz', async (_request, reply) => {
+    const alive = status.isAlive();
+    return reply.code(alive ? 200 : 503).send({ status: alive ? 'ok' : 'the loop has stopped moving' });
+  });
+  app.get('/readyz', async (_request, reply) => {
+    const why = status.unreadiness();
+    return reply.code(why === undefined ? 200 : 503).send({ status: why ?? 'ok' });
+  });
+  app.get('/status', async (_request, reply) => reply.send(status.toJson()));
+  return app;
+}

@@ -1,0 +1,60 @@
+// The limits of what others write, each in one place; docs/limits.md says what happens past them, and a test holds the two together.
+
+export const LIMITS = {
+  /** What a ConfigMap can hold at most: 1 MiB in all its values. */
+  documentBytes: 1_048_576,
+  /** Nobody nests a users document deeper than this; below it, no recursion can exhaust the stack. */
+  documentDepth: 64,
+  /** Words, brackets, spaces and line ends that go to the parser at once: it needs about 700 bytes for each. */
+  documentTokens: 200_000,
+  /** How many nodes aliases and merge keys may add to those that are written out, in one document. */
+  aliasNodes: 250_000,
+  /** Problems of one document that are kept: every entry of 10,000 may be wrong twice. */
+  problems: 20_000,
+  /** Problems that are looked for in one mapping; its others are mostly their echoes. */
+  problemsOfMapping: 100,
+  /** Items of one list of an entry. */
+  listItems: 10_000,
+  /** What one entry's grants and permissions stand for, expanded: databases × schemas × objects, over all its blocks. */
+  rulesOfEntry: 10_000,
+  /** The same for all entries of a document together. */
+  rulesOfDocument: 200_000,
+  /** Comparisons of equally specific patterns for each rule of an entry. */
+  comparisonsOfRule: 200,
+  /** Known words that a misspelt one is compared with. */
+  suggestions: 100,
+  /** Roles that are followed from one user to the role that it assumes. */
+  rolesToAssume: 1000,
+  /** Entries on cycles of memberships whose way round is searched for. */
+  cyclesShown: 50,
+  /** Characters of a function's pattern with its argument types. */
+  functionPattern: 8192,
+  /** Characters of a setting's value, and settings of one role that are looked at. */
+  settingLength: 8192,
+  settingsOfRole: 1000,
+  /** Characters of all settings of one role in one database that are looked at. */
+  settingsLength: 262_144,
+  /** Bytes of the server's answer to one round trip: rows take several times as much memory. */
+  answerBytes: 25_165_824,
+  /** Characters of a parameter's name. */
+  parameterName: 1024,
+  /** Characters of a role's comment. */
+  comment: 8192,
+  /** Characters of log lines that wait for whoever reads the log. */
+  logWaiting: 4_194_304,
+  /** Rounds of PBKDF2 that a stored verifier may ask of us (more only as the server itself says), and one in a Secret of the server; the most that anybody advises. */
+  verifierIterations: 600_000,
+  /** Characters of a stored verifier that are read. */
+  verifierLength: 1024,
+  /** Bytes of a Secret's value that is kept to be judged, and characters of an annotation beside it: of thousands of Secrets, each may be a megabyte. */
+  secretValue: 16_384,
+  /** Characters of a Secret that is known as a whole, as JSON: what others put beside our values must not fill our memory. And of all of them together. */
+  wholeSecret: 262_144,
+  wholeSecrets: 33_554_432,
+  /** Keys of a connection Secret's template, of its uris, and names between braces in one text. */
+  connectionKeys: 100,
+  /** Bytes of the rules of one database's event trigger. Every session that runs DDL there keeps them, about twelve times over, once it has needed them. */
+  triggerRules: 1_048_576,
+  /** Entries of all ACLs in one database that name a role which leaves: what it passed on is looked for among them. */
+  entriesOfLeaver: 100_000,
+} as const;

@@ -1,0 +1,41 @@
+// Every role that a document mentions, valid or not: none of them is removed.
+import type { Document } from './entries.ts';
+
+/** Names of users and roles, of what they are members of, and of those that own something. */
+export function namesIn(document: Document): ReadonlySet<string> {
+  const names = new Set<string>(document.invalid);
+  for (const user of document.users) {
+    names.add(user.username);
+    for (const role of user.roles) names.add(role.name);
+    if (user.assumeRole !== undefined) names.add(user.assumeRole);
+  }
+  for (const role of document.roles) {
+    names.add(role.name);
+    for (const entry of role.memberOf ?? []) names.add(entry.name);
+  }
+  for (const owner of ownersIn(document)) names.add(owner);
+  for (const entry of document.databases) for (const role of entry.createdBy) names.add(role);
+  return names;
+}
+
+/** Roles that databases and schemas are to be owned by. */
+export const ownersIn = (document: Document): readonly string[] =>
+  document.databases.flatMap((entry) => [entry.owner, ...entry.schemas.map((schema) => schema.owner)].filter((owner) => owner !== undefined));
+
+/** Users and roles whose entries declare privileges: theirs are compared. */
+export const declaringNames = (document: Document): ReadonlySet<string> =>
+  new Set([
+    ...document.users.flatMap((user) => (user.rules === undefined ? [] : [user.username])),
+    ...document.roles.flatMap((role) => (role.rules === undefined ? [] : [role.name])),
+  ]);
+
+/** Those of whom nothing is revoked. */
+export const additiveNames = (document: Document): ReadonlySet<string> =>
+  new Set([
+    ...document.users.flatMap((user) => (user.additive === true ? [user.username] : [])),
+    ...document.roles.flatMap((role) => (role.additive ? [role.name] : [])),
+  ]);
+
+/** Those whose entries of ACLs a plan looks at: beside the declaring, the owners of databases. */
+export const comparedNames = (document: Document): ReadonlySet<string> =>
+  new Set([...declaringNames(document), ...document.databases.flatMap((entry) => entry.owner ?? [])]);

@@ -1,0 +1,275 @@
+// Document → desired Cluster: what the named users and roles should be on this server, and which of them are left as they are.
+import type { Catalog } from '../model/catalog.ts';
+import type { Entity } from '../changes/change.ts';
+import type { Document, Position, RoleDeclaration, RoleEntry, Settings, UserEntry } from '../model/entries.ts';
+import type { Law } from './law/law.ts';
+import { ALL_DATABASES, type Cluster, type ConnectGrant, type Membership, membershipKey, type Role, type SettingMap } from '../model/cluster.ts';
+import { namesIn, ownersIn } from '../model/named.ts';
+import type { Notice } from '../changes/notice.ts';
+import { isClosed } from './secrets/opening.ts';
+import { actingOf } from './privileges/acting.ts';
+import { compileRules } from './privileges/rules.ts';
+import { renamedTo } from './renamed.ts';
+import { declaredUserOf } from '../model/turns.ts';
+import { identifier } from '../sql/sql-text.ts';
+
+export interface DesiredInput {
+  readonly document: Document;
+  readonly catalog: Catalog;
+  readonly law: Law;
+  readonly defaultDatabase: string;
+  /** Users whose Secret cannot be used, with the reason: they are not created, and of one that exists only the password stays as it is. */
+  readonly withoutSecret: ReadonlyMap<string, string>;
+}
+
+export interface Desired {
+  /** Only what is to be compared: a role that is kept as it was is not in it. */
+  readonly cluster: Cluster;
+  readonly entities: ReadonlyMap<string, Entity>;
+  /** Every name that the document mentions, valid or not: none of them is removed. */
+  readonly named: ReadonlySet<string>;
+  /** Memberships that were refused, as `role\0member`: neither granted nor revoked. */
+  readonly tolerated: ReadonlySet<string>;
+  readonly notices: readonly Notice[];
+}
+
+/** What the document wants of this server. Pure; every entry that cannot be had leaves a notice and nothing else. */
+export function desiredOf(input: DesiredInput): Desired {
+  const { document, catalog, law } = input;
+  const roles = new Map<string, Role>();
+  const memberships: Membership[] = [];
+  const grants: ConnectGrant[] = [];
+  const entities = new Map<string, Entity>();
+  const tolerated = new Set<string>();
+  const notices: Notice[] = [];
+  /** Those that are only named, and that somebody renamed. */
+  const away = new Set<string>();
+  const declared = new Set([...document.users.map((user) => user.username), ...document.roles.map((role) => role.name)]);
+
+  /** A role that is only named: made NOLOGIN where nobody has it. */
+  const needBareRole = (name: string): void => {
+    if (declared.has(name) || entities.has(name) || law.refuseToManage(name) !== undefined) return;
+    if (renamedTo(name, catalog) !== undefined) {
+      away.add(name);
+      return;
+    }
+    entities.set(name, 'role');
+    roles.set(name, bareRole(name, catalog));
+  };
+  /** @param own the role that a user of our making stands in for: what holds of that one is decided there. */
+  const needMemberships = (member: string, wanted: readonly RoleEntry[], own?: string): void => {
+    for (const entry of wanted) {
+      // Also for users of this very document: naming a superuser as a user must not make it a role that can be handed out.
+      const refusal = entry.name === own ? undefined : law.refuseMembership(entry.name);
+      if (refusal !== undefined) {
+        tolerated.add(membershipKey(entry.name, member));
+        notices.push({ kind: 'refused', subject: member, position: entry.position, message: `membership in ${entry.name} is refused: ${refusal}` });
+        continue;
+      }
+      memberships.push({
+        role: entry.name,
+        member,
+        grantor: catalog.server.grantor,
+        admin: entry.admin ?? false,
+        inherit: entry.inherit ?? true,
+        set: entry.set ?? true,
+      });
+      needBareRole(entry.name);
+    }
+  };
+
+  for (const role of document.roles) {
+    const keptBecause = reasonToKeepRole(role, input);
+    if (keptBecause !== undefined) {
+      notices.push(keptBecause);
+      continue;
+    }
+    entities.set(role.name, 'role');
+    roles.set(role.name, { ...bareRole(role.name, catalog), ...(role.comment === undefined ? {} : { comment: role.comment }) });
+    needMemberships(role.name, role.memberOf ?? []);
+  }
+  for (const user of document.users) {
+    const keptBecause = reasonToKeep(user, input);
+    if (keptBecause !== undefined) {
+      notices.push(keptBecause);
+      continue;
+    }
+    const unknown = passwordUnknown(user, input);
+    if (unknown !== undefined) notices.push(unknown);
+    if (unknown !== undefined && !catalog.cluster.roles.has(user.username)) continue;
+    entities.set(user.username, 'user');
+    roles.set(user.username, userRole(user, input, notices));
+    needMemberships(user.username, user.roles, user.turn?.of);
+    grants.push(...connectGrants(user, input, notices));
+  }
+  // An owner that is there already belongs to whoever made it.
+  for (const owner of ownersIn(document)) if (!catalog.cluster.roles.has(owner) || catalog.managed.has(owner)) needBareRole(owner);
+  for (const name of away) notices.push(...renamedNotice(name, catalog));
+  return { cluster: { roles, memberships, grants }, entities, named: namesIn(document), tolerated, notices };
+}
+
+/** Why the entry of a role changes nothing this time. */
+function reasonToKeepRole(role: RoleDeclaration, { catalog, law }: DesiredInput): Notice | undefined {
+  const subject = role.name;
+  const refusal = law.refuseToManage(subject);
+  if (refusal !== undefined) return { kind: 'refused', subject, position: role.position, message: `the role is refused: ${refusal}` };
+  return renamedNotice(subject, catalog, role.position)[0] ?? tooOldFor(role.memberOf ?? [], subject, catalog, 'the role');
+}
+
+/** One that is made anew under its name would leave the other one behind, with its login, password and privileges, and nobody would know of it. */
+function renamedNotice(subject: string, catalog: Catalog, position?: Position): Notice[] {
+  const now = renamedTo(subject, catalog);
+  if (now === undefined) return [];
+  const message = `somebody renamed it to ${now}, as the OID says; that one is still ours and keeps its login, password and privileges, so nothing is made under the name ${subject}. Rename it back: ALTER ROLE ${identifier(now)} RENAME TO ${identifier(subject)} (an MD5 password does not survive that); or declare ${now} as well, and it goes on as that; or drop it`;
+  return [{ kind: 'cannot', subject, position, message }];
+}
+
+/** Options of memberships that the server does not have. What it has by itself may be written out. */
+function tooOldFor(roles: readonly RoleEntry[], subject: string, catalog: Catalog, what: string): Notice | undefined {
+  const withOptions = catalog.server.major < 16 ? roles.find((role) => role.inherit === false || role.set === false) : undefined;
+  if (withOptions === undefined) return undefined;
+  const after = catalog.cluster.roles.has(subject) ? `${what} stays as it is` : `${what} is not created`;
+  return {
+    kind: 'invalid',
+    subject,
+    position: withOptions.position,
+    message: `membership in ${withOptions.name} has inherit: false or set: false, which need PostgreSQL 16; this server is ${catalog.server.major}; ${after}`,
+  };
+}
+
+/** Why an entry changes nothing this time: its role is refused, or the server is too old for it. */
+function reasonToKeep(user: UserEntry, { catalog, law }: DesiredInput): Notice | undefined {
+  const subject = user.username;
+  const declared = declaredUserOf(user);
+  const refusal = law.refuseToManage(subject) ?? (declared === subject ? undefined : law.refuseToManage(declared));
+  if (refusal !== undefined) return { kind: 'refused', subject, position: user.position, message: `the user is refused: ${refusal}` };
+  return renamedNotice(subject, catalog, user.position)[0] ?? tooOldFor(user.roles, subject, catalog, 'the user');
+}
+
+/** A password that is not known is no reason to leave anything else as it is, least of all what is to be taken away. */
+function passwordUnknown(user: UserEntry, { catalog, withoutSecret }: DesiredInput): Notice | undefined {
+  const subject = user.username;
+  const secret = withoutSecret.get(subject);
+  if (secret === undefined) return undefined;
+  const actual = catalog.cluster.roles.get(subject);
+  const closed = actual !== undefined && isClosed(actual, catalog.server.now) ? ', and it cannot log in until then' : '';
+  const after = actual === undefined ? 'the user is not created' : `its password stays as it is${closed}`;
+  return { kind: 'secret', subject, position: user.position, message: `${secret}; ${after}` };
+}
+
+function userRole(user: UserEntry, { catalog, law, defaultDatabase }: DesiredInput, notices: Notice[]): Role {
+  const actual = catalog.cluster.roles.get(user.username);
+  const base = baseline(user.username, catalog);
+  return {
+    ...base,
+    login: user.login,
+    connectionLimit: user.connectionLimit ?? base.connectionLimit,
+    validUntil: user.validUntil === undefined ? base.validUntil : user.validUntil,
+    comment: user.comment === undefined ? base.comment : user.comment,
+    settings: withAssumedRole(user, wantedSettings(user, base, actual, law, catalog, notices), catalog, defaultDatabase),
+  };
+}
+
+const bareRole = (name: string, catalog: Catalog): Role => {
+  const base = baseline(name, catalog);
+  const actual = catalog.cluster.roles.get(name);
+  // A role that entries only name belongs, beyond its attributes, to whoever manages it.
+  return { ...base, comment: actual?.comment ?? null, settings: actual?.settings ?? NO_SETTINGS };
+};
+
+const NO_SETTINGS: ReadonlyMap<string, SettingMap> = new Map();
+
+/** What an entry does not say: defaults for a role that we made (a change by hand is drift), and as it is for an adopted one. */
+function baseline(name: string, catalog: Catalog): Role {
+  const actual = catalog.cluster.roles.get(name);
+  if (actual !== undefined && catalog.managed.get(name)?.origin !== 'created') return actual;
+  return {
+    name,
+    login: false,
+    inherit: true,
+    superuser: actual?.superuser ?? false,
+    replication: actual?.replication ?? false,
+    createdb: false,
+    createrole: false,
+    bypassrls: false,
+    connectionLimit: -1,
+    validUntil: null,
+    comment: null,
+    settings: NO_SETTINGS,
+  };
+}
+
+function wantedSettings(user: UserEntry, base: Role, actual: Role | undefined, law: Law, catalog: Catalog, notices: Notice[]): ReadonlyMap<string, SettingMap> {
+  const settings = new Map(base.settings);
+  const declared: [string, Settings][] = [...(user.databaseSettings ?? [])];
+  if (user.settings !== undefined) declared.push([ALL_DATABASES, user.settings]);
+  if (user.databaseSettings !== undefined) for (const database of base.settings.keys()) if (database !== ALL_DATABASES) settings.delete(database);
+  for (const [database, values] of declared) {
+    if (database !== ALL_DATABASES && !catalog.databases.has(database)) {
+      notices.push({ kind: 'pending', subject: user.username, position: user.position, message: `settings in database ${database} wait until it exists` });
+      continue;
+    }
+    const wanted = new Map<string, string>();
+    for (const [name, value] of values) {
+      const refusal = law.refuseSetting(name);
+      if (refusal === undefined) {
+        wanted.set(name, value);
+        continue;
+      }
+      notices.push({ kind: 'refused', subject: user.username, position: user.position, message: `the setting ${name} is refused: ${refusal}` });
+      const present = actual?.settings.get(database)?.get(name);
+      if (present !== undefined) wanted.set(name, present);
+    }
+    settings.set(database, wanted);
+  }
+  return settings;
+}
+
+/** Sessions of the user in its databases start as the role, so that what they create belongs to it. */
+function withAssumedRole(
+  user: UserEntry,
+  settings: ReadonlyMap<string, SettingMap>,
+  catalog: Catalog,
+  defaultDatabase: string,
+): ReadonlyMap<string, SettingMap> {
+  const { assumeRole } = user;
+  const left = [...settings].some(([database, values]) => database !== ALL_DATABASES && values.has('role'));
+  if (assumeRole === undefined && !left) return settings;
+  // No setting of a document can be called so: what there is comes from an earlier assumeRole.
+  const result = new Map([...settings].map(([database, values]) => [database, database === ALL_DATABASES ? values : withoutRole(values)]));
+  if (assumeRole === undefined) return result;
+  for (const database of homes(user, defaultDatabase))
+    if (catalog.databases.has(database)) result.set(database, new Map([...(result.get(database) ?? []), ['role', assumeRole]]));
+  return result;
+}
+
+const withoutRole = (values: SettingMap): SettingMap => new Map([...values].filter(([name]) => name !== 'role'));
+
+const homes = (user: UserEntry, defaultDatabase: string): ReadonlySet<string> => new Set([user.database ?? defaultDatabase, ...user.databases]);
+
+/** CONNECT on the user's databases, and where its own rules give it: database → WITH GRANT OPTION. */
+function wantedConnects(user: UserEntry, catalog: Catalog, defaultDatabase: string): ReadonlyMap<string, boolean> {
+  const wanted = new Map([...homes(user, defaultDatabase)].map((name) => [name, false]));
+  if (user.rules === undefined) return wanted;
+  const scope = compileRules(user.rules, { major: catalog.server.major, defaultDatabase }).scope('database', '', '');
+  for (const { name, exactOnly } of catalog.databases.values()) {
+    const grantable = (exactOnly === true ? scope.findExact(name) : scope.find(name))?.get('CONNECT');
+    if (grantable !== undefined) wanted.set(name, grantable);
+  }
+  return wanted;
+}
+
+function connectGrants(user: UserEntry, { catalog, defaultDatabase }: DesiredInput, notices: Notice[]): ConnectGrant[] {
+  return [...wantedConnects(user, catalog, defaultDatabase)].flatMap(([name, grantable]): ConnectGrant[] => {
+    const database = catalog.databases.get(name);
+    if (database === undefined) {
+      notices.push({ kind: 'pending', subject: user.username, position: user.position, message: `CONNECT on database ${name} waits until it exists` });
+      return [];
+    }
+    // An owner connects by its own right, and the server keeps no entry of it.
+    if (database.owner === user.username) return [];
+    // Where our GRANT would only draw a warning and everybody may connect anyway, nothing is missing.
+    if (!database.mayGrant && database.publicConnect && actingOf(catalog).inability(database.owner) !== undefined) return [];
+    return [{ object: { kind: 'database', name }, grantee: user.username, grantor: database.owner, privilege: 'CONNECT', grantable }];
+  });
+}

@@ -1,0 +1,166 @@
+// The plan: spec + catalog → ordered changes, what is held back, and what is to be said. Pure; every reader of a plan reads this value.
+import { membersOfAdopted } from './adopted.ts';
+import type { Catalog } from '../model/catalog.ts';
+import { type Change, type Entity, sentenceOf, subjectOf } from '../changes/change.ts';
+import { definitionOf } from '../changes/table.ts';
+import { additiveUsers, decisionsOf, handedOver, managedPart, oursByOid } from './decided.ts';
+import { type Desired, desiredOf } from './desired.ts';
+import { diff } from './diff.ts';
+import type { Document } from '../model/entries.ts';
+import { planDrain } from './removal/drain.ts';
+import { createPace, type InParts } from '../model/in-parts.ts';
+import { type Law, lawOf } from './law/law.ts';
+import { surplusRights } from './loans.ts';
+import { movedNotices, recognitions } from './moved.ts';
+import { declaringNames } from '../model/named.ts';
+import type { Notice } from '../changes/notice.ts';
+import { openWithPassword } from './secrets/opening.ts';
+import type { Plan, PlanInput } from './plan-input.ts';
+import { inOrder, sift } from './plan-order.ts';
+import { actingOf } from './privileges/acting.ts';
+import { withPlannedDatabases } from './privileges/foresee.ts';
+import { planPrivileges } from './privileges/plan-privileges.ts';
+import { namedOnly, planRemoval } from './removal/removal.ts';
+import { planConnections } from './secrets/secret-plan.ts';
+import { passwordsToSet, passwordsOutOfTurn } from './secrets/set-passwords.ts';
+
+/** The plan for one cycle. */
+export function* planOf(input: PlanInput): InParts<Plan> {
+  const { document } = input;
+  const pace = createPace();
+  const law = lawOf(input.catalog, input.law);
+  const catalog = withPlannedDatabases(input.catalog, document, law, input.adminDatabase);
+  const desired = desiredOf({ document, catalog, law, defaultDatabase: input.defaultDatabase, withoutSecret: input.withoutSecret });
+  const { entities } = desired;
+  const decisions = decisionsOf(input, catalog, entities);
+  const { changes: compared, openings } = openWithPassword(differencesOf(input, catalog, law, desired, decisions), { ...input, catalog });
+  yield;
+  const privileges = yield* planPrivileges({
+    ...input,
+    catalog,
+    law,
+    isManaged: (role) => entities.has(role),
+    revokes: input.revokes === 'apply',
+    pace,
+  });
+  yield;
+  const removal = planRemoval({
+    catalog,
+    law,
+    named: desired.named,
+    heldBecause: reasonToHoldRemovals(document),
+    changes: compared,
+    told: input.secrets.told,
+    revokes: input.revokes === 'apply',
+    options: input.removal,
+    passedOn: input.passedOn,
+    ...decisions,
+  });
+  const drained = planDrain(document, catalog, entities, input.removal.drain);
+  const creations = [...input.secrets.create, ...input.secrets.rotate].filter((change) => entities.get(change.role) === 'user');
+  const [wanted, held] = withoutHeld([...creations, ...compared, ...privileges.changes], input);
+  const taken = [
+    ...recognitions(catalog),
+    ...wanted,
+    ...forgottenPrivileges(input, entities),
+    ...passwordsToSet(input.passwords, openings, entities),
+    ...passwordsOutOfTurn(document, catalog, entities),
+    ...drained.changes,
+    ...surplusRights(catalog, input.removal.source, new Set(removal.changes.map(subjectOf))),
+    ...removal.changes,
+  ];
+  const { changes, blocked, deferred } = yield* sift(yield* inOrder(taken, pace), input, pace);
+  const notices = [
+    ...movedNotices(catalog),
+    ...desired.notices,
+    ...membersOfAdopted(catalog, desired),
+    ...privileges.notices,
+    ...drained.notices,
+    ...removal.notices,
+    ...namedOnly(document, catalog, input.removal.source, entities),
+    ...blocked.map(cannotNotice),
+    ...held.map(heldNotice),
+  ];
+  const creates = new Set(changes.flatMap((change) => (change.kind === 'create_role' ? [change.role] : [])));
+  const connections = planConnections(
+    input.secrets,
+    document,
+    { changes: [...blocked.map((item) => item.change), ...deferred], notices },
+    (role) => entities.get(role) === 'user' && (catalog.cluster.roles.has(role) || creates.has(role)),
+    input.isDeferred,
+  );
+  return {
+    changes: [...changes, ...connections.changes],
+    blocked,
+    deferred: [...deferred, ...connections.deferred],
+    held,
+    noticesOf: privileges.noticesOf,
+    notices: [...input.secrets.notices, ...notices, ...connections.notices],
+    breakerTripped: removal.breakerTripped,
+    entities,
+    turns: new Map(document.users.flatMap(({ username, turn }) => (turn === undefined || turn.of === username ? [] : [[username, turn.of]]))),
+    rotationDue: input.secrets.rotationDue,
+    dueAt: Math.min(
+      drained.dueAt ?? Number.POSITIVE_INFINITY,
+      removal.dueAt ?? Number.POSITIVE_INFINITY,
+      nextOf(input.secrets.rotationDue.values(), catalog.server.now),
+    ),
+  };
+}
+
+/** What roles, memberships and CONNECT have to become. */
+const differencesOf = (
+  input: PlanInput,
+  catalog: Catalog,
+  law: Law,
+  desired: Desired,
+  { decidesRoles }: Pick<ReturnType<typeof decisionsOf>, 'decidesRoles'>,
+): Change[] =>
+  diff(desired.cluster, managedPart(catalog.cluster, input.document, desired.entities, desired.tolerated), {
+    entities: desired.entities,
+    managed: oursByOid(catalog),
+    oneRowPerMembership: catalog.server.major < 16,
+    allMemberships: catalog.cluster.memberships,
+    decidesRoles,
+    acting: actingOf(catalog),
+    allConnects: catalog.cluster.grants,
+    additive: additiveUsers(input.document),
+    ownerOf: (database) => catalog.databases.get(database)?.owner ?? '',
+    willOwn: handedOver(catalog, law, input),
+  });
+
+/** What is done, and what REVOKES=report holds back. */
+function withoutHeld(changes: readonly Change[], { revokes }: PlanInput): readonly [wanted: readonly Change[], held: readonly Change[]] {
+  const isHeld = (change: Change): boolean => revokes === 'report' && definitionOf(change).revokes === true;
+  return [changes.filter((change) => !isHeld(change)), changes.filter(isHeld)];
+}
+
+const heldNotice = (change: Change): Notice => ({ kind: 'held', subject: subjectOf(change), message: `REVOKES=report: would ${sentenceOf(change)}` });
+
+const cannotNotice = ({ change, inability }: Plan['blocked'][number]): Notice => ({
+  kind: 'cannot',
+  subject: subjectOf(change),
+  message: `cannot ${sentenceOf(change)}: ${inability.reason}`,
+  advice: inability.advice,
+});
+
+/** Nothing is removed on the word of a document that is wrong somewhere: what it lost may be what it meant to keep. */
+const reasonToHoldRemovals = (document: Document): string | undefined =>
+  document.problems.some((problem) => problem.severity === 'error') ? 'the document has errors, and nothing is removed until they are mended' : undefined;
+
+/** Roles whose privileges we kept, and whose entry declares none any more. */
+function forgottenPrivileges({ catalog, document, removal }: PlanInput, entities: ReadonlyMap<string, Entity>): Change[] {
+  const declares = declaringNames(document);
+  return [...catalog.managed.values()].flatMap((role): Change[] =>
+    role.privileges && !document.invalid.has(role.name) && role.source === removal.source && entities.has(role.name) && !declares.has(role.name)
+      ? [{ kind: 'forget_privileges', role: role.name }]
+      : [],
+  );
+}
+
+/** The first moment after another one; Infinity for none. */
+const nextOf = (moments: Iterable<number>, now: number): number => {
+  let next = Number.POSITIVE_INFINITY;
+  for (const moment of moments) if (moment > now && moment < next) next = moment;
+  return next;
+};

@@ -1,0 +1,78 @@
+// The rules of one database as a document: JSON in which the few rules that can be for an object are found by its kind, schema and name. Pure.
+import { type InParts, type Pace, sortedInParts } from '../../model/in-parts.ts';
+import type { TriggerRule, TriggerRules } from './trigger-rules.ts';
+
+/** What the event trigger follows in one database. */
+export interface RulesDocument {
+  readonly text: string;
+  readonly rules: number;
+  readonly roles: number;
+}
+
+/**
+ * The document. It names the database, so that a copy of it follows nothing, and it is the same for the same rules in whatever order they come.
+ */
+export function* rulesDocument({ subjects, rules }: TriggerRules, database: string, pace: Pace): InParts<RulesDocument> {
+  const ranks = ordinals(rules);
+  yield;
+  const unique = new Map<string, Placed>();
+  for (const rule of rules) {
+    const entry = entryOf(rule, ranks);
+    unique.set(JSON.stringify([rule.kind, rule.wide, rule.glob, rule.schema, rule.name, entry]), { rule, entry });
+    if (pace(1)) yield;
+  }
+  yield;
+  const placed = (yield* sortedInParts([...unique], byText, pace)).map(([, one]) => one);
+  yield;
+  const exact = placed.filter(({ rule }) => !rule.glob && !rule.wide);
+  const glob = placed.filter(({ rule }) => rule.glob && !rule.wide);
+  const wide = placed.filter(({ rule }) => rule.wide);
+  const byName = by('kind', exact, (kind) => by('schema', kind, (schema) => by('name', schema, entries)));
+  yield;
+  const content = {
+    database,
+    ...(rules.some((rule) => rule.kind === 'column') ? { columns: true } : {}),
+    role: Object.fromEntries([...subjects].toSorted(byText)),
+    exact: byName,
+    glob: by('kind', glob, (kind) => by('schema', kind, entries)),
+    wide: by('kind', wide, entries),
+  };
+  yield;
+  return { text: JSON.stringify(content), rules: placed.length, roles: subjects.size };
+}
+
+interface Placed {
+  readonly rule: TriggerRule;
+  readonly entry: object;
+}
+
+/** One rule as the document has it: where it is found says the rest. */
+const entryOf = (rule: TriggerRule, ranks: ReadonlyMap<string, number>): object => ({
+  role: rule.role,
+  rank: ranks.get(JSON.stringify(rule.rank)),
+  ...(rule.implied ? { implied: true } : {}),
+  ...(rule.wide ? { schema: rule.schema } : {}),
+  ...(rule.wide || rule.glob ? { name: rule.name } : {}),
+  ...(rule.second === null ? {} : { second: rule.second }),
+  privileges: Object.fromEntries([...rule.privileges].toSorted(byText)),
+});
+
+const entries = (placed: readonly Placed[]): readonly object[] => placed.map(({ entry }) => entry);
+
+/** An object by one part of the rules; its keys may be any text, `__proto__` as well. */
+const by = <T>(part: 'kind' | 'schema' | 'name', placed: readonly Placed[], of: (group: readonly Placed[]) => T): Readonly<Record<string, T>> =>
+  Object.fromEntries([...Map.groupBy(placed, ({ rule }) => rule[part])].map(([key, group]) => [key, of(group)]));
+
+const byText = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number => (a < b ? -1 : 1);
+
+/** Ranks are only compared with each other: the place of each among all of them does. */
+function ordinals(rules: readonly TriggerRule[]): ReadonlyMap<string, number> {
+  const distinct = new Map(rules.map(({ rank }) => [JSON.stringify(rank), rank]));
+  return new Map([...distinct].toSorted(([, a], [, b]) => compareRanks(a, b)).map(([key], index) => [key, index]));
+}
+
+/** As the server compares arrays: by the first element that differs, and the longer one is the larger. */
+function compareRanks(a: readonly number[], b: readonly number[]): number {
+  const at = a.findIndex((value, index) => value !== b[index]);
+  return at === -1 || at >= b.length ? a.length - b.length : (a[at] ?? 0) - (b[at] ?? 0);
+}

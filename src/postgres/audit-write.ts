@@ -1,0 +1,137 @@
+// Appending to the audit log: a row for each change, and for one that is made again and again a count beside its first row.
+import { createHash } from 'node:crypto';
+import { type Change, keyOf, namesOf, objectOf, subjectOf } from '../changes/change.ts';
+import type { RenderOptions } from '../changes/definition.ts';
+import { statementKey } from '../changes/render.ts';
+import { showBatch } from '../changes/shown.ts';
+import { literal } from '../sql/sql-text.ts';
+
+export interface AuditFacts {
+  /** `namespace/name@resourceVersion`: why the changes are made. */
+  readonly why: string;
+  /** The same of one change, where it may be another. */
+  readonly whyOf?: ((change: Change) => string) | undefined;
+  readonly render: RenderOptions;
+  /** Under which document a change repeats one that was made before; empty for drift, whatever the document is by now. Undefined where it is news. */
+  readonly repeats?: ((change: Change) => string | undefined) | undefined;
+}
+
+/** Objects that a statement names before the rows of others that share it only point to it. */
+const LONG = 3;
+
+/** A change that cannot be written as SQL fails for just that, and its failure is recorded all the same. */
+function shown(changes: readonly Change[], render: RenderOptions): string {
+  try {
+    return showBatch(changes, render).join('; ');
+  } catch {
+    return '';
+  }
+}
+
+export interface AuditRecord {
+  readonly change: Change;
+  readonly outcome: 'applied' | 'failed' | 'intent';
+  readonly detail?: string;
+  /** The row that this one closes. */
+  readonly intent?: number;
+}
+
+/** Records whose SQL is one text: a long statement that several changes share stands with the first of them. */
+function statements(audit: readonly AuditRecord[]): AuditRecord[][] {
+  const groups: AuditRecord[][] = [];
+  let last: string | undefined;
+  for (const record of audit) {
+    const key = namesOf(record.change).length > LONG ? statementKey(record.change) : undefined;
+    if (key === undefined || key !== last) groups.push([record]);
+    else groups.at(-1)?.push(record);
+    last = key;
+  }
+  return groups;
+}
+
+/** What is the same about records of one statement whenever they are made: they repeat together and as the same SQL, or each of them is a row. */
+function sameness(group: readonly AuditRecord[], sql: string, repeats: AuditFacts['repeats']): readonly (string | undefined)[] {
+  const [first] = group;
+  if (repeats === undefined || first === undefined || first.intent !== undefined) return [];
+  const under = group.map(({ change }) => repeats(change));
+  if (under.includes(undefined)) return [];
+  const keys = group.map(({ change, outcome }) => [outcome, keyOf(change)]);
+  return keys.map((key) =>
+    createHash('sha256')
+      .update(JSON.stringify([key, under, keys, sql]))
+      .digest('base64url')
+      .slice(0, 22),
+  );
+}
+
+/**
+ * The statements that append to the audit log; the last one may return rows. Numbers have no gaps, which a sequence would leave at every
+ * rollback: they are counted under a lock that is held only over the end of the transaction.
+ * @param isAsked whether the last statement returns each row's place among the records, from 1 on, and its number. What is counted only has none.
+ */
+export function auditSql(audit: readonly AuditRecord[], { why, whyOf, render, repeats }: AuditFacts, isAsked = false): string[] {
+  if (audit.length === 0) return [];
+  const closes = audit.every((record) => record.intent !== undefined && namesOf(record.change).length > 0);
+  const rows = statements(audit).flatMap((group) => {
+    const changes = group.map((record) => record.change);
+    const sql = closes ? '' : shown(changes, render);
+    const same = sameness(group, sql, repeats);
+    return group.map(({ change, outcome, detail, intent }, index): AuditRow => ({
+      change: change.kind,
+      role: subjectOf(change),
+      object: objectOf(change),
+      why: whyOf?.(change),
+      sql: closes || index === 0 ? sql : '(in the statement of a row before)',
+      outcome,
+      detail,
+      intent,
+      same: same[index],
+    }));
+  });
+  return appendSql(rows, why, isAsked);
+}
+
+/** Rows that close intents of an earlier process, told by what those rows say. */
+export const closingSql = (rows: readonly AuditRow[], why: string): string[] => appendSql(rows, why, false);
+
+/** A row of the audit log as it is written. */
+interface AuditRow {
+  readonly change: string;
+  readonly role: string;
+  readonly object: string;
+  /** Where it is not that of all rows. */
+  readonly why?: string | undefined;
+  readonly sql: string;
+  readonly outcome: string;
+  readonly detail?: string | undefined;
+  readonly intent?: number | undefined;
+  /** Equal for what is only counted when it comes again. */
+  readonly same?: string | undefined;
+}
+
+/** A row of a table that nobody but us can lock: an advisory lock could be taken by anybody who may connect. */
+const NUMBERING = 'SELECT FROM pgsteward.migration WHERE version = 1 FOR NO KEY UPDATE';
+
+/** So long after its first row what comes again is counted there, and then it begins a row again. */
+const COUNTED_FOR = `interval '1 day'`;
+
+const COLUMNS = 'id, change, role, object, why, sql, outcome, detail, intent';
+const valuesSql = (why: string): string =>
+  `x.r ->> 'change', x.r ->> 'role', x.r ->> 'object', coalesce(x.r ->> 'why', ${literal(why)}), x.r ->> 'sql', x.r ->> 'outcome', x.r ->> 'detail', (x.r ->> 'intent')::bigint`;
+const HIGHEST = '(SELECT coalesce(max(id), 0) FROM pgsteward.audit_log)';
+
+function appendSql(rows: readonly AuditRow[], why: string, isAsked: boolean): string[] {
+  const records = `jsonb_array_elements(${literal(JSON.stringify(rows))}) WITH ORDINALITY`;
+  if (!isAsked && rows.every((row) => row.same === undefined))
+    return [NUMBERING, `INSERT INTO pgsteward.audit_log (${COLUMNS}) SELECT ${HIGHEST} + x.place, ${valuesSql(why)} FROM ${records} AS x(r, place)`];
+  return [
+    NUMBERING,
+    `WITH given AS (SELECT x.r, x.place, x.r ->> 'same' AS same FROM ${records} AS x(r, place)),
+     again AS (UPDATE pgsteward.audit_repeat a SET times = a.times + 1, last = clock_timestamp() WHERE a.id IN
+       (SELECT max(b.id) FROM pgsteward.audit_repeat b WHERE b.same IN (SELECT g.same FROM given g) AND b.since > now() - ${COUNTED_FOR} GROUP BY b.same) RETURNING a.same),
+     fresh AS (SELECT g.r, g.place, g.same, ${HIGHEST} + row_number() OVER (ORDER BY g.place) AS id FROM given g WHERE NOT EXISTS (SELECT FROM again a WHERE a.same = g.same)),
+     logged AS (INSERT INTO pgsteward.audit_log (${COLUMNS}) SELECT x.id, ${valuesSql(why)} FROM fresh x ORDER BY x.id),
+     counted AS (INSERT INTO pgsteward.audit_repeat (id, same) SELECT f.id, f.same FROM fresh f WHERE f.same IS NOT NULL)
+     SELECT f.place, f.id FROM fresh f ORDER BY f.place`,
+  ];
+}

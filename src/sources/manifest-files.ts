@@ -1,0 +1,115 @@
+// The files of a folder of manifests, of which only those are read again that changed.
+import type { Dirent } from 'node:fs';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { aside, TooMuchMemory } from '../async/aside.ts';
+import { type Manifest, partsOf } from '../document/manifests.ts';
+import { SourceError } from '../model/source-error.ts';
+
+export interface File {
+  readonly path: string;
+  /** Changes whenever the file does; never made from its content. */
+  readonly stamp: string;
+  readonly manifests: readonly Manifest[];
+  /** By what `partsOf` calls each document of the file. */
+  readonly parsed: ReadonlyMap<string, readonly Manifest[]>;
+  readonly error: string | undefined;
+  /** Names of Secrets and the ConfigMap that the file held when it could last be read. */
+  readonly lastNames: ReadonlySet<string>;
+}
+
+/** Those of MANIFEST_LIMITS, of which a test may set some lower. */
+export type FolderLimits = Readonly<Record<'files' | 'bytes' | 'fileBytes', number>>;
+
+const NOTHING: File['parsed'] = new Map();
+const KEPT = 'nothing of it is read until there is less, and what it held last stays in force';
+
+/** What an object is called in its namespace. */
+export const idOf = (manifest: Manifest): string => `${manifest.kind}/${manifest.name}`;
+
+/** Reads again only the files that changed; one that cannot be read keeps the names that it last held. */
+export async function scan(root: string, before: ReadonlyMap<string, File>, limits: FolderLimits, signal: AbortSignal): Promise<ReadonlyMap<string, File>> {
+  let entries;
+  try {
+    entries = await readdir(root, { recursive: true, withFileTypes: true });
+  } catch (error) {
+    throw new SourceError('not_found', `the folder ${root} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`);
+  }
+  const found = (await Promise.all(sizesOf(root, entries))).filter((file) => file !== undefined);
+  if (found.length > limits.files) throw new SourceError('malformed', `the folder ${root} has more than ${limits.files} manifests; ${KEPT}`);
+  const bytes = found.reduce((sum, { size }) => sum + (size > limits.fileBytes ? 0 : size), 0);
+  if (bytes > limits.bytes)
+    throw new SourceError('malformed', `the manifests in the folder ${root} have ${bytes} bytes together, and at most ${limits.bytes} are read; ${KEPT}`);
+  const files = new Map<string, File>();
+  for (const { full, path, stamp, size, error } of found) {
+    const known = before.get(path);
+    if (error !== undefined) files.set(path, unread(path, error, known));
+    else if (size > limits.fileBytes) files.set(path, unread(path, `has ${size} bytes; at most ${limits.fileBytes} are read`, known));
+    else files.set(path, known?.stamp === stamp ? known : await readOne(full, path, stamp, known, signal));
+  }
+  const isSame = files.size === before.size && [...files].every(([path, file]) => before.get(path) === file);
+  return isSame ? before : files;
+}
+
+interface Listed {
+  readonly full: string;
+  readonly path: string;
+  readonly stamp: string;
+  readonly size: number;
+  readonly error: string | undefined;
+}
+
+const sizesOf = (root: string, entries: readonly Dirent[]): Promise<Listed | undefined>[] =>
+  entries.map(async (entry) => {
+    const full = join(entry.parentPath, entry.name);
+    const path = relative(root, full);
+    if (!/\.(ya?ml|json)$/.test(entry.name) || path.split('/').some((part) => part.startsWith('.')) || /^kustomization\.ya?ml$/.test(entry.name))
+      return undefined;
+    try {
+      const facts = await stat(full, { bigint: true });
+      return facts.isFile() ? { full, path, stamp: `${facts.mtimeNs}-${facts.size}-${facts.ino}`, size: Number(facts.size), error: undefined } : undefined;
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      return code === 'ENOENT' ? undefined : { full, path, stamp: '', size: 0, error: `cannot be read (${code ?? 'unknown error'})` };
+    }
+  });
+
+async function readOne(full: string, path: string, stamp: string, known: File | undefined, signal: AbortSignal): Promise<File> {
+  const broken = (error: string): File => ({ ...unread(path, error, known), stamp });
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(await readFile(full));
+  } catch {
+    return broken('is not UTF-8 or cannot be read');
+  }
+  const parts = partsOf(text, path.endsWith('.json'));
+  const fresh = [...parts].filter(([key]) => known?.parsed.has(key) !== true);
+  const length = fresh.reduce((sum, [, part]) => sum + part.text.length, 0);
+  try {
+    const read = await aside('manifests', length, [fresh.map(([, part]) => part)], signal);
+    if (read.error !== undefined) return broken(read.error);
+    const found = new Map(fresh.map(([key], index) => [key, read.manifests[index] ?? []]));
+    const parsed = new Map([...parts.keys()].map((key) => [key, found.get(key) ?? known?.parsed.get(key) ?? []]));
+    const manifests = [...parsed.values()].flat();
+    return {
+      path,
+      stamp,
+      parsed,
+      manifests: manifests.filter(({ kind }) => kind === 'ConfigMap' || kind === 'Secret'),
+      error: undefined,
+      lastNames: new Set(manifests.map(idOf)),
+    };
+  } catch (error) {
+    if (error instanceof TooMuchMemory) return broken(error.message);
+    throw error;
+  }
+}
+
+const unread = (path: string, error: string, known: File | undefined): File => ({
+  path,
+  stamp: '',
+  manifests: [],
+  parsed: NOTHING,
+  error,
+  lastNames: known?.lastNames ?? new Set(),
+});

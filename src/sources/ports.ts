@@ -1,0 +1,153 @@
+// Ports: what is read and written where the document is, one interface for each use of it. Whoever uses one knows of no other.
+import type { Announcement, Conditions } from '../model/announced.ts';
+import type { PresentSecret, SecretContent } from '../model/connection-content.ts';
+import type { SecretRef } from '../model/entries.ts';
+import type { Requests } from '../model/requests.ts';
+import type { SecretPlace } from '../model/secret-place.ts';
+import type { SourceFailure } from '../model/source-error.ts';
+import type { WatchObserver } from '../model/watched.ts';
+
+/** The users document as it was read just now. */
+export interface DocumentReading {
+  /** Changes whenever the content may have changed: a resourceVersion, or a digest of the files. */
+  readonly version: string;
+  /** `namespace/name` of the ConfigMap. */
+  readonly ref: string;
+  /** The file name that problems are reported under. */
+  readonly file: string;
+  /** The raw value of `users.yaml`; bytes, because a file or `binaryData` may not be UTF-8. */
+  readonly content: Uint8Array;
+  /** What the ConfigMap's annotations ask for. */
+  readonly requests: Requests;
+}
+
+/** One Secret's key. `version` changes whenever the value may have changed and never holds anything derived from the value. */
+export type SecretReading =
+  | {
+      readonly kind: 'value';
+      readonly value: Uint8Array;
+      readonly version: string;
+      /** The annotation `pgsteward.dev/password-of`: whose password the Secret says it holds. */
+      readonly passwordOf?: string | undefined;
+      /** The document that the Secret says it was made for, where pgsteward made it. */
+      readonly madeFor?: string | undefined;
+    }
+  /** The Secret is not there, or has no such key: `what` is missing. */
+  | { readonly kind: 'missing'; readonly what: 'secret' | 'key'; readonly detail: string }
+  /** It could not be read this time: `detail` says why, without any content. */
+  | { readonly kind: 'unreadable'; readonly detail: string };
+
+/** Equal for references to the same key of the same Secret. */
+export const secretKey = (ref: SecretRef): string => `${ref.name}/${ref.key}`;
+
+/** A whole Secret as it is. */
+export interface SecretObject extends PresentSecret {
+  readonly resourceVersion: string;
+  /** Differs between any two states, also of one that was made anew under its name. */
+  readonly version: string;
+  /** When it was made, as the API server writes times. */
+  readonly createdAt?: string | undefined;
+  /** The object that keeps it as it is (`kind name`), where it says that there is one. */
+  readonly controller?: string | undefined;
+}
+
+/** `object` undefined: there is none. */
+export type WholeReading =
+  | { readonly kind: 'read'; readonly object: SecretObject | undefined }
+  | { readonly kind: 'unreadable'; readonly reason: SourceFailure; readonly detail: string };
+
+/** Values by key; null for what goes. */
+export interface SecretChange {
+  readonly data: ReadonlyMap<string, string | null>;
+  readonly annotations: Readonly<Record<string, string | null>>;
+}
+
+/** The document. */
+export interface DocumentSource {
+  /**
+   * Reads it.
+   * @param patience when it is aborted, a source that has not answered counts as one that does not.
+   * @throws SourceError when there is none or it cannot be read; nothing may be concluded from that.
+   */
+  read(signal: AbortSignal, patience?: AbortSignal): Promise<DocumentReading>;
+}
+
+/** Which Secrets matter. */
+export interface SecretsWanted {
+  /** The keys that users name. */
+  readonly refs: readonly SecretRef[];
+  /** Secrets of which everything is wanted. */
+  readonly whole: readonly SecretPlace[];
+}
+
+/** The Secrets that the document names, and the one memory of what they hold: whoever asks is answered from it. */
+export interface SecretReader {
+  /** From now on these are known, and no others. Reads nothing. */
+  want(wanted: SecretsWanted): void;
+  /**
+   * Reads Secrets that are wanted. Which of them are asked for again this time is the source's to decide (its rule is documented); a new one
+   * and one that failed last time always are. Never throws for one Secret: that one's reading says what is wrong.
+   * @throws SourceError only when the signal aborts the whole read.
+   */
+  refresh(signal: AbortSignal): Promise<void>;
+  /** What is known of one that is wanted. */
+  valueOf(ref: SecretRef): SecretReading;
+  /** Equal while all that is known is the same. */
+  version(): string;
+  /** What was read before counts for nothing: until it is read again, nobody knows what the Secrets hold. */
+  forgetAll(): void;
+}
+
+/** The same memory, for those that are wanted as a whole. */
+export interface WholeSecrets {
+  of(place: SecretPlace): WholeReading;
+  /** Runs a piece of work as if these Secrets were so. Nothing of that stays. */
+  supposing<T>(objects: readonly { readonly place: SecretPlace; readonly object: SecretObject }[], work: () => Promise<T>): Promise<T>;
+}
+
+/** Writing Secrets; what the answers say is known at once. Every method throws SourceError, which holds nothing of what was sent. */
+export interface SecretStore {
+  /** Makes a Secret that is not there. @throws SourceError (conflict) where there is one of that name. */
+  create(place: SecretPlace, content: SecretContent, signal: AbortSignal): Promise<SecretObject>;
+  /** undefined where there is none. */
+  read(place: SecretPlace, signal: AbortSignal): Promise<SecretObject | undefined>;
+  /** Makes these fields ours and leaves the others; with `before` only if the Secret still is that one. @returns what it is then. */
+  apply(place: SecretPlace, content: SecretContent, before: SecretObject | undefined, signal: AbortSignal): Promise<SecretObject>;
+  /** Changes some keys and annotations and leaves the rest; null takes one away. @throws SourceError (conflict) where somebody changed or replaced the Secret since `before`. */
+  change(place: SecretPlace, change: SecretChange, before: SecretObject, signal: AbortSignal): Promise<SecretObject>;
+}
+
+/** Tells the document's author what became of it. */
+export interface Announcer {
+  /** Never throws. */
+  announce(announcements: readonly Announcement[], signal: AbortSignal): Promise<void>;
+}
+
+/** Writes down what holds. */
+export interface StatusPublisher {
+  /** Writes only where it differs from what is there. Never throws. @returns why what stands there may be old. */
+  publish(conditions: Conditions, signal: AbortSignal): Promise<string | undefined>;
+}
+
+/** Hears of changes. */
+export interface Watcher {
+  /**
+   * Says soon after something changed that the next cycle would read, until the signal aborts. It never says what: that is read by the cycle.
+   * Never throws.
+   */
+  watch(observer: WatchObserver, signal: AbortSignal): Promise<void>;
+}
+
+/** All that a place of documents offers. What is undefined it has no way to. */
+export interface Ports {
+  /** For log and /status, for example `kubernetes ConfigMap postgres/postgres-users-config`. */
+  readonly description: string;
+  readonly documents: DocumentSource;
+  readonly secrets: SecretReader;
+  readonly wholeSecrets?: WholeSecrets;
+  readonly secretStore?: SecretStore;
+  readonly announcer?: Announcer;
+  readonly statusPublisher?: StatusPublisher;
+  readonly watcher?: Watcher;
+  close(): Promise<void>;
+}

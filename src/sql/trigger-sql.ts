@@ -1,0 +1,156 @@
+// The SQL of the event trigger: the functions that hold and follow the rules, and the statements that install, fill and remove them.
+import { createHash } from 'node:crypto';
+import { closeSchema } from './closed-schema.ts';
+import { literal } from './sql-text.ts';
+import { applyRules } from './apply-rules.ts';
+import { JOIN_EXTENSION, LEAVE_EXTENSION } from './extension-members.ts';
+import { APPLYING, DRIFT_TRIGGER, NOTIFY, OBJECTS_TRIGGER, OTHERS, RELATIONS, ROUTINES, TRIGGER_SCHEMA } from '../model/trigger-names.ts';
+
+const md5 = (text: string): string => createHash('md5').update(text).digest('hex');
+
+interface EventTrigger {
+  readonly name: string;
+  readonly function: string;
+  readonly tags: readonly string[];
+  /** What the function is beside its text. */
+  readonly attributes: string;
+  readonly config: readonly string[];
+  readonly body: (admin: string) => string;
+}
+
+/**
+ * Settings of the session that could change what the functions do. An encoding that cannot say a name would make a message to the client an
+ * error: they say nothing to it.
+ */
+const CONFIG = ['search_path=pg_catalog, pg_temp', 'client_min_messages=error'];
+
+/** The statement that a GRANT inside of the trigger fires is none of these tags, so that it cannot call itself. */
+const OBJECTS: EventTrigger = {
+  name: OBJECTS_TRIGGER,
+  function: 'apply_rules',
+  tags: [...RELATIONS, ...ROUTINES, ...OTHERS],
+  attributes: 'SECURITY DEFINER',
+  config: [
+    ...CONFIG,
+    // Names of types are compared as the server prints them.
+    'quote_all_identifiers=off',
+    // Whoever holds a lock on what the trigger touches must not hold up an application until its own timeout.
+    'lock_timeout=250',
+    // A plan for generic parameters is made once a session, not at each of the first five calls. Compiling one to machine code never pays here.
+    'plan_cache_mode=force_generic_plan',
+    'jit=off',
+    // Nor does reading all of a catalog.
+    'enable_seqscan=off',
+    'enable_bitmapscan=off',
+  ],
+  body: applyRules,
+};
+
+/** Ownership may change by any ALTER; a GRANT's event does not say on what. */
+const DRIFT: EventTrigger = {
+  name: DRIFT_TRIGGER,
+  function: 'notify_drift',
+  tags: [
+    'GRANT',
+    'REVOKE',
+    'ALTER DEFAULT PRIVILEGES',
+    'ALTER LARGE OBJECT',
+    'DROP OWNED',
+    ...[...RELATIONS, ...ROUTINES, ...OTHERS].filter((tag) => tag.startsWith('ALTER ')),
+  ],
+  attributes: 'SECURITY INVOKER',
+  config: CONFIG,
+  body: notifyDrift,
+};
+
+const TRIGGERS: readonly EventTrigger[] = [OBJECTS, DRIFT];
+
+/** What the catalogs say of both triggers when they are as they should be: name, tags, function, security, settings and a digest of the body. */
+export const expectedTriggers = (admin: string): readonly (readonly [string, readonly string[], string, boolean, readonly string[], string])[] =>
+  TRIGGERS.map((one) => [one.name, one.tags.toSorted(), one.function, one.attributes === 'SECURITY DEFINER', one.config, md5(one.body(admin))]);
+
+/** The body of the function that tells listeners of what somebody else changed. It runs as whoever made the change, and needs no right. */
+function notifyDrift(admin: string): string {
+  return `
+BEGIN
+  -- Only our own admin's word counts: nobody else can hide a change by setting the parameter.
+  IF pg_catalog.current_setting('${APPLYING}', true) = 'on' AND ${literal(admin)} IN (current_user, session_user) THEN
+    RETURN;
+  END IF;
+  ${NOTIFY}
+EXCEPTION WHEN OTHERS THEN
+  RAISE LOG 'pgsteward: %: % (%)', tg_tag, SQLERRM, SQLSTATE;
+END`;
+}
+
+/**
+ * The body of the function that holds the rules: no table is published, dumped, locked, or written to by whoever may write to all of them. A session
+ * reads the document once, and finds in it without copying. No dollar sign of its text is left to end the quotes, within which no setting of a session
+ * gives a backslash another meaning.
+ */
+const rulesBody = (document: string): string => `
+BEGIN
+  RETURN pg_catalog.jsonb_extract_path($rules$${document.replaceAll('$', String.raw`\u0024`)}$rules$::pg_catalog.jsonb, VARIADIC path);
+END`;
+
+/** What the catalogs say of the function that holds this document. */
+export const rulesDigest = (document: string): string => md5(rulesBody(document));
+
+const routine = (name: string, args = ''): string => `${TRIGGER_SCHEMA}.${name}(${args})`;
+const RULES = routine('rules', 'text[]');
+const ROUTINE_NAMES: readonly string[] = [...TRIGGERS.map((one) => routine(one.function)), RULES];
+
+const createRules = (document: string): string =>
+  `CREATE OR REPLACE FUNCTION ${routine('rules', 'VARIADIC path text[]')} RETURNS jsonb LANGUAGE plpgsql STABLE AS ${literal(rulesBody(document))}`;
+
+const createFunction = ({ function: name, attributes, config, body }: EventTrigger, admin: string): string =>
+  `CREATE OR REPLACE FUNCTION ${routine(name)} RETURNS event_trigger LANGUAGE plpgsql ${attributes} ${config
+    .map((setting) => `SET ${setting.replace('=', ' = ')}`)
+    .join(' ')} AS ${literal(body(admin))}`;
+
+/** Nobody but its owner may use a new schema, and so nothing in it: a right that is taken nevertheless would be one more thing for a dump to say. */
+const close = closeSchema(TRIGGER_SCHEMA);
+
+/**
+ * Everything that the trigger needs; what is there already stays.
+ * @param change without rules where those that are there stay.
+ */
+export const installSql = (change: { readonly admin: string; readonly newSchema: boolean; readonly rules: string | undefined }): readonly string[] => [
+  ...(change.newSchema ? [`CREATE SCHEMA ${TRIGGER_SCHEMA}`, `COMMENT ON SCHEMA ${TRIGGER_SCHEMA} IS 'What the event triggers of pgsteward follow'`] : []),
+  ...(change.rules === undefined ? [] : [createRules(change.rules)]),
+  ...TRIGGERS.map((one) => createFunction(one, change.admin)),
+  // Where another superuser made them.
+  `ALTER SCHEMA ${TRIGGER_SCHEMA} OWNER TO CURRENT_USER`,
+  ...ROUTINE_NAMES.map((name) => `ALTER FUNCTION ${name} OWNER TO CURRENT_USER`),
+  close,
+  LEAVE_EXTENSION('trigger'),
+  ...TRIGGERS.flatMap((one) => [
+    `DROP EVENT TRIGGER IF EXISTS ${one.name}`,
+    `CREATE EVENT TRIGGER ${one.name} ON ddl_command_end WHEN TAG IN (${one.tags.map(literal).join(', ')}) EXECUTE FUNCTION ${routine(one.function)}`,
+  ]),
+  JOIN_EXTENSION,
+];
+
+/** Other rules for the trigger to follow: at once, and for all of them together. */
+export const syncSql = (change: { readonly rules: string }): readonly string[] => [createRules(change.rules)];
+
+/**
+ * The triggers; what they followed, and the schema; or what earlier versions kept. The functions do not go together with the triggers: a session that
+ * has looked up its triggers already would fail to find them. Nothing is dropped by CASCADE: from a member of an extension it leads to the extension.
+ */
+export const removeSql = (part: 'trigger' | 'rules' | 'tables'): readonly string[] => {
+  if (part === 'trigger') return [LEAVE_EXTENSION('trigger'), ...TRIGGERS.map((one) => `DROP EVENT TRIGGER IF EXISTS ${one.name}`)];
+  if (part === 'rules')
+    return [LEAVE_EXTENSION('all'), ...ROUTINE_NAMES.map((name) => `DROP FUNCTION IF EXISTS ${name}`), `DROP SCHEMA IF EXISTS ${TRIGGER_SCHEMA}`];
+  return [
+    'DROP TABLE IF EXISTS pgsteward.trigger_rule, pgsteward.trigger_subject',
+    'DROP FUNCTION IF EXISTS pgsteward.apply_rules(), pgsteward.notify_drift()',
+    // The ledger's tables may need the function still.
+    `DO LANGUAGE plpgsql $remove$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_class WHERE relnamespace = 'pgsteward'::pg_catalog.regnamespace) THEN
+    DROP FUNCTION IF EXISTS pgsteward.refuse_others();
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_proc WHERE pronamespace = 'pgsteward'::pg_catalog.regnamespace) THEN DROP SCHEMA pgsteward; END IF;
+  END IF;
+END $remove$`,
+  ];
+};

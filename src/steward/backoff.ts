@@ -1,0 +1,64 @@
+// Backoff: a change that failed waits longer each time, so that one failure costs the others nothing.
+import { type Change, forNames, keyOf, namesOf } from '../changes/change.ts';
+import { isInKubernetes } from '../changes/table.ts';
+import type { Outcome } from '../postgres/run.ts';
+
+export interface Backoff {
+  /**
+   * Records a failure; answers whether it is the first in a row.
+   * @param most the longest pause, in milliseconds.
+   */
+  fail(key: string, most?: number): boolean;
+  /**
+   * Records a change that succeeded and is wanted again. Somebody may just have undone it, so the first pauses are short; they grow like any
+   * other where it does not take effect at all.
+   */
+  undone(key: string): void;
+  /** A change that worked: it, and what it names, waits no longer. */
+  succeed(change: Change): void;
+  /** Whether anything failed lately. */
+  readonly any: boolean;
+  isDeferred(key: string): boolean;
+  /** Milliseconds until the first of those that wait may be tried again; undefined where none waits. */
+  nextIn(): number | undefined;
+  isKnown(key: string): boolean;
+  /** Everything is tried again at once, for example after the document changed. */
+  clear(): void;
+}
+
+const CAP_MS = 300_000;
+const UNDONE_MS = 250;
+
+/** Delays grow by `base` seconds to the power of the failures in a row, up to five minutes, give or take a tenth. */
+export function createBackoff(base: number, now: () => number): Backoff {
+  const failures = new Map<string, { readonly count: number; readonly until: number }>();
+  const wait = (key: string, first: number, most = CAP_MS): number => {
+    const count = (failures.get(key)?.count ?? 0) + 1;
+    const delay = Math.min(CAP_MS, most, first * base ** (count - 1)) * (0.9 + Math.random() * 0.2);
+    failures.set(key, { count, until: now() + delay });
+    return count;
+  };
+  return {
+    fail: (key, most) => wait(key, 1000 * base, most) === 1,
+    undone: (key) => void wait(key, UNDONE_MS),
+    succeed: (change) => {
+      if (failures.size === 0) return;
+      failures.delete(keyOf(change));
+      for (const name of namesOf(change)) failures.delete(keyOf(forNames(change, [name])));
+    },
+    get any() {
+      return failures.size > 0;
+    },
+    isDeferred: (key) => (failures.get(key)?.until ?? 0) > now(),
+    nextIn: () => {
+      const waiting = [...failures.values()].map(({ until }) => until - now()).filter((ms) => ms > 0);
+      return waiting.length === 0 ? undefined : Math.min(...waiting);
+    },
+    isKnown: (key) => failures.has(key),
+    clear: () => failures.clear(),
+  };
+}
+
+/** What keeps Kubernetes from it may end at any time, and asking costs the server nothing. @param interval in seconds. */
+export const longestPause = (outcome: Extract<Outcome, { result: 'failed' }>, interval: number): number | undefined =>
+  (outcome.class === 'cannot' || outcome.class === 'retry') && isInKubernetes(outcome.change) ? interval * 1000 : undefined;

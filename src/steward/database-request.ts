@@ -1,0 +1,47 @@
+// Which databases a document's privileges concern, what of them is to be read, and what a plan for one depends on beside the database itself.
+import { digestOf } from '../model/digest.ts';
+import type { Catalog } from '../model/catalog.ts';
+import type { Document } from '../model/entries.ts';
+import { comparedNames, namesIn } from '../model/named.ts';
+import { databasesToRead } from '../plan/privileges/databases-to-read.ts';
+import { subjectsOf } from '../plan/privileges/subject.ts';
+import type { ContentsRequest } from '../postgres/read-database.ts';
+import type { Server } from './server.ts';
+
+export interface DatabasesRequest {
+  readonly names: readonly string[];
+  readonly contents: Pick<ContentsRequest, 'grantees' | 'columns' | 'largeObjects'>;
+  /** Equal while a plan for this database, as it is now, would be the same. */
+  readonly requestKeyOf: (name: string) => string;
+}
+
+/** @param version of everything beside the catalogs that a plan for a database depends on. */
+export function databasesRequest(
+  document: Document,
+  catalog: Catalog,
+  version: string,
+  { adminDatabase, policy: { defaultDatabase } }: Pick<Server, 'adminDatabase' | 'policy'>,
+): DatabasesRequest {
+  const subjects = subjectsOf({ document, catalog, adminDatabase, defaultDatabase, isManaged: () => true });
+  const names = databasesToRead(subjects, { document, catalog, defaultDatabase });
+  const rules = [...new Set(subjects.map((subject) => subject.rules))].flatMap((one) => one.rules);
+  const grantees = [...comparedNames(document)].flatMap((name) => catalog.oids.get(name) ?? []);
+  // Memberships decide as whom we may act, and so what is blocked.
+  const mine = catalog.server.superuser ? [] : catalog.cluster.memberships.map((row) => [row.member, row.role, row.inherit, row.set, row.admin]);
+  // What belongs to a superuser is not handed out like anybody's, and who may create beside a superuser is nobody's danger.
+  const superusers = [...catalog.cluster.roles.values()].flatMap(({ name, superuser }) => (superuser ? [name] : [])).toSorted();
+  const concerned = names.length === 0 ? [] : [...new Set([...namesIn(document), ...comparedNames(document)])];
+  const facts = concerned.map((name) => factsOf(name, catalog));
+  const base = digestOf([version, catalog.server.admin, catalog.server.superuser, grantees, mine, superusers, facts]);
+  return {
+    names,
+    contents: { grantees, columns: rules.some((rule) => rule.kind === 'column'), largeObjects: rules.some((rule) => rule.kind === 'large_object') },
+    requestKeyOf: (name) => digestOf([base, catalog.databases.get(name)?.owner]),
+  };
+}
+
+const factsOf = (name: string, { cluster, managed, oids, unsure }: Catalog): readonly unknown[] => {
+  const role = cluster.roles.get(name);
+  const ours = managed.get(name);
+  return [name, oids.get(name), role?.superuser, role?.replication, role?.createrole, role?.bypassrls, ours?.source, ours?.oid, unsure.has(name)];
+};

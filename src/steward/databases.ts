@@ -1,0 +1,156 @@
+// Databases of a cycle: which are read, side by side, and which are left alone because nothing in them changed since they were found right.
+import type pg from 'pg';
+import type { Catalog, ManagedRole } from '../model/catalog.ts';
+import { databaseOf } from '../changes/change.ts';
+import type { Document } from '../model/entries.ts';
+import type { Notice } from '../changes/notice.ts';
+import type { PassedOnBy } from '../plan/removal/passed-on.ts';
+import type { Plan } from '../plan/plan-input.ts';
+import type { DatabaseContents } from '../model/contents.ts';
+import type { DatabaseReading } from '../plan/privileges/privileges-plan.ts';
+import { databaseFingerprint, type DatabaseFingerprintFacts } from '../postgres/database-fingerprint.ts';
+import { describeFailure } from '../postgres/failures.ts';
+import { createRoom } from '../postgres/object-count.ts';
+import { type ContentsRequest, readDatabase } from '../postgres/read-database.ts';
+import { anySideBySide, sideBySide } from '../async/side-by-side.ts';
+import type { Residents } from '../postgres/residents.ts';
+import { databasesRequest } from './database-request.ts';
+import { sessionsIn, type WithSession } from './database-session.ts';
+import { passedOnBy } from './passed-on-by.ts';
+import type { Server } from './server.ts';
+
+export interface Databases {
+  /**
+   * What the document's privileges concern, read or known to be as it was.
+   * @param version of everything beside the catalogs that a plan for a database depends on.
+   * @param focus the databases to look at again; others that were right stand as they are. Undefined: all.
+   */
+  read(document: Document, catalog: Catalog, version: string, focus: ReadonlySet<string> | undefined): Promise<ReadonlyMap<string, DatabaseReading>>;
+  /** What those who leave passed on, in the databases in which something depends on them. One that holds nothing of theirs is not in it. */
+  passedOn(leavers: readonly ManagedRole[], catalog: Catalog): Promise<PassedOnBy>;
+  /** After a plan: databases in which it wants nothing need not be read again while they stay as they are. */
+  settle(plan: Plan): void;
+  /** Whether everything that was read, or what of it is in focus, is as it was when it was read. */
+  unchanged(focus: ReadonlySet<string> | undefined): Promise<boolean>;
+  /** Databases in which no notification would tell us of a change, and something did change. Asked only where a session is open anyway. */
+  driftedUnheard(): Promise<readonly string[]>;
+}
+
+interface Known {
+  /** What a reading depends on beside the database itself. */
+  readonly key: string;
+  readonly fingerprint: string;
+  readonly facts: DatabaseFingerprintFacts;
+  /** How many objects its contents tell of. */
+  readonly objects: number;
+  /** Whether somebody's change there is notified. */
+  readonly notifies: boolean;
+  /** Kept until the cycle ends, for the passes after the first. */
+  readonly contents: DatabaseContents | undefined;
+  readonly notices: readonly Notice[] | undefined;
+}
+
+/** What one look at a database found; one that failed leaves nothing that is known of it. */
+interface Looked {
+  readonly name: string;
+  readonly now: Known | undefined;
+  readonly reading: DatabaseReading;
+}
+
+/** What a reading takes of the room that all share. */
+const heldOf = (one: Known | undefined): number => (one?.contents === undefined ? 0 : one.objects);
+
+export function createDatabases(server: Server, residents: Residents): Databases {
+  const { timeouts, sessions, maxObjects, adminDatabase } = server;
+  const withSession = sessionsIn(server, residents);
+  let known = new Map<string, Known>();
+  /** Whether one could not be read. */
+  let broken = false;
+  /** What was found changed since it was read: it is read, and not asked again whether it is as it was. */
+  const different = new WeakSet<Known>();
+
+  const differs = async (client: pg.ClientBase, one: Known): Promise<boolean> => {
+    const isDifferent = (await databaseFingerprint(client, one.facts)) !== one.fingerprint;
+    if (isDifferent) different.add(one);
+    return isDifferent;
+  };
+
+  /** One that cannot be asked counts as changed: it is read. */
+  const changed = (name: string, one: Known): Promise<boolean> => withSession(name, (client) => differs(client, one)).catch(() => true);
+
+  return {
+    read: async (document, catalog, version, focus) => {
+      const { names, contents, requestKeyOf } = databasesRequest(document, catalog, version, server);
+      const held = names.reduce((sum, name) => sum + heldOf(known.get(name)), 0);
+      const request = { ...timeouts, ...contents, room: createRoom(maxObjects, held) };
+      const looked = await sideBySide(sessions, names, (name) =>
+        readOne({ name, key: requestKeyOf(name), before: known.get(name), different, isInFocus: focus?.has(name) ?? true, request }, withSession),
+      );
+      const next = new Map(looked.flatMap(({ name, now }): [string, Known][] => (now === undefined ? [] : [[name, now]])));
+      known = next;
+      // Where notifications come, a session is worth the most.
+      residents.follow(names.toSorted((a, b) => Number(next.get(b)?.notifies ?? false) - Number(next.get(a)?.notifies ?? false) || (a < b ? -1 : 1)));
+      broken = next.size < names.length;
+      return new Map(looked.map(({ name, reading }) => [name, reading]));
+    },
+    passedOn: (leavers, catalog) => passedOnBy(leavers, catalog, withSession, sessions),
+    settle: ({ changes, deferred, held, blocked, noticesOf }) => {
+      const busy = new Set([...changes, ...deferred, ...held, ...blocked.map(({ change }) => change)].map(databaseOf));
+      known = new Map(
+        [...known].map(([name, one]) => [name, { ...one, contents: undefined, notices: busy.has(name) ? undefined : (noticesOf.get(name) ?? one.notices) }]),
+      );
+    },
+    unchanged: async (focus) => {
+      if (broken) return false;
+      const asked = [...known].filter(([name]) => focus?.has(name) ?? true);
+      return !(await anySideBySide(sessions, asked, ([name, one]) => changed(name, one)));
+    },
+    driftedUnheard: async () => {
+      const drifted: string[] = [];
+      for (const [name, one] of known) {
+        if (one.notifies && residents.hears(name)) continue;
+        const asked = name === adminDatabase ? changed(name, one) : residents.use(name, (client) => differs(client, one));
+        // One that cannot answer is left to the interval.
+        if (await asked?.catch(() => false)) drifted.push(name);
+      }
+      return drifted;
+    },
+  };
+}
+
+interface Asked {
+  readonly name: string;
+  readonly key: string;
+  readonly before: Known | undefined;
+  readonly different: WeakSet<Known>;
+  readonly isInFocus: boolean;
+  readonly request: Omit<ContentsRequest, 'client' | 'database'>;
+}
+
+/** Reads one database, unless it is known to be as it was. Never throws. */
+async function readOne({ name, key, before, different, isInFocus, request }: Asked, withSession: WithSession): Promise<Looked> {
+  if (!isInFocus && before?.key === key && before.notices !== undefined) return { name, now: before, reading: { kind: 'settled', notices: before.notices } };
+  try {
+    return await withSession(name, async (client) => {
+      if (before?.key === key && !different.has(before) && (before.contents !== undefined || before.notices !== undefined)) {
+        // What it looks at may be gone by now, as the rules of a trigger: then it is read.
+        const now = await databaseFingerprint(client, before.facts).catch(() => '');
+        if (now === before.fingerprint)
+          return {
+            name,
+            now: before,
+            reading: before.contents === undefined ? { kind: 'settled', notices: before.notices ?? [] } : { kind: 'read', contents: before.contents },
+          };
+      }
+      request.room.giveBack(heldOf(before));
+      const { contents, objects, fingerprint, facts } = await readDatabase({ ...request, client, database: name });
+      return {
+        name,
+        now: { key, objects, fingerprint, facts, notifies: contents.trigger.trigger === 'current', contents, notices: undefined },
+        reading: { kind: 'read', contents },
+      };
+    });
+  } catch (error) {
+    return { name, now: undefined, reading: { kind: 'unreadable', reason: describeFailure(error) } };
+  }
+}

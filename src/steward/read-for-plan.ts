@@ -1,0 +1,125 @@
+// Read for plan: what a document wants of a server, and how it is there now. No loop, nothing remembered, nothing written: whoever shows a plan may ask.
+import type { Catalog, Witness } from '../model/catalog.ts';
+import type { PasswordReason } from '../changes/change.ts';
+import type { Document } from '../model/entries.ts';
+import { closedNames } from '../plan/removal/drain.ts';
+import { withRecognised } from '../plan/moved.ts';
+import { declaringNames, namesIn } from '../model/named.ts';
+import { isForeign } from '../plan/secrets/password-check.ts';
+import { planOf } from '../plan/plan.ts';
+import type { Plan, PlanInput } from '../plan/plan-input.ts';
+import { dropCandidates } from '../plan/removal/removal-policy.ts';
+import { endTurns } from '../model/turns.ts';
+import type { SecretWishes } from '../plan/secrets/secret-plan.ts';
+import { type ReadCatalog, readCatalog } from '../postgres/read-catalog.ts';
+import { createResidents } from '../postgres/residents.ts';
+import { withWholeServer } from '../postgres/too-large.ts';
+import { inTurns } from '../async/in-turns.ts';
+import type { Backoff } from './backoff.ts';
+import { checkPasswords, type Credentials } from './credentials.ts';
+import { createDatabases, type Databases } from './databases.ts';
+import type { Memory } from './memory.ts';
+import type { Probes } from './probes.ts';
+import type { Server } from './server.ts';
+
+type Stale = ReadonlyMap<string, PasswordReason>;
+
+export interface PlanRequest {
+  /** Before it is settled which of two users logs in. */
+  readonly document: Document;
+  /** Equal for documents that are the same. */
+  readonly version: string;
+  readonly credentials: Credentials;
+  /** What is to be made in Kubernetes. @param now by the server's clock, in milliseconds. */
+  readonly wishes: (document: Document, now: number) => SecretWishes;
+  /** The databases to look at again; others that were right stand as they are. Left out: all. */
+  readonly focus?: ReadonlySet<string> | undefined;
+}
+
+/** How the server is read. Whoever reads it again and again knows more, and asks for less. */
+export interface ServerReader {
+  catalog(document: Document): Promise<ReadCatalog>;
+  /** The passwords that are not those of the Secrets, with those that can be found out by other means than reading them. */
+  passwords(document: Document, credentials: Credentials, catalog: Catalog, stale: Stale): Promise<Stale>;
+  /** Whether somebody gave a user another password, as far as it is known already. */
+  readonly isChanged: Probes['isChanged'];
+  readonly databases: Pick<Databases, 'read' | 'passedOn'>;
+  /** What failed lately and waits. */
+  readonly backoff: Pick<Backoff, 'any' | 'isDeferred'>;
+}
+
+export interface ForPlan {
+  readonly input: PlanInput & { readonly catalog: ReadCatalog };
+  readonly plan: Plan;
+  /** The catalog as it was read, before records of another server were found again in it. */
+  readonly snapshot: ReadCatalog;
+  /** Right passwords that nothing remembers yet. */
+  readonly unwitnessed: ReadonlyMap<string, Witness>;
+}
+
+/** Reads the server for a document and the values of its Secrets, and plans. */
+export async function readForPlan(server: Server, request: PlanRequest, reader: ServerReader = readerOf(server)): Promise<ForPlan> {
+  const { adminDatabase } = server;
+  const { movedFrom, ...policy } = server.policy;
+  const { version, credentials } = request;
+  const snapshot = await reader.catalog(request.document);
+  const document = withTurnsEnded(request.document, snapshot, reader);
+  const catalog = withRecognised(snapshot, movedFrom);
+  const { stale, unwitnessed } = await checkPasswords(credentials, catalog);
+  const passwords = await reader.passwords(document, credentials, catalog, stale);
+  const aboutDatabases = JSON.stringify([version, ...credentials.withoutSecret.keys()]);
+  const readings = await reader.databases.read(document, catalog, aboutDatabases, request.focus);
+  const passedOn = await reader.databases.passedOn(dropCandidates(catalog, policy.removal, namesIn(document)), catalog);
+  const input = {
+    document,
+    catalog,
+    readings,
+    passedOn,
+    adminDatabase,
+    ...policy,
+    withoutSecret: credentials.withoutSecret,
+    secrets: request.wishes(document, catalog.server.now),
+    passwords,
+    isDeferred: reader.backoff.isDeferred,
+    anyDeferred: reader.backoff.any,
+  };
+  // Nobody changes what it reads while others have their turn: document, catalog and readings are values, and what failed is noted only by the cycle that waits here.
+  return { input, plan: await inTurns(planOf(input)), snapshot, unwitnessed };
+}
+
+/** The document with who logs in now of those who take turns. */
+export const withTurnsEnded = (document: Document, snapshot: ReadCatalog, { isChanged }: Pick<ServerReader, 'isChanged'>): Document =>
+  endTurns(document, snapshot, (role) => isForeign(role, snapshot) || isChanged(role));
+
+/** The catalogs, with what is remembered beside a ledger. */
+export const readRoles = (
+  { source, connections, timeouts, adminDatabase }: Server,
+  document: Document,
+  memory: Pick<Memory, 'remembered' | 'missing' | 'triggerDatabases'>,
+): Promise<ReadCatalog> =>
+  withWholeServer(connections, (client) =>
+    readCatalog({
+      client,
+      source,
+      named: namesIn(document),
+      declaring: declaringNames(document),
+      closed: (now, managed) => closedNames(document, now, managed),
+      adminDatabase,
+      remembered: memory.remembered,
+      missing: (found) => memory.missing(found),
+      triggerDatabases: memory.triggerDatabases,
+      ...timeouts,
+    }),
+  );
+
+/** Reads everything anew, and knows nothing beside the server. */
+const readerOf = (server: Server): ServerReader => {
+  const { connections } = server;
+  return {
+    catalog: (document) => readRoles(server, document, { remembered: new Map(), missing: () => [], triggerDatabases: new Set() }),
+    passwords: (_document, _credentials, _catalog, stale) => Promise.resolve(stale),
+    isChanged: () => false,
+    databases: createDatabases(server, createResidents({ connections, max: 0, onHeard: () => undefined })),
+    backoff: { any: false, isDeferred: () => false },
+  };
+};

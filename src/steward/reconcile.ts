@@ -1,0 +1,142 @@
+// Reconcile: the parts of a cycle put together, and a report of each, whatever happens.
+import type { Woken } from '../model/wake.ts';
+import type { AdminRotation } from './admin-rotation.ts';
+import { type AuditBounds, createAuditRetention } from './audit-retention.ts';
+import { createBackoff } from './backoff.ts';
+import { withAdmin, withBeside, withUnwritten } from './beside.ts';
+import { type CycleParts, runCycle } from './cycle.ts';
+import { createDatabases } from './databases.ts';
+import type { DriftLooker } from './drift-watch.ts';
+import { deafNotices, newerNotices } from './server-notices.ts';
+import { createHearing } from './hearing.ts';
+import { createInputs } from './inputs.ts';
+import { createIntents } from './intents.ts';
+import { createLook } from './look.ts';
+import { createMemory } from './memory.ts';
+import { createProbes, type ProbeSettings } from './probes.ts';
+import { createRepeats } from './repeats.ts';
+import type { CycleReport } from './report.ts';
+import { aboutInputs, EMPTY, failedReport } from './report-parts.ts';
+import { createRetried, type RetryOptions } from './retry.ts';
+import { createSecrets, type SecretsOptions } from './secrets.ts';
+import { serverOf, type ServerSettings } from './server.ts';
+import type { Connections, ServerAddress } from '../postgres/connection.ts';
+import type { Residents } from '../postgres/residents.ts';
+import type { Ports } from '../sources/ports.ts';
+
+export interface ReconcilerSettings extends ServerSettings {
+  readonly source: ServerSettings['source'] & { readonly namespace: string };
+  readonly server: ServerSettings['server'] & ServerAddress;
+  /** Seconds between cycles. */
+  readonly interval: number;
+  /** Seconds between looks for drift. */
+  readonly driftInterval: number;
+  readonly retry: RetryOptions;
+  readonly stateFile: string;
+  readonly passwordProbe: ProbeSettings['mode'];
+  readonly audit: AuditBounds;
+  /** What connection Secrets say of the server. */
+  readonly connectionSecrets: Omit<SecretsOptions['connection'], 'database'>;
+}
+
+export interface ReconcilerOptions {
+  readonly config: ReconcilerSettings;
+  readonly ports: Pick<Ports, 'documents' | 'secrets' | 'wholeSecrets' | 'secretStore'>;
+  readonly connections: Connections;
+  readonly residents: Residents;
+  /** undefined where our own password is not rotated. */
+  readonly adminRotation?: AdminRotation | undefined;
+  readonly log: { warn(message: string): void };
+  /** Called whenever the cycle makes progress, for the heartbeat. */
+  readonly onProgress: () => void;
+}
+
+export interface Reconciler extends DriftLooker {
+  /**
+   * Runs one cycle under the writer's fence (undefined in a dry run, which writes nothing). Never throws but for an abort.
+   * @param woken why it runs: what woke it says which databases to look at, and when an interval is over all of them are.
+   */
+  cycle(fence: string | undefined, signal: AbortSignal, woken?: Woken): Promise<CycleReport>;
+  /** The report of a cycle that cannot begin; it asks for nothing but the document. Never throws but for an abort. */
+  outage(cause: unknown, signal: AbortSignal): Promise<CycleReport>;
+  /** Milliseconds until something that failed is due again. */
+  retryIn(): number | undefined;
+}
+
+export function createReconciler(options: ReconcilerOptions): Reconciler {
+  const { config, residents, adminRotation } = options;
+  const parts = partsOf(options);
+  const { server, hearing, memory, look, probes, backoff } = parts;
+  const retention = createAuditRetention(config.audit, server);
+
+  /** What stands beside the plan: our own password, our own rows, and what is to be said however the cycle went. */
+  const complete = async (found: Partial<CycleReport>, fence: string | undefined, signal: AbortSignal, seconds: () => number): Promise<CycleReport> => {
+    const notices = [...(found.notices ?? []), ...deafNotices(residents, config.driftInterval), ...probes.notices(), ...newerNotices(look.facts?.major)];
+    // Until the ConfigMap could be read nobody knows whether it asks for a pause, and until there was a document nothing is written down.
+    const mayWrite = hearing.last?.requests?.paused === false && memory.isPrepared;
+    const admin = await adminRotation?.run(mayWrite ? fence : undefined, memory.hasLedger, signal);
+    const trimmed = await retention.run(mayWrite ? fence : undefined, look.facts?.ledger === true, signal);
+    const report = { ...EMPTY, ...found, notices, ...aboutInputs(hearing.last), probes: probes.take(), duration: seconds() };
+    return withAdmin(withBeside(withUnwritten(report, memory.unwritten), trimmed), admin);
+  };
+
+  return {
+    cycle: async (fence, signal, woken) => {
+      const started = performance.now();
+      const seconds = (): number => (performance.now() - started) / 1000;
+      look.begin();
+      try {
+        const found = await runCycle(parts, fence, focusOf(woken), signal);
+        await look.end();
+        return await complete(found, fence, signal, seconds);
+      } catch (error) {
+        signal.throwIfAborted();
+        look.forget();
+        return failedReport(error, hearing.last, seconds());
+      }
+    },
+    outage: async (cause, signal) => {
+      await hearing.readDocument(signal);
+      signal.throwIfAborted();
+      return failedReport(cause, hearing.last, 0);
+    },
+    retryIn: () => {
+      const next = Math.min(backoff.nextIn() ?? Number.POSITIVE_INFINITY, adminRotation?.nextIn() ?? Number.POSITIVE_INFINITY, look.dueAt - performance.now());
+      return Number.isFinite(next) ? next : undefined;
+    },
+    lookForDrift: () => look.lookForDrift(),
+  };
+}
+
+function partsOf({ config, ports, connections, residents, log, onProgress }: ReconcilerOptions): CycleParts {
+  const { interval, retry } = config;
+  const server = serverOf(config, connections);
+  const { defaultDatabase } = server.policy;
+  const backoff = createBackoff(retry.base, () => performance.now());
+  const secrets = createSecrets({
+    ...ports,
+    namespace: config.source.namespace,
+    connection: { ...config.connectionSecrets, database: defaultDatabase },
+    sourceId: server.source,
+    isDeferred: (key) => backoff.isDeferred(key),
+  });
+  const databases = createDatabases(server, residents);
+  return {
+    server,
+    hearing: createHearing(createInputs({ ...ports, retry, defaultDatabase, places: secrets.places }), ports.secrets),
+    look: createLook(connections, databases),
+    secrets,
+    memory: createMemory({ file: config.stateFile, server, warn: (message) => log.warn(message) }),
+    probes: createProbes({ mode: config.passwordProbe, interval, address: config.server }, server),
+    databases,
+    backoff,
+    repeats: createRepeats(),
+    intents: createIntents(),
+    interval,
+    retried: createRetried(retry),
+    onProgress,
+  };
+}
+
+/** Whoever woke us named the databases to look at. */
+const focusOf = (woken: Woken | undefined): ReadonlySet<string> | undefined => (woken?.everything === false ? woken.databases : undefined);

@@ -1,0 +1,105 @@
+// Secrets of ours: which are to be made or written, what keeps us from it, and doing it.
+import { type Change, keyOf, sentenceOf } from '../changes/change.ts';
+import type { KubernetesChange } from '../changes/table.ts';
+import type { Document, UserEntry } from '../model/entries.ts';
+import type { Notice } from '../changes/notice.ts';
+import type { SecretPlace } from '../model/secret-place.ts';
+import type { SecretWishes } from '../plan/secrets/secret-plan.ts';
+import type { ApplyContext, Outcome } from '../postgres/run.ts';
+import type { Ports } from '../sources/ports.ts';
+import { type ConnectionOptions, createConnectionSecrets } from './connection-secrets.ts';
+import { type Credentials, plainPasswordOf, readCredentials } from './credentials.ts';
+import { createRotations, type Rotations } from './rotations.ts';
+import { foreseen, writeSecrets } from './write-secrets.ts';
+
+export interface SecretsOptions extends ConnectionOptions, Pick<Ports, 'secrets' | 'secretStore'> {
+  readonly isDeferred: (key: string) => boolean;
+}
+
+/** Why a change failed when it was last tried. */
+export type LastFailure = Pick<Extract<Outcome, { result: 'failed' }>, 'class' | 'message'>;
+
+export interface Secrets extends Pick<Rotations, 'withTurns'> {
+  /** The Secrets that are read as a whole: connection Secrets, and those with passwords that rotate. */
+  readonly places: (document: Document) => SecretPlace[];
+  /** What the Secrets give the users of the document, as they are known at this moment. */
+  credentials(document: Document): Credentials;
+  /** @param now in milliseconds. */
+  wishes(document: Document, credentials: Credentials, now: number): SecretWishes;
+  /** Runs a piece of work as if these rotations had been made; nothing of it is written or stays. */
+  foreseeing<T>(rotations: readonly Extract<Change, { kind: 'rotate_secret' }>[], document: Document, now: number, work: () => Promise<T>): Promise<T>;
+  /** Makes and writes Secrets; an outcome for each. @param now by the clock that `wishes` measures ages with. */
+  write(changes: readonly KubernetesChange[], document: Document, credentials: Credentials, now: number, context: ApplyContext): Promise<Outcome[]>;
+  readonly lastFailure: (change: Change) => LastFailure | undefined;
+}
+
+/** One for the life of the process. */
+export function createSecrets({ secrets, secretStore: store, isDeferred, ...options }: SecretsOptions): Secrets {
+  const { wholeSecrets, namespace, sourceId } = options;
+  const failures = new Map<string, LastFailure>();
+  const connections = createConnectionSecrets(options);
+  const rotations = createRotations({ secrets, wholeSecrets, namespace, source: sourceId, connections });
+
+  /** Whether a Secret that is missing will be made for the user. */
+  const mayGenerate = (user: UserEntry): boolean => {
+    const change = creationOf(user);
+    return store !== undefined && change !== undefined && !isDeferred(keyOf(change));
+  };
+
+  return {
+    ...rotations,
+    places: (document) => (wholeSecrets === undefined ? [] : [...connections.places(document), ...rotations.places(document)]),
+    credentials: (document) => readCredentials(document, rotations.valuesFor(document), mayGenerate),
+    wishes: (document, credentials, now) => {
+      const create = document.users.flatMap((user) => (credentials.toGenerate.has(user.username) ? (creationOf(user) ?? []) : []));
+      const connecting = connections.wishes(document, credentials);
+      const rotating = rotations.wishes(document, now);
+      const unmade = document.users.flatMap((user) => (credentials.notGenerated.has(user.username) ? notGenerated(user) : []));
+      return { create, ...rotating, ...connecting, notices: [...rotating.notices, ...connecting.notices, ...unmade] };
+    },
+    foreseeing: async (changes, document, now, work) => {
+      const inTurns = new Set(document.users.flatMap(({ username, turn }) => (turn === undefined ? [] : [username])));
+      const objects = changes.flatMap((change) => {
+        const where = { namespace, name: change.secret };
+        const reading = wholeSecrets?.of(where);
+        if (reading?.kind !== 'read' || reading.object === undefined) return [];
+        return [{ place: where, object: foreseen(change, reading.object, inTurns.has(change.role), now) }];
+      });
+      return wholeSecrets === undefined ? work() : wholeSecrets.supposing(objects, work);
+    },
+    write: async (changes, document, credentials, now, context) => {
+      if (store === undefined || wholeSecrets === undefined) return [];
+      const users = new Map(document.users.map((user) => [user.username, user]));
+      const outcomes = await writeSecrets(changes, context, {
+        store,
+        namespace,
+        sourceId,
+        userOf: (role) => users.get(role),
+        factsOf: connections.factsOf,
+        now,
+        passwordOf: (role) => plainPasswordOf(credentials, role),
+        wholeSecrets,
+      });
+      for (const outcome of outcomes) {
+        if (outcome.result === 'failed') failures.set(keyOf(outcome.change), outcome);
+        else failures.delete(keyOf(outcome.change));
+      }
+      return outcomes;
+    },
+    lastFailure: (change) => failures.get(keyOf(change)),
+  };
+
+  function notGenerated(user: UserEntry): Notice[] {
+    const change = creationOf(user);
+    if (change === undefined) return [];
+    const failure = failures.get(keyOf(change));
+    const reason = store === undefined ? 'that needs SOURCE=kubernetes' : `${failure?.message ?? 'it failed'}; it is tried again later`;
+    const kind = store === undefined || failure?.class === 'cannot' ? 'cannot' : 'failed';
+    return [{ kind, subject: user.username, position: user.position, message: `cannot ${sentenceOf(change)}: ${reason}` }];
+  }
+}
+
+const creationOf = (user: UserEntry): Extract<Change, { kind: 'create_secret' }> | undefined =>
+  user.password?.kind === 'generate'
+    ? { kind: 'create_secret', role: user.username, secret: user.secret.name, key: user.secret.key, spec: user.password }
+    : undefined;

@@ -1,0 +1,4 @@
+// Hostile histories against a superuser.
+import { hostileHistories } from './history.ts';
+
+hostileHistories('superuser');
