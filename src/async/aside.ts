@@ -4,32 +4,39 @@ import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { type AsideInput, type AsideOutcome, type AsideRequest, type AsideTask, runTask } from './aside-tasks.ts';
 
-/** What is smaller is read at once, within a tenth of a second whatever it says; beyond that the thread has so much memory for it. */
-export const ASIDE_LIMITS = { fromBytes: 32_768, memoryMiB: 96 } as const;
+/** What is smaller is read at once, within a tenth of a second whatever it says; beyond that the thread has so much memory and time for it. */
+export const ASIDE_LIMITS = { fromBytes: 32_768, memoryMiB: 96, ms: 120_000 } as const;
 
 /** A thread that has nothing to do gives its memory back. */
 const IDLE_MS = 1000;
 const YOUNG_MIB = 8;
 
-/** The thread came to the end of its memory, and with it this one task. */
-export class TooMuchMemory extends Error {
-  override readonly name = 'TooMuchMemory';
+/** The thread came to the end of its memory or time, and with it this one task. The message goes on from what was read. */
+export class TooCostly extends Error {
+  override readonly name = 'TooCostly';
 
-  constructor(most: number) {
-    super(`takes more than ${most} MiB of memory to be read; make it smaller`);
+  constructor(most: string) {
+    super(`takes more than ${most} to be read; make it smaller`);
   }
+}
+
+/** How the thread is set up; the program is another one in tests alone. */
+export interface AsideOptions {
+  readonly memoryMiB?: number;
+  readonly ms?: number;
+  readonly program?: URL;
 }
 
 /**
  * Runs a task on so many bytes: here where they are few, and beside the loop where they are many, one task after the other.
- * @throws TooMuchMemory, and whatever the signal says.
+ * @throws TooCostly, and whatever the signal says.
  */
 export type Aside = <T extends AsideTask>(task: T, bytes: number, input: AsideInput<T>, signal: AbortSignal) => Promise<AsideOutcome<T>>;
 
 /** Where there is no compiler the thread runs the source as well. */
 const PROGRAM = new URL(`./aside-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
 
-export function createAside(memoryMiB: number = ASIDE_LIMITS.memoryMiB): Aside {
+export function createAside({ memoryMiB = ASIDE_LIMITS.memoryMiB, ms = ASIDE_LIMITS.ms, program = PROGRAM }: AsideOptions = {}): Aside {
   let worker: Worker | undefined;
   let idle: NodeJS.Timeout | undefined;
   let last: Promise<unknown> = Promise.resolve();
@@ -38,12 +45,21 @@ export function createAside(memoryMiB: number = ASIDE_LIMITS.memoryMiB): Aside {
     void worker?.terminate();
     worker = undefined;
   };
-  const ask = async (request: AsideRequest, signal: AbortSignal): Promise<unknown> => {
+  const started = (): Worker => {
+    const fresh = start(program, memoryMiB);
+    // One that has ended answers nothing and tells nobody: it is not asked again.
+    fresh.once('exit', () => {
+      if (worker === fresh) worker = undefined;
+    });
+    return fresh;
+  };
+  const askOnce = async (request: AsideRequest, signal: AbortSignal): Promise<unknown> => {
     signal.throwIfAborted();
     clearTimeout(idle);
-    worker ??= start(memoryMiB);
+    worker ??= started();
     const asked = worker;
     const over = new AbortController();
+    const timer = setTimeout(() => over.abort(new TooCostly(`${ms / 1000} s`)), ms);
     const either = { signal: AbortSignal.any([signal, over.signal]) };
     try {
       asked.ref();
@@ -56,9 +72,21 @@ export function createAside(memoryMiB: number = ASIDE_LIMITS.memoryMiB): Aside {
     } catch (error) {
       stop();
       signal.throwIfAborted();
-      throw error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? new TooMuchMemory(memoryMiB) : error;
+      over.signal.throwIfAborted();
+      throw error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? new TooCostly(`${memoryMiB} MiB of memory`) : error;
     } finally {
+      clearTimeout(timer);
       over.abort();
+    }
+  };
+  const ask = async (request: AsideRequest, signal: AbortSignal): Promise<unknown> => {
+    const isReused = worker !== undefined;
+    try {
+      return await askOnce(request, signal);
+    } catch (error) {
+      // It may have ended by what it had read before.
+      if (!isReused || signal.aborted) throw error;
+      return askOnce(request, signal);
     }
   };
   return async <T extends AsideTask>(task: T, bytes: number, input: AsideInput<T>, signal: AbortSignal): Promise<AsideOutcome<T>> => {
@@ -72,13 +100,13 @@ export function createAside(memoryMiB: number = ASIDE_LIMITS.memoryMiB): Aside {
 /** One for the process: what is read in it is bounded together. */
 export const aside = createAside();
 
-function start(memoryMiB: number): Worker {
+function start(program: URL, memoryMiB: number): Worker {
   // Where the process was started with these they would hold for the thread in place of its own limits; the heap that is there has its bounds already.
   setFlagsFromString('--max-old-space-size=0');
   setFlagsFromString('--max-semi-space-size=0');
   const resourceLimits = { maxOldGenerationSizeMb: memoryMiB, maxYoungGenerationSizeMb: YOUNG_MIB };
   // Our environment holds a password, and options that are meant for the process.
-  return new Worker(PROGRAM, { env: {}, execArgv: [], resourceLimits }).on('error', () => undefined);
+  return new Worker(program, { env: {}, execArgv: [], resourceLimits }).on('error', () => undefined);
 }
 
 const gone = (): never => {

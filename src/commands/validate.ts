@@ -1,6 +1,6 @@
 // validate: everything that can be said of documents without a server.
 import { styleText } from 'node:util';
-import { aside, TooMuchMemory } from '../async/aside.ts';
+import { aside, TooCostly } from '../async/aside.ts';
 import type { FoundDocuments, InputFile } from '../document/found-documents.ts';
 import { MANIFEST_LIMITS } from '../document/manifests.ts';
 import { unreadableDocument } from '../document/parse.ts';
@@ -29,7 +29,7 @@ async function found(files: readonly InputFile[]): Promise<FoundDocuments> {
   try {
     return await aside('documents', bytes, [files], new AbortController().signal);
   } catch (error) {
-    if (!(error instanceof TooMuchMemory)) throw error;
+    if (!(error instanceof TooCostly)) throw error;
     const message = files.length === 1 ? error.message : `all files together: ${error.message}`;
     return { document: unreadableDocument(files[0]?.path ?? '', message), count: 0, within: new Map() };
   }

@@ -2,7 +2,7 @@
 import type { Dirent } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { aside, TooMuchMemory } from '../async/aside.ts';
+import { aside, TooCostly } from '../async/aside.ts';
 import { type Manifest, partsOf } from '../document/manifests.ts';
 import { SourceError } from '../model/source-error.ts';
 
@@ -100,7 +100,7 @@ async function readOne(full: string, path: string, stamp: string, known: File | 
       lastNames: new Set(manifests.map(idOf)),
     };
   } catch (error) {
-    if (error instanceof TooMuchMemory) return broken(error.message);
+    if (error instanceof TooCostly) return broken(error.message);
     throw error;
   }
 }

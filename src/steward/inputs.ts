@@ -4,7 +4,7 @@ import pRetry from 'p-retry';
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { databaseKey, type Entity } from '../changes/change.ts';
-import { aside, TooMuchMemory } from '../async/aside.ts';
+import { aside, TooCostly } from '../async/aside.ts';
 import { startOf } from '../document/lines.ts';
 import { unreadableDocument } from '../document/parse.ts';
 import { type Document, hasPassword, type Problem, type SecretRef } from '../model/entries.ts';
@@ -116,7 +116,7 @@ export function createInputs({ documents, secrets, retry, defaultDatabase, place
 /** Others are served meanwhile, whatever stands in it. */
 const parse = ({ content, file }: DocumentReading, defaultDatabase: string, signal: AbortSignal): Promise<Document> =>
   aside('document', content.length, [content, file, defaultDatabase], signal).catch((error: unknown) => {
-    if (!(error instanceof TooMuchMemory)) throw error;
+    if (!(error instanceof TooCostly)) throw error;
     return unreadableDocument(file, `the document ${error.message}`);
   });
 

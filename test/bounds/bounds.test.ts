@@ -24,7 +24,7 @@ const MINUTES = 60_000;
 
 let server: Postgres;
 let daemon: Daemon | undefined;
-const manifests = new Manifests();
+let manifests: Manifests;
 const scratch = mkdtempSync(join(tmpdir(), 'pgsteward-bounds-'));
 const sockets: Socket[] = [];
 
@@ -66,10 +66,10 @@ beforeAll(async () => {
   ]);
 }, 10 * MINUTES);
 afterAll(async () => {
+  manifests.remove();
   for (const socket of sockets) socket.destroy();
   await daemon?.kill9();
   await server.stop();
-  manifests.remove();
   rmSync(scratch, { recursive: true, force: true });
 });
 
@@ -84,6 +84,10 @@ const held = async (database: string): Promise<unknown> =>
 it(
   'stays within its memory and answers all the while',
   async () => {
+    // Of an attempt before this one nothing is left.
+    await daemon?.kill9();
+    for (const socket of sockets.splice(0)) socket.destroy();
+    manifests = new Manifests();
     const pauses = join(scratch, 'pauses.json');
     manifests.users(document('SELECT'));
     const started = await startShipped(

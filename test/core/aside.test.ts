@@ -1,4 +1,5 @@
 // Large texts are read beside the loop: the outcome is the same, everything else goes on meanwhile, and what takes too much memory is refused alone.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { ASIDE_LIMITS, aside, createAside } from '../../src/async/aside.ts';
 import { parseDocument } from '../../src/document/parse.ts';
@@ -41,7 +42,7 @@ it('whatever a document says, its outcome beside the loop is the one here, and e
 });
 
 it('what takes more memory than there is for it is refused alone, and what comes next is read', async () => {
-  const little = createAside(24);
+  const little = createAside({ memoryMiB: 24 });
   const one = read(HOSTILE_DOCUMENTS['one cycle of memberships']?.(300_000) ?? '', little);
   const next = read(users(500), little);
   await expect(one).rejects.toThrow('takes more than 24 MiB of memory to be read; make it smaller');
@@ -54,4 +55,20 @@ it('an abort ends it in the middle, and what comes next is read', async () => {
   setImmediate(() => stop.abort(new Error('stopped')));
   await expect(one).rejects.toThrow('stopped');
   expect((await read(users(500))).users).toHaveLength(500);
+});
+
+const programOf = (source: string): URL => new URL(`data:text/javascript,${encodeURIComponent(`import { parentPort } from 'node:worker_threads'; ${source}`)}`);
+
+it('a thread that ended after its answer is not asked again, and the next text is read', async () => {
+  const once = createAside({ program: programOf(`parentPort.on('message', () => { parentPort.postMessage('read'); setImmediate(() => process.exit(1)); });`) });
+  for (let asked = 0; asked < 20; asked += 1) {
+    expect(await read(users(500), once)).toBe('read');
+    // Its end is told at another moment each time, also while the next text is on its way.
+    await sleep(asked * 2);
+  }
+});
+
+it('a thread that does not answer is ended after its time, and told', async () => {
+  const mute = createAside({ ms: 200, program: programOf(`parentPort.on('message', () => undefined);`) });
+  await expect(read(users(500), mute)).rejects.toThrow('takes more than 0.2 s to be read; make it smaller');
 });
