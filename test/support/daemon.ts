@@ -152,7 +152,8 @@ export async function startDaemon(env: Readonly<Record<string, string>>, command
   const waitFor = async (accept: (status: Status) => boolean): Promise<Status> => {
     const deadline = Date.now() + 200_000;
     for (;;) {
-      if (child.exitCode !== null) throw new Error(`the daemon ended: ${output.slice(-3000)}`);
+      if (child.exitCode !== null || child.signalCode !== null)
+        throw new Error(`the daemon ended (${child.signalCode ?? child.exitCode}): ${output.slice(-3000)}`);
       const now = await status().catch(() => undefined);
       if (now !== undefined && accept(now)) return now;
       if (Date.now() > deadline) throw new Error(`the daemon did not get there: ${JSON.stringify(now)} ${output.slice(-3000)}`);
