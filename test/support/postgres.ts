@@ -82,6 +82,8 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     log_statement: 'all',
     // What a server that is killed wrote stays with the system: only a machine that loses its power would need more.
     fsync: 'off',
+    // In its own folder, so that one that is killed leaves nothing in /dev/shm.
+    dynamic_shared_memory_type: 'mmap',
     unix_socket_directories: base,
     listen_addresses: '127.0.0.1',
     port: String(port),
