@@ -3,7 +3,14 @@ import { type Change, forNames, keyOf, namesOf } from '../changes/change.ts';
 import { isInKubernetes } from '../changes/table.ts';
 import type { Outcome } from '../postgres/run.ts';
 
-export interface Backoff {
+/** What waits at one moment. */
+export interface Waiting {
+  /** Whether anything failed lately. */
+  readonly any: boolean;
+  isDeferred(key: string): boolean;
+}
+
+export interface Backoff extends Waiting {
   /**
    * Records a failure; answers whether it is the first in a row.
    * @param most the longest pause, in milliseconds.
@@ -16,9 +23,8 @@ export interface Backoff {
   undone(key: string): void;
   /** A change that worked: it, and what it names, waits no longer. */
   succeed(change: Change): void;
-  /** Whether anything failed lately. */
-  readonly any: boolean;
-  isDeferred(key: string): boolean;
+  /** What waits now, for whoever asks again and again about one thing: it does not change as time goes on. */
+  atThisMoment(): Waiting;
   /** Milliseconds until the first of those that wait may be tried again; undefined where none waits. */
   nextIn(): number | undefined;
   isKnown(key: string): boolean;
@@ -38,6 +44,7 @@ export function createBackoff(base: number, now: () => number): Backoff {
     failures.set(key, { count, until: now() + delay });
     return count;
   };
+  const isDeferredAt = (key: string, moment: number): boolean => (failures.get(key)?.until ?? 0) > moment;
   return {
     fail: (key, most) => wait(key, 1000 * base, most) === 1,
     undone: (key) => void wait(key, UNDONE_MS),
@@ -49,7 +56,11 @@ export function createBackoff(base: number, now: () => number): Backoff {
     get any() {
       return failures.size > 0;
     },
-    isDeferred: (key) => (failures.get(key)?.until ?? 0) > now(),
+    isDeferred: (key) => isDeferredAt(key, now()),
+    atThisMoment: () => {
+      const [moment, any] = [now(), failures.size > 0];
+      return { any, isDeferred: (key) => isDeferredAt(key, moment) };
+    },
     nextIn: () => {
       const waiting = [...failures.values()].map(({ until }) => until - now()).filter((ms) => ms > 0);
       return waiting.length === 0 ? undefined : Math.min(...waiting);

@@ -45,7 +45,7 @@ export interface ServerReader {
   readonly isChanged: Probes['isChanged'];
   readonly databases: Pick<Databases, 'read' | 'passedOn'>;
   /** What failed lately and waits. */
-  readonly backoff: Pick<Backoff, 'any' | 'isDeferred'>;
+  readonly backoff: Pick<Backoff, 'atThisMoment'>;
 }
 
 export interface ForPlan {
@@ -70,6 +70,8 @@ export async function readForPlan(server: Server, request: PlanRequest, reader: 
   const aboutDatabases = JSON.stringify([version, ...credentials.withoutSecret.keys()]);
   const readings = await reader.databases.read(document, catalog, aboutDatabases, request.focus);
   const passedOn = await reader.databases.passedOn(dropCandidates(catalog, policy.removal, namesIn(document)), catalog);
+  // A plan is made in turns, and its questions are asked over a while: all of them are about one moment.
+  const waiting = reader.backoff.atThisMoment();
   const input = {
     document,
     catalog,
@@ -80,8 +82,8 @@ export async function readForPlan(server: Server, request: PlanRequest, reader: 
     withoutSecret: credentials.withoutSecret,
     secrets: request.wishes(document, catalog.server.now),
     passwords,
-    isDeferred: reader.backoff.isDeferred,
-    anyDeferred: reader.backoff.any,
+    isDeferred: (key: string) => waiting.isDeferred(key),
+    anyDeferred: waiting.any,
   };
   // Nobody changes what it reads while others have their turn: document, catalog and readings are values, and what failed is noted only by the cycle that waits here.
   return { input, plan: await inTurns(planOf(input)), snapshot, unwitnessed };
@@ -120,6 +122,6 @@ const readerOf = (server: Server): ServerReader => {
     passwords: (_document, _credentials, _catalog, stale) => Promise.resolve(stale),
     isChanged: () => false,
     databases: createDatabases(server, createResidents({ connections, max: 0, onHeard: () => undefined })),
-    backoff: { any: false, isDeferred: () => false },
+    backoff: { atThisMoment: () => ({ any: false, isDeferred: () => false }) },
   };
 };

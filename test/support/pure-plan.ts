@@ -7,7 +7,7 @@ import { planOf } from '../../src/plan/plan.ts';
 import type { DatabaseReading } from '../../src/plan/privileges/privileges-plan.ts';
 import type { ObjectGroup } from '../../src/model/contents.ts';
 import { NO_TRIGGER } from '../../src/model/trigger-state.ts';
-import type { Plan } from '../../src/plan/plan-input.ts';
+import type { Plan, PlanInput } from '../../src/plan/plan-input.ts';
 
 const SOURCE = 'postgres/postgres-users-config';
 
@@ -89,6 +89,22 @@ export function withDatabase(catalog: Catalog, name: string, groups: readonly Ob
   return [{ ...catalog, databases: new Map([...catalog.databases, [name, facts]]) }, new Map([[name, { kind: 'read', contents }]])];
 }
 
+/** What the operator lets these plans do. */
+export const policyOfPlans = {
+  revokes: 'apply',
+  triggers: 'auto',
+  law: {
+    source: SOURCE,
+    adminLogin: 'postgres',
+    protectedRoles: new Set(),
+    allowedRoles: new Set(),
+    allowedExtensions: new Set(),
+    allowedSettings: new Set(),
+  },
+  removal: { source: SOURCE, policy: 'drop', maxDeletions: undefined, reassignTo: undefined, reassignToPowerful: undefined, drain: 'off' },
+  defaultDatabase: 'postgres',
+} satisfies Partial<PlanInput>;
+
 /** What a cycle would do. */
 export const planFor = (document: Document, catalog: Catalog, readings?: ReadonlyMap<string, DatabaseReading>): Plan =>
   atOnce(planInParts(document, catalog, readings));
@@ -100,19 +116,8 @@ export const planInParts = (document: Document, catalog: Catalog, readings: Read
     catalog,
     readings,
     passedOn: new Map(),
-    revokes: 'apply',
-    triggers: 'auto',
-    law: {
-      source: SOURCE,
-      adminLogin: 'postgres',
-      protectedRoles: new Set(),
-      allowedRoles: new Set(),
-      allowedExtensions: new Set(),
-      allowedSettings: new Set(),
-    },
-    removal: { source: SOURCE, policy: 'drop', maxDeletions: undefined, reassignTo: undefined, reassignToPowerful: undefined, drain: 'off' },
+    ...policyOfPlans,
     adminDatabase: 'postgres',
-    defaultDatabase: 'postgres',
     withoutSecret: new Map(),
     secrets: { create: [], rotate: [], rotationDue: new Map(), write: [], told: new Map(), notices: [] },
     passwords: new Map(),

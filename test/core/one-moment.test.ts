@@ -1,0 +1,44 @@
+// One moment a plan: what waits is asked about many times while a plan is made, and time goes on meanwhile.
+import { expect, it } from 'vitest';
+import { createBackoff } from '../../src/steward/backoff.ts';
+import { readCredentials } from '../../src/steward/credentials.ts';
+import { readForPlan, type ServerReader } from '../../src/steward/read-for-plan.ts';
+import type { Server } from '../../src/steward/server.ts';
+import { keyOf } from '../../src/changes/change.ts';
+import { read } from '../document/read.ts';
+import { catalogOf, planFor, policyOfPlans } from '../support/pure-plan.ts';
+
+const names = Array.from({ length: 50 }, (_, index) => `r${index}`);
+const document = read(
+  `roles:\n${names.map((name) => `- {name: ${name}}\n`).join('')}users: [{username: somebody, login: false, roles: [${names.join(', ')}]}]\n`,
+);
+
+it('whatever waits at the moment a plan is begun waits in all of it, and nothing else does', async () => {
+  const catalog = { ...catalogOf([], []), hasLedger: true, imported: [] };
+  let now = 0;
+  const backoff = createBackoff(2, () => {
+    now += 500;
+    return now;
+  });
+  const wanted = planFor(document, catalog).changes;
+  for (const change of wanted) backoff.fail(keyOf(change));
+  // Each waits some two seconds, and half of one goes by with each question: the first few would be told that it waits, and the others that it does not.
+  now = 0;
+  const reader: ServerReader = {
+    catalog: () => Promise.resolve(catalog),
+    passwords: (_document, _credentials, _catalog, stale) => Promise.resolve(stale),
+    isChanged: () => false,
+    databases: { read: () => Promise.resolve(new Map()), passedOn: () => Promise.resolve(new Map()) },
+    backoff,
+  };
+  const server = { adminDatabase: 'postgres', policy: { ...policyOfPlans, movedFrom: undefined } } as Partial<Server> as Server;
+  const credentials = readCredentials(
+    document,
+    () => ({ kind: 'missing', what: 'secret', detail: '' }),
+    () => false,
+  );
+  const wishes = () => ({ create: [], rotate: [], rotationDue: new Map(), write: [], told: new Map(), notices: [] });
+  const { plan } = await readForPlan(server, { document, version: '1', credentials, wishes }, reader);
+  expect(plan.changes).toEqual([]);
+  expect(plan.deferred).toEqual(wanted);
+});
