@@ -1,5 +1,5 @@
 // The demo of the README: it comes up twice at the same time, applies an edit, and leaves nothing running.
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -24,7 +24,7 @@ function startDemo() {
   return { child, ended, seen };
 }
 
-it('runs twice at once, shows a login that works, applies an edit, and Ctrl-C leaves nothing running', async () => {
+it('runs twice at once, shows logins that work and what they may read, applies an edit, and Ctrl-C leaves nothing running', async () => {
   const demos = [startDemo(), startDemo()];
   const ports = await Promise.all(
     demos.map(async ({ seen }) => {
@@ -33,6 +33,11 @@ it('runs twice at once, shows a login that works, applies an edit, and Ctrl-C le
       const client = new pg.Client({ connectionString: url });
       await client.connect();
       await client.end();
+      const sql = (as: string, statement: string) =>
+        spawnSync('npm', ['run', '-s', 'demo:sql', '--', `postgresql://${as}@127.0.0.1:${port}/myapp`, statement], { cwd: ROOT, encoding: 'utf8' });
+      expect(sql('alice:wonderland', 'SELECT * FROM payroll').stdout).toBe('who=bob  pays=4000\nSELECT 1\n');
+      expect(sql('bob:builder', 'SELECT item FROM orders WHERE id = 1').stdout).toBe('item=tea\nSELECT 1\n');
+      expect(sql('bob:builder', 'SELECT * FROM payroll')).toMatchObject({ status: 1, stderr: 'ERROR: permission denied for table payroll\n' });
       writeFileSync(file, readFileSync(file, 'utf8').replace('connectionLimit: 10', 'connectionLimit: 3'));
       await seen(/CONNECTION LIMIT 3/);
       return port;

@@ -17,6 +17,10 @@ process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 say('Starting a PostgreSQL server of its own …');
 const server = await startPostgres();
 await server.query('CREATE DATABASE myapp');
+await server.query(
+  `CREATE TABLE orders (id int, item text); INSERT INTO orders VALUES (1, 'tea'), (2, 'honey'); CREATE TABLE payroll (who text, pays int); INSERT INTO payroll VALUES ('bob', 4000)`,
+  'myapp',
+);
 cpSync(join(ROOT, 'test/demo/manifests'), folder, { recursive: true });
 const httpPort = await freePort();
 
@@ -48,13 +52,17 @@ createInterface({ input: daemon.stdout }).on('line', (line) => {
   if (told || message !== 'reconciliation summary') return;
   told = true;
   say(`
-Log in as one of the users (its password is in the manifest of its Secret):
+Log in as one of the users (its password is in the manifest of its Secret), with psql or without:
   psql 'postgresql://alice:wonderland@127.0.0.1:${server.port}/myapp'
+  npm run -s demo:sql -- 'postgresql://alice:wonderland@127.0.0.1:${server.port}/myapp' 'SELECT * FROM payroll'
+What bob may read, and what not:
+  npm run -s demo:sql -- 'postgresql://bob:builder@127.0.0.1:${server.port}/myapp' 'SELECT * FROM orders'
+  npm run -s demo:sql -- 'postgresql://bob:builder@127.0.0.1:${server.port}/myapp' 'SELECT * FROM payroll'
 Change access: edit a file, and it is applied within two seconds:
   ${join(folder, 'users.yaml')}
   ${join(folder, 'secrets.yaml')}
 Drift: revoke something as the superuser, and see it come back:
-  psql 'postgresql://postgres:${server.password}@127.0.0.1:${server.port}/postgres' -c 'REVOKE analyst FROM alice'
+  npm run -s demo:sql -- 'postgresql://postgres:${server.password}@127.0.0.1:${server.port}/postgres' 'REVOKE analyst FROM alice'
 What holds, and metrics:
   http://127.0.0.1:${httpPort}/status   http://127.0.0.1:${httpPort}/metrics
 Ctrl-C stops it all and leaves nothing running.
