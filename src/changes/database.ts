@@ -66,6 +66,7 @@ export const alterDatabaseOwner: Advised<AlterDatabaseOwner> = {
   statements: ({ database, owner }) => [`ALTER DATABASE ${identifier(database)} OWNER TO ${identifier(owner)}`],
   needs: ({ database, owner }) => [CREATE_DATABASES, own(database), actAs(owner)],
   newOwner: ({ owner }) => owner,
+  loses: () => 'rights',
   rights: ({ from }) => [from],
 };
 
@@ -87,6 +88,7 @@ export const alterSchemaOwner: Advised<AlterSchemaOwner> = {
   statements: ({ schema, owner, as }) => actedAs(as, [sql`ALTER SCHEMA ${identifier(schema)} OWNER TO ${identifier(owner)}`]),
   needs: ({ owner, as }) => [actAs(as), actAs(owner)],
   newOwner: ({ owner }) => owner,
+  loses: () => 'rights',
   actors,
   rights: ({ database, from }, ownerOf) => [from === 'pg_database_owner' ? ownerOf(database) : from, ownerOf(database)],
   names: ({ owner, from, as }, lent) => [owner, ...(lent.length === 0 ? [] : [from]), ...lent, ...actors({ as })],

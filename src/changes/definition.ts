@@ -36,6 +36,9 @@ export type Memory =
   /** The OIDs here of roles that were recorded on another server. */
   | { readonly what: 'recognised'; readonly names: readonly string[]; readonly oids: readonly number[] };
 
+/** What somebody has no longer after a change: a role, the way in, its sessions, the password that it logged in with, or rights. */
+export type Loss = 'role' | 'login' | 'sessions' | 'password' | 'rights';
+
 /**
  * @typeParam C the change.
  * @typeParam E what its statements need: the change itself, but for one that sets a password.
@@ -78,6 +81,8 @@ export interface Definition<C, E = C> {
   readonly runs?: 'apart' | 'last';
   /** It is made in Kubernetes and not on the server. */
   readonly inKubernetes?: true;
+  /** Only what we remember changes by it: the server is as declared without it. */
+  readonly isMemory?: true;
   /**
    * Whose transactions do not keep it waiting: they are ended (postgres/insist.ts). Of `any`, where the row of a role is what is waited for: whoever keeps
    * it locked has changed roles or granted something to this one, and ordinary work does not. Of those that are `leaving`, where it is what they own.
@@ -108,6 +113,8 @@ export interface Definition<C, E = C> {
   remembers?(change: C): Memory;
   /** Whether it gives a login or takes it; undefined where it does neither. */
   login?(change: C): boolean | undefined;
+  /** What is lost by it. Where this is not said: the way in where it takes a login, and rights where it revokes or removes. */
+  loses?(change: C): Loss | undefined;
 
   /** It takes away what the document does not give, and waits for REVOKES=apply. */
   readonly revokes?: true;

@@ -40,6 +40,7 @@ export const endSessions: Advised<EndSessions> = {
   rights: ({ role }) => [role],
   runs: 'apart',
   removes: 'at once',
+  loses: () => 'sessions',
 };
 
 export const rollbackPrepared: Definition<RollbackPrepared> = {
@@ -49,6 +50,7 @@ export const rollbackPrepared: Definition<RollbackPrepared> = {
   database: ({ database }) => database,
   sentence: ({ role, database, gid }) => `roll back the prepared transaction ${gid} of user: ${role}${inDatabase(database)}`,
   statements: ({ gid }) => [`ROLLBACK PREPARED ${literal(gid)}`],
+  loses: () => 'sessions',
   isDrift: neverDrift,
 };
 
@@ -88,4 +90,5 @@ export const dropRole: Advised<DropRole> = {
   endsHolders: 'any',
   removes: 'in turn',
   remembers: () => ({ what: 'no longer ours' }),
+  loses: () => 'role',
 };

@@ -24,6 +24,9 @@ interface TrimAuditLog {
 
 export type LedgerChange = RecogniseRoles | AdoptRole | ForgetRole | ForgetPrivileges | PrepareLedger | TrimAuditLog;
 
+/** The server has no part in it, and is as it was. */
+const MEMORY = { ...NOT_ON_SERVER, isMemory: true } as const;
+
 const RECOGNISED_BY: Readonly<Record<Recognised['by'], string>> = {
   oids: 'they kept their OIDs, as in an upgrade by pg_upgrade',
   passwords: 'they have the passwords that they had there, or came with those that have',
@@ -40,7 +43,7 @@ const serverWords = (server: string | null): string => (server === null ? 'a ser
 
 export const recogniseRoles: Definition<RecogniseRoles> = {
   ...OF_ROLE,
-  ...NOT_ON_SERVER,
+  ...MEMORY,
   key: ({ from, by }) => [from ?? '', by],
   object: ({ names, from }) => `${names.length} role(s) of ${serverWords(from)}`,
   sentence: ({ names, from, by }) =>
@@ -52,7 +55,7 @@ export const recogniseRoles: Definition<RecogniseRoles> = {
 
 export const adoptRole: Definition<AdoptRole> = {
   ...OF_ROLE,
-  ...NOT_ON_SERVER,
+  ...MEMORY,
   sentence: ({ entity, role }) => `adopt existing ${entity}: ${role}`,
   isDrift: neverDrift,
   remembers: ({ entity }) => ({ what: 'ours', entity, origin: 'adopted' }),
@@ -61,7 +64,7 @@ export const adoptRole: Definition<AdoptRole> = {
 /** The role may be gone already. */
 export const forgetRole: Definition<ForgetRole> = {
   ...OF_ROLE,
-  ...NOT_ON_SERVER,
+  ...MEMORY,
   roles: () => [],
   sentence: ({ entity, role, reason }) => `stop managing ${entity}: ${role} (${reason})`,
   isDrift: neverDrift,
@@ -70,14 +73,14 @@ export const forgetRole: Definition<ForgetRole> = {
 
 export const forgetPrivileges: Definition<ForgetPrivileges> = {
   ...OF_ROLE,
-  ...NOT_ON_SERVER,
+  ...MEMORY,
   sentence: ({ role }) => `stop managing privileges of: ${role} (the document no longer declares any; what it holds stays)`,
   isDrift: neverDrift,
   remembers: () => ({ what: 'no privileges' }),
 };
 
 export const prepareLedger: Definition<PrepareLedger> = {
-  ...NOT_ON_SERVER,
+  ...MEMORY,
   subject: () => '',
   key: ({ database }) => [database],
   object: ({ database }) => `schema pgsteward${inDatabase(database)}`,
@@ -92,7 +95,7 @@ export const prepareLedger: Definition<PrepareLedger> = {
 };
 
 export const trimAuditLog: Definition<TrimAuditLog> = {
-  ...NOT_ON_SERVER,
+  ...MEMORY,
   subject: () => '',
   key: ({ reason }) => [reason],
   object: ({ first, last }) => `rows ${first} to ${last} of the audit log`,

@@ -71,6 +71,7 @@ export const setPassword: SetsVerifier<SetPassword> = {
   counts: 'passwords',
   remembers: () => ({ what: 'password', isSet: true }),
   login: ({ opens }) => (opens?.login === true ? true : undefined),
+  loses: ({ reason, opens }) => (reason === 'new' || opens !== undefined ? undefined : 'password'),
 };
 
 export const clearPassword: Advised<ClearPassword> = {
@@ -82,6 +83,7 @@ export const clearPassword: Advised<ClearPassword> = {
   endsHolders: 'any',
   counts: 'passwords',
   remembers: () => ({ what: 'password', isSet: false }),
+  loses: () => 'password',
 };
 
 export const rotateAdminPassword: SetsVerifier<RotateAdminPassword> = {

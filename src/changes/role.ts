@@ -50,6 +50,10 @@ export const alterRole: Advised<AlterRole> = {
   endsHolders: 'any',
   forLogin: true,
   login: ({ attributes }) => attributes.login,
+  loses: ({ attributes: { login, validUntil, inherit, createdb, createrole, bypassrls } }) => {
+    if (login === false || (validUntil !== undefined && validUntil !== null)) return 'login';
+    return [inherit, createdb, createrole, bypassrls].includes(false) ? 'rights' : undefined;
+  },
 };
 
 export const setComment: Advised<SetComment> = {

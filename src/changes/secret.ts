@@ -67,6 +67,7 @@ export const createSecret: InKubernetes<CreateSecret> = {
 /** It needs the right to set the password that comes with it. */
 export const rotateSecret: InKubernetes<RotateSecret> = {
   ...PASSWORD_SECRET,
+  loses: () => 'password',
   sentence: ({ secret, role, reason }) => `rotate secret: ${secret} (a new password for ${role}: ${ROTATION_REASONS[reason]})`,
 };
 

@@ -37,6 +37,12 @@ function shownName(object: ObjectKind, name: ObjectName): string {
   return object === 'function' ? `${ownName(name)}(${second})` : `${ownName(name)}.${second}`;
 }
 
+/** All objects, each as people write it. */
+export const targetNames = ({ object, schema, names }: GrantTarget): readonly string[] => {
+  const prefix = schema === '' || object === 'schema' ? '' : `${schema}.`;
+  return names.map((name) => `${prefix}${shownName(object, name)}`);
+};
+
 /** `table public.orders in database shop`, or `40 tables of schema public (a, b, c, …) in database shop`. */
 export function targetWords({ database, object, schema, names }: Omit<GrantTarget, 'owner'>): string {
   const kind = kindWords(object);

@@ -15,19 +15,11 @@ import { createConnections } from '../postgres/connection.ts';
 import { describeFailure } from '../postgres/failures.ts';
 import { createResidents } from '../postgres/residents.ts';
 import { createReconciler } from '../steward/reconcile.ts';
-import { createDirectorySource } from '../sources/directory.ts';
-import type { Ports } from '../sources/ports.ts';
 import { asWriter, type WriterOptions } from '../steward/writer.ts';
+import { createSource } from './source.ts';
 
 /** A shutdown that is not done by then ends anyway: the server rolls back what was under way. */
 const SHUTDOWN_MS = 8000;
-
-async function createSource({ source: { directory, ...settings } }: Config, log: Log): Promise<Ports> {
-  if (directory !== undefined) return createDirectorySource(directory, settings);
-  // Loaded only where it is needed: the Kubernetes client costs more memory than the rest of pgsteward.
-  const { createKubernetesSource } = await import('../sources/kubernetes.ts');
-  return createKubernetesSource({ ...settings, warn: (message) => log.warn(message) });
-}
 
 export interface RunOptions {
   readonly config: Config;
@@ -41,7 +33,7 @@ export interface RunOptions {
 
 /** Until it is stopped. @throws what keeps it from beginning, or from going on. */
 export async function run({ config, log, output, stop, wake }: RunOptions): Promise<void> {
-  const ports = await createSource(config, log);
+  const ports = await createSource(config, (message) => log.warn(message));
   const store = config.adminRotation.isOn ? ports.secretStore : undefined;
   const login = store && createAdminLogin(config, store);
   const connections = createConnections(config.server, (error) => log.debug(`a session ended: ${describeFailure(error)}`), login);

@@ -1,4 +1,5 @@
 // The verbs of the program. What each one needs is loaded when it is asked for.
+import { SERVER_OPTIONS, SOURCE_OPTIONS } from './options.ts';
 import type { Verb } from './verb.ts';
 
 export const RUN: Verb = {
@@ -32,4 +33,21 @@ const SCHEMA: Verb = {
   run: async (_given, self) => (await import('./schema.ts')).schema(self),
 };
 
-export const VERBS: readonly Verb[] = [RUN, VALIDATE, SCHEMA];
+const PLAN: Verb = {
+  name: 'plan',
+  summary: 'what would be done on the server, and nothing of it',
+  options: {
+    ...SERVER_OPTIONS,
+    ...SOURCE_OPTIONS,
+    output: { type: 'string', short: 'o', value: 'FORMAT', choices: ['text', 'json', 'markdown', 'sql'], summary: 'how the plan is said' },
+    full: { type: 'boolean', summary: 'lists whole, in text and Markdown' },
+  },
+  details: [
+    'It reads the server once, writes nothing anywhere, and works beside a running daemon. Its settings are those of the daemon.',
+    'Exit code 0: the server is as declared; 2: it differs; 3: something is refused; 1: not everything could be looked at or planned.',
+  ],
+  example: 'pgsteward plan --host localhost --document manifests/example/users.yaml --without-secrets',
+  run: async (given, self) => (await import('./plan.ts')).plan(given, self),
+};
+
+export const VERBS: readonly Verb[] = [RUN, VALIDATE, SCHEMA, PLAN];

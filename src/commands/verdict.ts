@@ -29,22 +29,41 @@ export function asJson({ document, count, within }: FoundDocuments): string {
       warnings: countOf(document, 'warning'),
       documents: count,
       valid: { users: users.length, roles: roles.length, databases: databases.length },
-      problems: problems.map(({ severity, position: { file, line, column }, path, message, username }) => ({
-        severity,
-        file: within.get(file) ?? file,
-        // Where its lines are none of the file.
-        ...(within.has(file) ? { within: file } : {}),
-        line,
-        column,
-        path,
-        message,
-        ...(username === undefined ? {} : { name: username }),
-      })),
+      problems: problems.map((problem) => shownProblem(problem, within)),
     },
     undefined,
     2,
   )}\n`;
 }
+
+/** A problem as JSON has it. */
+export interface ShownProblem {
+  readonly severity: Problem['severity'];
+  readonly file: string;
+  /** What line and column count in, where that is not the file. */
+  readonly within?: string;
+  readonly line: number;
+  readonly column: number;
+  readonly path: string;
+  readonly message: string;
+  /** The user or role that is kept as it was because of it. */
+  readonly name?: string;
+}
+
+/** @param within names under which positions count within a key → the file. */
+export const shownProblem = (
+  { severity, position: { file, line, column }, path, message, username }: Problem,
+  within: FoundDocuments['within'],
+): ShownProblem => ({
+  severity,
+  file: within.get(file) ?? file,
+  ...(within.has(file) ? { within: file } : {}),
+  line,
+  column,
+  path,
+  message,
+  ...(username === undefined ? {} : { name: username }),
+});
 
 const lines = (all: readonly string[]): string => `${all.join('\n')}\n`;
 

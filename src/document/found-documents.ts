@@ -37,8 +37,11 @@ interface Collection {
   readonly seen: Map<string, string>;
 }
 
-/** Finds the documents of all files. What cannot be read, or holds nothing, is said as a problem at its place, and then nothing can be used. */
-export function findDocuments(files: readonly InputFile[]): FoundDocuments {
+/**
+ * Finds the documents of all files. What cannot be read, or holds nothing, is said as a problem at its place, and then nothing can be used.
+ * @param defaultDatabase what blocks without a database are about; undefined where nobody knows.
+ */
+export function findDocuments(files: readonly InputFile[], defaultDatabase?: string): FoundDocuments {
   const found: Collection = { drafts: [], count: 0, within: new Map(), seen: new Map() };
   for (const { path, read } of files.filter((file) => !KUSTOMIZATION.test(file.path)))
     if (read.message === undefined) readFile(path, read.bytes, found);
@@ -47,7 +50,7 @@ export function findDocuments(files: readonly InputFile[]): FoundDocuments {
     const message = `${files.length === 1 ? 'this file holds' : 'these files hold'} no users document: neither the list \`users\` nor a ConfigMap with the key ${KEY}`;
     refuse(found, { file: files[0]?.path ?? '', line: 1, column: 1 }, message);
   }
-  return { document: compose(found.drafts), count: found.count, within: found.within };
+  return { document: compose(found.drafts, defaultDatabase), count: found.count, within: found.within };
 }
 
 const refuse = (found: Collection, position: Position, message: string): void => void found.drafts.push(unreadableDraft(position, message));

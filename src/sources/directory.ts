@@ -6,7 +6,7 @@ import { decodeBase64 } from '../model/base64.ts';
 import { MANIFEST_LIMITS, type Manifest } from '../document/manifests.ts';
 import { SourceError } from '../model/source-error.ts';
 import { type File, type FolderLimits, idOf, scan } from './manifest-files.ts';
-import { type DocumentReading, type Ports, type SecretReading, secretKey, type SecretsWanted } from './ports.ts';
+import { type DocumentReading, type Ports, type SecretReader, type SecretReading, secretKey, type SecretsWanted } from './ports.ts';
 
 interface Found {
   readonly file: File;
@@ -24,21 +24,13 @@ export function createDirectorySource(
 ): Ports {
   let files: ReadonlyMap<string, File> = new Map();
   let scanning: Promise<ReadonlyMap<string, File>> | undefined;
-  /** For the same files and references they are the same. */
-  let known: { readonly files: ReadonlyMap<string, File>; readonly wanted: SecretsWanted } | undefined;
-  let readings: ReadonlyMap<string, SecretReading> = new Map();
-  let secretsVersion = '';
   const ref = `${options.namespace}/${options.configMapName}`;
-  const isOurs = ({ namespace }: Manifest): boolean => namespace === undefined || namespace === options.namespace;
-  const find = (fits: (manifest: Manifest) => boolean): Found[] =>
-    [...files.values()].flatMap((file) => file.manifests.filter((manifest) => isOurs(manifest) && fits(manifest)).map((manifest) => ({ file, manifest })));
-
   const readDocument = async (signal: AbortSignal): Promise<DocumentReading> => {
     // One that was given up for its time goes on, and is what the next one waits for: large files are never read twice at once.
     scanning ??= scan(path, files, limits, signal).finally(() => (scanning = undefined));
     files = await scanning;
     const id = `ConfigMap/${options.configMapName}`;
-    const found = find((manifest) => idOf(manifest) === id);
+    const found = findIn(files, options.namespace, (manifest) => idOf(manifest) === id);
     const [first, second] = found;
     if (second !== undefined) throw new SourceError('malformed', `the ConfigMap ${ref} is in ${pathsOf(found)}; keep one`);
     if (first !== undefined) return documentIn(first, ref);
@@ -48,29 +40,53 @@ export function createDirectorySource(
     throw new SourceError('not_found', `there is no ConfigMap ${ref} in ${path}; CONFIGMAP_NAME and NAMESPACE say which one is read`);
   };
 
-  const want = (wanted: SecretsWanted): void => {
-    if (known?.files === files && known.wanted === wanted) return;
-    const index = Map.groupBy(
-      find(({ kind }) => kind === 'Secret'),
-      ({ manifest }) => idOf(manifest),
-    );
-    const brokenOf = brokenIn([...files.values()]);
-    known = { files, wanted };
-    readings = new Map(wanted.refs.map((secret) => [secretKey(secret), readSecret(secret, index, brokenOf)]));
-    secretsVersion = [...readings].map(([key, reading]) => `${key} ${reading.kind === 'value' ? reading.version : reading.detail}`).join('\n');
-  };
-
   return {
     description: `directory ${path}, ConfigMap ${ref}`,
     documents: { read: readDocument },
-    secrets: {
-      want,
-      refresh: async () => undefined,
-      valueOf: (secret) => readings.get(secretKey(secret)) ?? { kind: 'unreadable', detail: 'it was not read' },
-      version: () => secretsVersion,
-      forgetAll: () => undefined,
-    },
+    secrets: secretsIn(() => files, options.namespace),
     close: async () => undefined,
+  };
+}
+
+/**
+ * The Secrets of a folder as they are now, for a document that is elsewhere.
+ * @throws SourceError where the folder cannot be read.
+ */
+export async function readDirectorySecrets(path: string, namespace: string, signal: AbortSignal): Promise<SecretReader> {
+  const files = await scan(path, new Map(), MANIFEST_LIMITS, signal);
+  return secretsIn(() => files, namespace);
+}
+
+/** Manifests of our namespace, or of none. */
+const findIn = (files: ReadonlyMap<string, File>, namespace: string, fits: (manifest: Manifest) => boolean): Found[] =>
+  [...files.values()].flatMap((file) =>
+    file.manifests
+      .filter((manifest) => (manifest.namespace === undefined || manifest.namespace === namespace) && fits(manifest))
+      .map((manifest) => ({ file, manifest })),
+  );
+
+function secretsIn(filesNow: () => ReadonlyMap<string, File>, namespace: string): SecretReader {
+  /** For the same files and references they are the same. */
+  let known: { readonly files: ReadonlyMap<string, File>; readonly wanted: SecretsWanted } | undefined;
+  let readings: ReadonlyMap<string, SecretReading> = new Map();
+  let version = '';
+  return {
+    want: (wanted) => {
+      const files = filesNow();
+      if (known?.files === files && known.wanted === wanted) return;
+      const index = Map.groupBy(
+        findIn(files, namespace, ({ kind }) => kind === 'Secret'),
+        ({ manifest }) => idOf(manifest),
+      );
+      const brokenOf = brokenIn([...files.values()]);
+      known = { files, wanted };
+      readings = new Map(wanted.refs.map((secret) => [secretKey(secret), readSecret(secret, index, brokenOf)]));
+      version = [...readings].map(([key, reading]) => `${key} ${reading.kind === 'value' ? reading.version : reading.detail}`).join('\n');
+    },
+    refresh: async () => undefined,
+    valueOf: (secret) => readings.get(secretKey(secret)) ?? { kind: 'unreadable', detail: 'it was not read' },
+    version: () => version,
+    forgetAll: () => undefined,
   };
 }
 

@@ -148,7 +148,8 @@ const declaredIn = (document: Document | undefined): Inputs['declared'] =>
     ...(document?.roles ?? []).map(({ name }): [string, Entity] => [name, 'role']),
   ]);
 
-function refsIn(document: Document | undefined): SecretRef[] {
+/** The Secrets with passwords that a document names. */
+export function refsIn(document: Document | undefined): SecretRef[] {
   const refs = new Map<string, SecretRef>();
   for (const user of document?.users ?? []) if (hasPassword(user)) refs.set(secretKey(user.secret), user.secret);
   return [...refs.values()];

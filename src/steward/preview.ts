@@ -5,8 +5,15 @@ import { planOf } from '../plan/plan.ts';
 import { checkPasswords } from './credentials.ts';
 import { type Begun, type Pass, type PassParts, readPass } from './pass.ts';
 import { withTurnsEnded } from './read-for-plan.ts';
+import type { Probes } from './probes.ts';
 import type { CycleReport } from './report.ts';
 import { foundBy, openedBy } from './report-parts.ts';
+import type { Secrets } from './secrets.ts';
+
+export interface ForeseeingParts {
+  readonly secrets: Pick<Secrets, 'foreseeing' | 'withTurns' | 'credentials' | 'wishes'>;
+  readonly probes: Pick<Probes, 'isChanged' | 'withChanged'>;
+}
 
 /** One pass that says what would be done. */
 export async function preview(parts: PassParts, begun: Begun, result: 'dry_run' | 'paused'): Promise<Partial<CycleReport>> {
@@ -17,7 +24,11 @@ export async function preview(parts: PassParts, begun: Begun, result: 'dry_run' 
 }
 
 /** The changes of the plan; where passwords are rotated, those and then what is planned after them. */
-async function foreseen({ secrets, probes }: PassParts, { declared }: Begun, { plan, input, snapshot }: Pass): Promise<readonly Change[]> {
+export async function foreseen(
+  { secrets, probes }: ForeseeingParts,
+  { declared }: Pick<Begun, 'declared'>,
+  { plan, input, snapshot }: Pick<Pass, 'plan' | 'input' | 'snapshot'>,
+): Promise<readonly Change[]> {
   const { document, catalog } = input;
   const { now } = catalog.server;
   const rotations = [...plan.changes, ...plan.deferred].filter((change) => change.kind === 'rotate_secret');

@@ -58,9 +58,11 @@ export interface ForPlan {
 }
 
 /** Reads the server for a document and the values of its Secrets, and plans. */
-export async function readForPlan(server: Server, request: PlanRequest, reader: ServerReader = readerOf(server)): Promise<ForPlan> {
-  const { adminDatabase } = server;
-  const { movedFrom, ...policy } = server.policy;
+export async function readForPlan(
+  { adminDatabase, policy: { movedFrom, ...policy } }: Pick<Server, 'adminDatabase' | 'policy'>,
+  request: PlanRequest,
+  reader: ServerReader,
+): Promise<ForPlan> {
   const { version, credentials } = request;
   const snapshot = await reader.catalog(request.document);
   const document = withTurnsEnded(request.document, snapshot, reader);
@@ -114,11 +116,11 @@ export const readRoles = (
     }),
   );
 
-/** Reads everything anew, and knows nothing beside the server. */
-const readerOf = (server: Server): ServerReader => {
+/** Reads everything anew, and knows nothing beside the server but what stands in the state file. */
+export const readerOf = (server: Server, memory: Parameters<typeof readRoles>[2]): ServerReader => {
   const { connections } = server;
   return {
-    catalog: (document) => readRoles(server, document, { remembered: new Map(), missing: () => [], triggerDatabases: new Set() }),
+    catalog: (document) => readRoles(server, document, memory),
     passwords: (_document, _credentials, _catalog, stale) => Promise.resolve(stale),
     isChanged: () => false,
     databases: createDatabases(server, createResidents({ connections, max: 0, onHeard: () => undefined })),

@@ -31,10 +31,10 @@ export async function call(args: readonly string[], { stdin = '', cwd = ROOT, co
 }
 
 /** The same within this process, which is quicker. */
-export async function callHere(args: readonly string[], stdin = ''): Promise<Called> {
+export async function callHere(args: readonly string[], stdin = '', env: Readonly<Record<string, string>> = {}): Promise<Called> {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   const said = Promise.all([text(stdout), text(stderr)]);
-  const code = await program(args, Object.assign(new EventEmitter(), { env: {}, stdin: Readable.from([Buffer.from(stdin)]), stdout, stderr }));
+  const code = await program(args, Object.assign(new EventEmitter(), { env, stdin: Readable.from([Buffer.from(stdin)]), stdout, stderr }));
   stdout.end();
   stderr.end();
   const [onStdout, onStderr] = await said;

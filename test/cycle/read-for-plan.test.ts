@@ -5,7 +5,7 @@ import type { Document } from '../../src/model/entries.ts';
 import { parseDocument } from '../../src/document/parse.ts';
 import { planLines } from '../../src/changes/plan-lines.ts';
 import { readCredentials } from '../../src/steward/credentials.ts';
-import { readForPlan } from '../../src/steward/read-for-plan.ts';
+import { readerOf, readForPlan } from '../../src/steward/read-for-plan.ts';
 import { serverOf } from '../../src/steward/server.ts';
 import { createConnections } from '../../src/postgres/connection.ts';
 import { serverForAll } from '../support/lifecycle.ts';
@@ -32,7 +32,9 @@ async function planned(document: Document, passwords: Readonly<Record<string, st
     () => false,
   );
   try {
-    const { plan } = await readForPlan(serverOf(config, connections), { document, version: '1', credentials, wishes: () => NO_WISHES });
+    const forServer = serverOf(config, connections);
+    const reader = readerOf(forServer, { remembered: new Map(), missing: () => [], triggerDatabases: new Set() });
+    const { plan } = await readForPlan(forServer, { document, version: '1', credentials, wishes: () => NO_WISHES }, reader);
     return planLines(plan.changes);
   } finally {
     await connections.close();

@@ -1,0 +1,17 @@
+// Options that verbs share. None is for a password: others on the machine can read arguments.
+import type { VerbOptions } from './verb.ts';
+
+/** Where the server is, and as whom we log in. */
+export const SERVER_OPTIONS: VerbOptions = {
+  host: { type: 'string', value: 'HOST', summary: 'the server, in place of DB_HOST' },
+  port: { type: 'string', value: 'PORT', summary: 'its port, in place of DB_PORT' },
+  user: { type: 'string', value: 'ROLE', summary: 'as whom to log in, in place of DB_USER; its password is in DB_PASS, or in the file DB_PASS_FILE' },
+  database: { type: 'string', value: 'NAME', summary: 'the admin database, in place of DB_NAME' },
+};
+
+/** Where documents and Secrets are. */
+export const SOURCE_OPTIONS: VerbOptions = {
+  document: { type: 'string', value: 'FILE|DIR', summary: 'a users.yaml or manifests, or a folder of them; otherwise what SOURCE names' },
+  secrets: { type: 'string', value: 'DIR', summary: 'a folder of manifests with the Secrets; otherwise what SOURCE names' },
+  'without-secrets': { type: 'boolean', summary: 'everything but passwords: no Secret is read, and none is missed' },
+};

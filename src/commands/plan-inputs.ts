@@ -1,0 +1,133 @@
+// What a plan is for: the documents and Secrets that options name, and where they name none, those of the configured source.
+import { createHash } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { aside, TooCostly } from '../async/aside.ts';
+import type { Config } from '../config.ts';
+import type { FoundDocuments } from '../document/found-documents.ts';
+import { MANIFEST_LIMITS } from '../document/manifests.ts';
+import { unreadableDocument } from '../document/parse.ts';
+import type { Document, Problem } from '../model/entries.ts';
+import { readDirectorySecrets } from '../sources/directory.ts';
+import type { Ports, SecretReader } from '../sources/ports.ts';
+import { createInputs, refsIn } from '../steward/inputs.ts';
+import { createSecrets, type Secrets } from '../steward/secrets.ts';
+import { readInputs } from './inputs.ts';
+import { createSource } from './source.ts';
+import { type Given, type Program, UsageError } from './verb.ts';
+
+export interface PlanInputs {
+  /** For people. */
+  readonly source: string;
+  /** undefined where nothing of it can be used. */
+  readonly document: Document | undefined;
+  readonly problems: readonly Problem[];
+  /** As of found documents. */
+  readonly within: FoundDocuments['within'];
+  /** A digest of the documents. */
+  readonly version: string;
+  readonly secrets: Secrets;
+  readonly withSecrets: boolean;
+  readonly close: () => Promise<void>;
+}
+
+/** Whoever asks for no Secret hears of none. */
+const NO_SECRETS: SecretReader = {
+  want: () => undefined,
+  refresh: async () => undefined,
+  valueOf: () => ({ kind: 'unreadable', detail: 'it was not read' }),
+  version: () => '',
+  forgetAll: () => undefined,
+};
+
+type SecretPorts = Pick<Ports, 'secrets' | 'wholeSecrets' | 'secretStore'>;
+type ReadDocument = Pick<PlanInputs, 'source' | 'document' | 'problems' | 'within' | 'version'>;
+
+/** Reads them. @throws UsageError where they are not to be had. */
+export async function readPlanInputs(given: Given, config: Config, { stdin }: Pick<Program, 'stdin'>, warn: (message: string) => void): Promise<PlanInputs> {
+  const named = text(given, 'document');
+  const folder = text(given, 'secrets');
+  const withSecrets = !given.options.has('without-secrets');
+  if (folder !== undefined && !withSecrets) throw new UsageError('--secrets and --without-secrets cannot both be meant');
+  const signal = new AbortController().signal;
+  const isConfigured = named === undefined || (withSecrets && folder === undefined);
+  const configured = isConfigured ? await orRefused(createSource(config, warn), 'the source that SOURCE names') : undefined;
+  // The folder of a configured source is read together with its document.
+  const from = withSecrets ? (folder ?? (named === undefined ? undefined : config.source.directory)) : undefined;
+  const ports: SecretPorts =
+    from === undefined
+      ? withSecrets && configured !== undefined
+        ? configured
+        : { secrets: NO_SECRETS }
+      : { secrets: await orRefused(readDirectorySecrets(from, config.source.namespace, signal), 'the Secrets') };
+  const secrets = createSecrets({
+    ...ports,
+    namespace: config.source.namespace,
+    connection: { ...config.connectionSecrets, database: config.policy.defaultDatabase },
+    sourceId: config.source.id,
+    isDeferred: () => false,
+  });
+  const read = named === undefined ? await ofSource(configured as Ports, secrets, ports, config, signal) : await ofFiles(named, stdin, config);
+  if (named !== undefined && read.document !== undefined) {
+    ports.secrets.want({ refs: refsIn(read.document), whole: secrets.places(read.document) });
+    if (withSecrets) await ports.secrets.refresh(signal);
+  }
+  return { ...read, secrets, withSecrets, close: async () => configured?.close() };
+}
+
+const text = ({ options }: Given, name: string): string | undefined => {
+  const value = options.get(name);
+  return typeof value === 'string' ? value : undefined;
+};
+
+/** @throws UsageError in place of what a source says. */
+async function orRefused<T>(reading: Promise<T>, what: string): Promise<T> {
+  try {
+    return await reading;
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new UsageError(`${what} cannot be read: ${message}; --document and --secrets name files, and --without-secrets does without Secrets`);
+  }
+}
+
+async function ofSource(ports: Ports, secrets: Secrets, { secrets: reader }: SecretPorts, config: Config, signal: AbortSignal): Promise<ReadDocument> {
+  const inputs = createInputs({
+    documents: ports.documents,
+    secrets: reader,
+    retry: config.retry,
+    defaultDatabase: config.policy.defaultDatabase,
+    places: secrets.places,
+  });
+  const { document, problems, failure, followed } = await inputs.read(signal);
+  if (failure !== undefined) throw new UsageError(`the document cannot be read: ${failure.message}`);
+  return { source: ports.description, document, problems, within: new Map(), version: followed?.hash ?? '' };
+}
+
+async function ofFiles(path: string, stdin: Program['stdin'], config: Config): Promise<ReadDocument> {
+  const files = await readInputs(await filesOf(path), stdin);
+  const digest = createHash('sha256');
+  for (const { read } of files) if (read.message === undefined) digest.update(`${read.bytes.length}\n`).update(read.bytes);
+  const bytes = files.reduce((sum, { read }) => sum + (read.message === undefined ? read.bytes.length : 0), 0);
+  const { document, within } = await aside('documents', bytes, [files, config.policy.defaultDatabase], new AbortController().signal).catch((error: unknown) => {
+    if (!(error instanceof TooCostly)) throw error;
+    return { document: unreadableDocument(path, error.message), within: new Map<string, string>() };
+  });
+  return { source: path, document: document.usable ? document : undefined, problems: document.problems, within, version: digest.digest('hex') };
+}
+
+/** A file as it is named; of a folder all that may hold manifests, those below it too. */
+async function filesOf(path: string): Promise<readonly string[]> {
+  let entries;
+  try {
+    entries = await readdir(path, { recursive: true, withFileTypes: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR' || path === '-') return [path];
+    throw new UsageError(
+      `the document ${path} cannot be read: ${(error as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : 'permission denied'}`,
+    );
+  }
+  const found = entries.filter((entry) => !entry.isDirectory() && /\.(ya?ml|json)$/.test(entry.name) && !entry.name.startsWith('.'));
+  if (found.length === 0) throw new UsageError(`the folder ${path} has no file in YAML or JSON`);
+  if (found.length > MANIFEST_LIMITS.files) throw new UsageError(`the folder ${path} has more than ${MANIFEST_LIMITS.files} files, which is all that is read`);
+  return found.map((entry) => join(entry.parentPath, entry.name)).toSorted();
+}

@@ -1,0 +1,100 @@
+// The outputs of a plan, as golden files: names that are commands to a terminal, markup or SQL stand in them as what they are, names.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import type { ShownPlan } from '../../src/commands/plan.ts';
+import { rendered } from '../../src/commands/plan.ts';
+import type { ShownChange } from '../../src/commands/plan-view.ts';
+
+const NAME = 'a|b`c`<i>@me\n\u001B[2J\u202E';
+const change = (more: Partial<ShownChange>): ShownChange => ({
+  kind: 'grant_privilege',
+  loses: null,
+  role: 'alice',
+  database: null,
+  object: 'alice on database shop',
+  sentence: 'grant CONNECT on database shop to: alice',
+  names: [],
+  sql: ['GRANT CONNECT ON DATABASE "shop" TO "alice"'],
+  ...more,
+});
+const tables = Array.from({ length: 30 }, (_, index) => `public.t${index}`);
+
+const SHOWN: ShownPlan = {
+  view: {
+    version: 1,
+    result: 'refused',
+    server: {
+      host: 'db.example',
+      port: 5432,
+      adminDatabase: 'postgres',
+      login: 'steward',
+      major: 17,
+      systemIdentifier: '7391',
+      readAt: '2026-11-27T18:00:00.000Z',
+    },
+    document: 'users.yaml',
+    withSecrets: false,
+    changes: [
+      change({ kind: 'create_role', role: NAME, object: NAME, sentence: `create user: ${NAME} with roles []`, sql: ['CREATE ROLE "a"'] }),
+      change({}),
+      change({
+        database: 'shop',
+        sentence: 'grant SELECT on 30 tables of schema public (t0, t1, t2, …) in database shop to: alice',
+        names: tables,
+        sql: ['GRANT SELECT ON …'],
+      }),
+      ...Array.from({ length: 25 }, (_, index) =>
+        change({ kind: 'grant_membership', role: 'bob', object: `bob in r${index}`, sentence: `grant roles to bob: [r${index}]`, sql: [] }),
+      ),
+      change({ kind: 'revoke_privilege', loses: 'rights', role: 'PUBLIC', database: 'shop', sentence: 'revoke ALL on table t from: PUBLIC (granted by x)' }),
+      change({ kind: 'drop_role', loses: 'role', role: 'carl', sentence: 'drop user: carl' }),
+    ],
+    remembered: [change({ kind: 'adopt_role', sentence: 'adopt existing user: alice', sql: [] })],
+    waiting: [],
+    notices: [
+      { kind: 'refused', subject: 'bob', message: 'membership in postgres is refused: it is a superuser', sql: null, sqlDatabase: null },
+      { kind: 'pending', subject: null, message: `${NAME} waits until it exists`, sql: null, sqlDatabase: null },
+    ],
+    problems: [{ severity: 'warning', file: 'users.yaml', line: 3, column: 5, path: 'users[0]', message: 'something', name: 'alice' }],
+  },
+  script: [
+    { kind: 'database', name: "o'clock \\ \n5" },
+    { kind: 'transaction', statements: ['CREATE ROLE "a"', ' SELECT 1'] },
+    { kind: 'note', text: 'a password has to be set for x\n; DROP' },
+    { kind: 'alone', statements: ['CREATE DATABASE "shop"'] },
+  ],
+};
+
+const outputOf = (...options: readonly (readonly [string, string | true])[]): string =>
+  rendered(SHOWN, { options: new Map(options) }, { stdout: new PassThrough() });
+
+/** UPDATE=1 writes the files anew. */
+function expectGolden(name: string, text: string): void {
+  const file = join(import.meta.dirname, 'golden', name);
+  if (process.env['UPDATE'] === '1') writeFileSync(file, text);
+  expect(text).toBe(readFileSync(file, 'utf8'));
+}
+
+describe.each(['text', 'json', 'markdown', 'sql'])('%s', (format) => {
+  it('is as in the golden file', () => expectGolden(`plan.${format}.golden`, outputOf(['output', format])));
+
+  it('holds nothing that a terminal takes for a command', () => {
+    for (const text of [outputOf(['output', format]), outputOf(['output', format], ['full', true])]) expect(text).not.toMatch(/[^\P{Cc}\n]|\p{Cf}/u);
+  });
+});
+
+it('--full shows every line and every name', () => {
+  for (const format of ['text', 'markdown']) {
+    const [folded, full] = [outputOf(['output', format]), outputOf(['output', format], ['full', true])];
+    expect(full).not.toContain('--full shows all');
+    for (const name of [...tables, 'r24']) expect(full).toContain(name);
+    expect(folded).not.toContain('public.t20');
+  }
+  expect(outputOf()).toContain('… and 5 more change(s); --full shows all');
+});
+
+it('JSON says the same as before it was made harmless', () => {
+  expect(JSON.parse(outputOf(['output', 'json']))).toEqual(JSON.parse(JSON.stringify(SHOWN.view)));
+});
