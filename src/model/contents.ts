@@ -68,7 +68,7 @@ export interface ObjectGroup {
   readonly names: readonly ObjectName[];
   /** Members of an extension. */
   readonly extension: boolean;
-  /** Patterns leave it out, as the server's templates. */
+  /** Patterns leave it out, as the server's templates, and foreign servers with a user mapping for PUBLIC. */
   readonly exactOnly?: boolean;
   /** The ACL is NULL: nobody granted or revoked anything since the objects were made. */
   readonly untouched: boolean;

@@ -16,6 +16,8 @@ export interface Stored {
   /** Which of its rows have privileges of their own, and what else is joined to tell. */
   readonly compared?: string;
   readonly joined?: string;
+  /** Which of them only an exact name means, as more comes with their privileges than the ACL shows. */
+  readonly apart?: string;
 }
 
 export interface KindFacts {
@@ -138,7 +140,10 @@ const TABLE = {
     keyword: 'FOREIGN SERVER',
     scope: 'database',
     privileges: since14('USAGE'),
-    stored: stored('pg_foreign_server', 'srv', 'S'),
+    stored: stored('pg_foreign_server', 'srv', 'S', {
+      // Whoever may use it works there as whom that mapping names.
+      apart: 'EXISTS (SELECT FROM pg_catalog.pg_user_mappings u WHERE u.srvid = o.oid AND u.umuser = 0)',
+    }),
     commands: ['SERVER'],
   },
   large_object: {

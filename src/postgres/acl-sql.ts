@@ -53,11 +53,11 @@ export function entriesOf(json: unknown): readonly AclEntry[] {
 }
 
 /**
- * A row of a group query: kind, schema, owner, extension, untouched, names, entries.
+ * A row of a group query: kind, schema, owner, extension, untouched, names, entries, and where it is known, whether patterns leave it out.
  * @param nameOf a name as the server wrote it in JSON → its value.
  */
 export function groupOf(row: Row, nameOf: (kind: ObjectKind, json: unknown) => ObjectName): ObjectGroup {
-  const [kind, schema, owner, extension, untouched, names, entries] = row as readonly [
+  const [kind, schema, owner, extension, untouched, names, entries, apart] = row as readonly [
     ObjectKind,
     string,
     string,
@@ -65,9 +65,11 @@ export function groupOf(row: Row, nameOf: (kind: ObjectKind, json: unknown) => O
     boolean,
     readonly unknown[],
     unknown,
+    boolean | undefined,
   ];
   // Sorted here: ACLs can only be grouped by hashing, which an ordered aggregate rules out.
-  return { kind, schema, owner, names: sorted(names.map((name) => nameOf(kind, name))), extension, untouched, entries: entriesOf(entries) };
+  const group = { kind, schema, owner, names: sorted(names.map((name) => nameOf(kind, name))), extension, untouched, entries: entriesOf(entries) };
+  return apart === true ? { ...group, exactOnly: true } : group;
 }
 
 /** By their keys, which are made once for each. */

@@ -27,6 +27,8 @@ export const FINGERPRINT = (columns: boolean): string =>
   `SELECT pg_catalog.concat_ws('|', ${[
     ...IN_DATABASES.map((stored) => digestOf(stored, columns)),
     ...['pg_default_acl', 'pg_extension', 'pg_event_trigger'].map((catalog) => xmins(catalog)),
+    // The table itself is for superusers alone.
+    `(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashint8extended(srvid::bigint, umid::bigint))) FROM pg_catalog.pg_user_mappings WHERE umuser = 0)`,
     rowsDigest(
       '(classid::bigint << 32) # objid::bigint',
       `pg_catalog.pg_depend WHERE refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND deptype = 'e'`,

@@ -30,6 +30,8 @@ export interface Source {
   readonly around?: string;
   /** An ACL that stands for NULL. */
   readonly fallback: string;
+  /** Which of it patterns leave out. */
+  readonly apart: string;
   /** What is compared. */
   readonly compared: string;
   /** What of it is read. */
@@ -39,7 +41,7 @@ export interface Source {
 const fallback = (code: string): string => `pg_catalog.acldefault('${code}', g.owner)`;
 
 function sourceOf(stored: StoredKind, request: SourcesRequest): Source {
-  const { kind, catalog, namespace, owner, acl, name, code, joined = '' } = stored;
+  const { kind, catalog, namespace, owner, acl, name, code, joined = '', apart = 'false' } = stored;
   return {
     kind: kindOf(stored),
     from: `${rowsOf(stored)} ${joined}`.trimEnd(),
@@ -49,6 +51,7 @@ function sourceOf(stored: StoredKind, request: SourcesRequest): Source {
     acl,
     name: kind === 'function' ? ROUTINE_NAME : name,
     fallback: kind === 'table' ? `pg_catalog.acldefault(CASE WHEN g.kind = 'sequence' THEN 's' ELSE 'r' END::"char", g.owner)` : fallback(code),
+    apart,
     compared: comparedRows(stored),
     // Anybody may make millions, each with an ACL: where no rule names any, only those are read in which somebody of ours stands.
     ...(kind === 'large_object' && !request.largeObjects ? { where: `${acl} IS NOT NULL AND o.oid IN (${namedIn(catalog, request.grantees)})` } : {}),
@@ -67,6 +70,7 @@ const columnsOf = (table: StoredKind, request: SourcesRequest): Source => ({
   name: COLUMN_NAME,
   // Not '{}': an array without dimensions is no ACL.
   fallback: fallback('c'),
+  apart: 'false',
   compared: `o.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped AND ${SYSTEM}`,
   where: request.columns ? 'true' : 'a.attacl IS NOT NULL',
 });

@@ -21,14 +21,14 @@ export interface ContentsRequest extends Timeouts, SourcesRequest {
 
 function groupSql(source: Source, roles: (column: string) => string): string {
   return `SELECT g.kind, g.schema, pg_catalog.pg_get_userbyid(g.owner), g.extension, g.acl IS NULL, g.names,
-    ${entriesSql(`coalesce(g.acl, ${source.fallback})`, 'g.owner', roles, source.around === undefined ? undefined : 'g.around')}
+    ${entriesSql(`coalesce(g.acl, ${source.fallback})`, 'g.owner', roles, source.around === undefined ? undefined : 'g.around')}, g.apart
   FROM (SELECT ${source.kind} AS kind, ${source.schema} AS schema, ${source.owner} AS owner, e.objid IS NOT NULL AS extension, ${source.acl} AS acl,
-      ${source.around ?? 'NULL::pg_catalog.aclitem[]'} AS around, pg_catalog.json_agg(${source.name}) AS names
+      ${source.around ?? 'NULL::pg_catalog.aclitem[]'} AS around, ${source.apart} AS apart, pg_catalog.json_agg(${source.name}) AS names
     FROM ${source.from}
     LEFT JOIN pg_catalog.pg_depend e ON e.classid = 'pg_catalog.${source.catalog}'::pg_catalog.regclass AND e.objid = o.oid AND e.objsubid = 0
       AND e.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND e.deptype = 'e'
     WHERE ${source.compared} AND ${source.where ?? 'true'}
-    GROUP BY 1, 2, 3, 4, 5, 6) g`;
+    GROUP BY 1, 2, 3, 4, 5, 6, 7) g`;
 }
 
 const DEFAULTS = (roles: (column: string) => string): string =>

@@ -9,14 +9,14 @@ const rulesAt = (...path: readonly string[]): string => `${TRIGGER_SCHEMA}.rules
 /** Only words that are privileges reach a statement, whatever stands in the rules. */
 const PRIVILEGES = [...new Set(Object.values(KINDS).flatMap(({ privileges }) => Object.keys(privileges)))].map((word) => `'${word}'`).join(', ');
 
-/** Objects of one catalog among those that the command touched, but for members of extensions. */
+/** Objects of one catalog among those that the command touched, but for members of extensions and what patterns do not mean. */
 const objects = (part: StoredKind): string =>
   `SELECT ${kindOf(part)} AS kind, ${part.namespace === undefined ? `''` : 'n.nspname'}::text AS schema, ${part.name}::text AS name, ${part.kind === 'function' ? 'pg_catalog.oidvectortypes(o.proargtypes)' : 'NULL::text'} AS second,
           ${part.owner} AS owner, coalesce(${part.acl}, pg_catalog.acldefault(${codeOf(part)}, ${part.owner})) AS acl, ${targetOf(part)} AS target, '' AS part, o.oid
         FROM touched t JOIN pg_catalog.${part.catalog} o ON o.oid = t.objid ${[schemaOf(part), part.joined ?? ''].filter((join) => join !== '').join(' ')}
         WHERE t.classid = ${CLASS(part.catalog)} AND ${comparedRows(part)}
           AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = ${CLASS(part.catalog)} AND e.objid = o.oid AND e.objsubid = 0
-            AND e.refclassid = ${CLASS('pg_extension')} AND e.deptype = 'e')`;
+            AND e.refclassid = ${CLASS('pg_extension')} AND e.deptype = 'e')${part.apart === undefined ? '' : ` AND NOT ${part.apart}`}`;
 
 /** What is in schemas comes first, as most commands are about it. */
 const PARTS = IN_DATABASES.filter(({ kind }) => KINDS[kind].commands !== undefined && kind !== 'column').toSorted(

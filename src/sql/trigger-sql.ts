@@ -56,6 +56,9 @@ const DRIFT: EventTrigger = {
     'ALTER DEFAULT PRIVILEGES',
     'ALTER LARGE OBJECT',
     'DROP OWNED',
+    // What comes with a foreign server.
+    'CREATE USER MAPPING',
+    'DROP USER MAPPING',
     ...[...RELATIONS, ...ROUTINES, ...OTHERS].filter((tag) => tag.startsWith('ALTER ')),
   ],
   attributes: 'SECURITY INVOKER',

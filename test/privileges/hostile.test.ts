@@ -47,6 +47,56 @@ describe('nobody gains rights', () => {
     expect(await server.query(`SELECT has_function_privilege('mallory', 'ext.dblink_connect_u(text)', 'EXECUTE') AS may`, 'app')).toEqual([{ may: false }]);
   });
 
+  it.each(['on', 'off'])(
+    'of another login, by a pattern for foreign servers that finds one with a user mapping for PUBLIC (event triggers %s)',
+    async (triggers) => {
+      await server.query('CREATE DATABASE app');
+      await server.query(
+        `CREATE EXTENSION postgres_fdw; CREATE TABLE secret AS SELECT 7 AS id;
+       CREATE SERVER loop FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', port '${server.port}', dbname 'app')`,
+        'app',
+      );
+      const of = (servers: string) =>
+        `users: [{username: mallory, roles: [writers], grants: [{database: app, schemas: {public: [CREATE]}, foreignServers: ${servers}}]}]`;
+      await start(of(`{'*': [USAGE]}`), { EVENT_TRIGGERS: triggers });
+      steward.manifests.secret('mallory', 'm');
+      await steward.cycle();
+      const reads = async (): Promise<unknown> => {
+        const mallory = await server.client('app', { user: 'mallory', password: 'm' });
+        try {
+          await mallory.query(`BEGIN; CREATE FOREIGN TABLE public.theirs (id int) SERVER loop OPTIONS (schema_name 'public', table_name 'secret')`);
+          return (await mallory.query('SELECT id FROM public.theirs')).rows;
+        } catch (error) {
+          return String(error);
+        } finally {
+          await mallory.end();
+        }
+      };
+      expect(await reads()).toContain('user mapping not found');
+      // It is made when the pattern has given USAGE already.
+      await server.query(`CREATE USER MAPPING FOR PUBLIC SERVER loop OPTIONS (user 'postgres', password '${server.password}')`, 'app');
+      expect(await reads()).toEqual([{ id: 7 }]);
+      const report = await steward.cycle();
+      expect(await reads()).toContain('permission denied for foreign server');
+      expect(report.notices).toMatchObject([
+        { kind: 'unmanaged', message: expect.stringContaining('a pattern does not mean the foreign server(s) loop of database app') },
+      ]);
+      await server.query(`ALTER SERVER loop OPTIONS (ADD fetch_size '7')`, 'app');
+      expect(await reads()).toContain('permission denied for foreign server');
+      expect((await steward.cycle()).planned).toEqual([]);
+      // Whoever names it means it.
+      steward.manifests.users(of(`{loop: [USAGE]}`));
+      expect((await steward.cycle()).notices).toEqual([]);
+      expect(await reads()).toEqual([{ id: 7 }]);
+      // Without that mapping it is a server like others.
+      steward.manifests.users(of(`{'l*': [USAGE]}`));
+      await steward.cycle();
+      expect(await reads()).toContain('permission denied for foreign server');
+      await server.query('DROP USER MAPPING FOR PUBLIC SERVER loop', 'app');
+      expect((await steward.cycle()).outcomes.map(({ change }) => change.kind)).toEqual(['grant_privilege']);
+    },
+  );
+
   it('on the ledger, by way of default privileges of our own role', async () => {
     await start(`roles: [{name: mallory, grants: [{schemas: {'*': [USAGE, CREATE]}, tables: {'*': [ALL]}}]}]${KEEPER}`);
     await steward.cycle();

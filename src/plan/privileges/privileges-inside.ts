@@ -15,6 +15,7 @@ import { foresee } from './foresee.ts';
 import { existingIn, pendingIn } from './pending.ts';
 import type { PrivilegesInput, PrivilegesPlan } from './privileges-plan.ts';
 import { MAKES_CODE, refusals } from './refusals.ts';
+import { serversLeftOut } from './rule-notices.ts';
 
 /** @param owner who owns the database when the plan is done. */
 export function* planInside(
@@ -81,7 +82,7 @@ export function* planInside(
   }));
   return {
     changes: [...made.changes, ...extensions.changes, ...trigger.changes, ...objects, ...(isTemplate ? defaults.flatMap(withoutCode) : defaults)],
-    notices: [...made.notices, ...extensions.notices, ...trigger.notices, ...notices, ...strays, ...pending],
+    notices: [...made.notices, ...extensions.notices, ...trigger.notices, ...notices, ...serversLeftOut(subjects, contents), ...strays, ...pending],
   };
 }
 

@@ -3,7 +3,8 @@ import { type Advice, allowConnections } from '../../changes/advice.ts';
 import type { Catalog } from '../../model/catalog.ts';
 import type { GrantRule } from '../../model/entries.ts';
 import type { Notice } from '../../changes/notice.ts';
-import { isSystemSchema } from '../../model/contents.ts';
+import { type DatabaseContents, isSystemSchema, ownName } from '../../model/contents.ts';
+import { firstNames } from '../../model/first-names.ts';
 import { KINDS, kindWords } from '../../model/kinds.ts';
 import { isGlob, matches } from '../../model/pattern.ts';
 import type { Subject, SubjectsInput } from './subject.ts';
@@ -24,6 +25,17 @@ export function leftOut(subjects: readonly Subject[], { databases }: Catalog): N
           message: `a pattern does not mean ${names.toSorted().join(', ')}: the platform's own, or closed to our admin (no CONNECT, and no right to give it); what is to be managed there is named exactly`,
         },
       ];
+}
+
+/** Foreign servers of a database that a pattern matches and does not mean. */
+export function serversLeftOut(subjects: readonly Subject[], { name: database, groups }: DatabaseContents): Notice[] {
+  const apart = groups.filter(({ kind, exactOnly }) => kind === 'foreign_server' && exactOnly === true).flatMap(({ names }) => names);
+  if (apart.length === 0) return [];
+  const scopes = [...new Set(subjects.map(({ rules }) => rules))].map((rules) => rules.scope('foreign_server', database, ''));
+  const names = apart.filter((name) => scopes.some((scope) => (scope.find(name)?.size ?? 0) > 0 && scope.findExact(name) === undefined)).map(ownName);
+  if (names.length === 0) return [];
+  const message = `a pattern does not mean the foreign server(s) ${firstNames(names.toSorted())} of database ${database}: they have a user mapping for PUBLIC, and whoever may use them works there as whom it names. What is to be granted is named exactly`;
+  return [{ kind: 'unmanaged', subject: '', message }];
 }
 
 /** What can be said of rules without any database: privileges that the server does not have, schemas that are refused, databases that are not there. */
