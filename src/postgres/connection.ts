@@ -27,7 +27,9 @@ export interface Connections {
    * @throws when the server cannot be asked.
    */
   refusalOf(password: string): Promise<string | undefined>;
-  /** Ends every session at once, also those in the middle of a statement: the server rolls them back. */
+  /** Ends every session at once, also those in the middle of a statement: the server rolls them back. Whoever asks next gets a new one. */
+  drop(): void;
+  /** The same for good. */
   close(): Promise<void>;
 }
 
@@ -104,6 +106,10 @@ export function createConnections(
     sessions.max,
     sessions.min,
   );
+  // The sockets are closed at once: waiting for a statement to end could take longer than a shutdown may.
+  const drop = (): void => {
+    for (const client of open) (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+  };
   return {
     withAdmin: (work) => pool.use(work),
     open: connect,
@@ -117,10 +123,10 @@ export function createConnections(
         throw error;
       }
     },
+    drop,
     close: async () => {
       pool.close();
-      // The sockets are closed at once: waiting for a statement to end could take longer than a shutdown may.
-      for (const client of open) (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+      drop();
       await Promise.resolve();
     },
   };

@@ -35,6 +35,8 @@ const RETRY_MS = 1000;
 const HEARTBEAT_MS = 2000;
 /** A heartbeat without an answer for so long: by the time that others may take us for gone, we have stopped. */
 const ANSWER_MS = 5000;
+/** An attempt to claim: twice what the waits in it may take. */
+const ATTEMPT_MS = 20_000;
 /** What a writer that is gone has under way is given so long to end by itself. */
 const PATIENCE_MS = 1000;
 
@@ -73,7 +75,9 @@ async function sessionOf(client: pg.Client): Promise<Session> {
 
 async function waitForClaim(session: Session, options: WriterLockOptions): Promise<WriterLock> {
   for (;;) {
-    const outcome = await attempt(session, options.source);
+    // A server that hangs is an outage to be told, and no reason to wait in silence.
+    const deadline = setTimeout(() => cutOff(session.client), ATTEMPT_MS);
+    const outcome = await attempt(session, options.source).finally(() => clearTimeout(deadline));
     if (!('kind' in outcome)) return outcome;
     options.onWait(outcome);
     await pause(options.signal);
@@ -120,6 +124,9 @@ async function nameOf(client: pg.Client, document: string): Promise<string> {
   return sources.map(([source]) => String(source)).find((source) => digestOf(source) === document) ?? 'another document';
 }
 
+/** Nothing is waited for: a server that is out of reach answers no goodbye. */
+const cutOff = (client: pg.Client): void => (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+
 function hold({ client, pooled }: Session, token: string, [pid, backendStart]: Row): WriterLock {
   const lost = new AbortController();
   let timer: NodeJS.Timeout | undefined;
@@ -130,8 +137,7 @@ function hold({ client, pooled }: Session, token: string, [pid, backendStart]: R
   const lose = (): void => {
     stop();
     lost.abort(new Error('the writer lock was lost'));
-    // Nothing is waited for: a server that is out of reach answers no goodbye.
-    (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+    cutOff(client);
   };
   const beat = async (): Promise<void> => {
     const deadline = setTimeout(lose, ANSWER_MS);

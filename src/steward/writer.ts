@@ -1,11 +1,13 @@
 // Writer: one term as the writer: waiting for the lock, cycles under its fence, and giving it back.
 import type { CycleReport } from './report.ts';
 import { acquireWriterLock, type WriterLock, type WriterLockOptions } from '../postgres/writer-lock.ts';
+import type { Connections } from '../postgres/connection.ts';
 import type { Residents } from '../postgres/residents.ts';
 import type { Reconciler } from './reconcile.ts';
 import { createStandingBy } from './standing-by.ts';
 
-export interface WriterOptions extends Pick<WriterLockOptions, 'connections' | 'adminDatabase' | 'source'> {
+export interface WriterOptions extends Pick<WriterLockOptions, 'adminDatabase' | 'source'> {
+  readonly connections: Pick<Connections, 'open' | 'drop'>;
   readonly reconciler: Pick<Reconciler, 'outage'>;
   readonly residents: Pick<Residents, 'follow'>;
   readonly metrics: { setWriter(isWriter: boolean): void; standsBy(): void };
@@ -21,16 +23,25 @@ export interface WriterOptions extends Pick<WriterLockOptions, 'connections' | '
 
 /** Until the lock is lost. @throws when the signal aborts while it waits, and whatever a cycle throws. */
 export async function asWriter(options: WriterOptions, signal: AbortSignal): Promise<void> {
-  const { residents, metrics, status, log, cycles } = options;
+  const { connections, residents, metrics, status, log, cycles } = options;
   const { lock, hasWaited } = await becomeWriter(options, signal);
   status.setRole('writer');
   metrics.setWriter(true);
   if (hasWaited) log.info('this instance is the writer now');
+  // Another one may be the writer by now. A cycle that waits for a server which is out of reach, or hangs, would say otherwise for a minute, and the
+  // outage would not be told.
+  const onLost = (): void => {
+    status.setRole('standby');
+    metrics.setWriter(false);
+    connections.drop();
+  };
+  lock.lost.addEventListener('abort', onLost, { once: true });
   try {
     await cycles(lock.fence, AbortSignal.any([signal, lock.lost]));
   } catch (error) {
     if (!signal.aborted && !lock.lost.aborted) throw error;
   } finally {
+    lock.lost.removeEventListener('abort', onLost);
     metrics.setWriter(false);
     residents.follow([]);
     await lock.release();

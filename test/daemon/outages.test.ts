@@ -95,6 +95,28 @@ it('a server that goes away is told within one interval, said once, counted each
   await own.stop();
 });
 
+it.each([
+  ['between two cycles', 3600, async () => undefined],
+  ['in the middle of a cycle, whose statements may take an hour', 3600, async (daemon: Daemon) => void daemon.process.kill('SIGHUP')],
+] as const)('a server that begins to hang %s is told within seconds, and forgotten when it goes on', async (_when, interval, begin) => {
+  prepare();
+  const own = await startPostgres();
+  const daemon = await startDaemon(daemonEnv(own, manifests.folder, { SYNC_INTERVAL: String(interval), DB_STATEMENT_TIMEOUT: '3600' }));
+  daemons.push(daemon);
+  expect((await daemon.ready()).lastCycle?.result).toBe('changed');
+  own.pause();
+  await begin(daemon);
+  await until(async () => (await shown(daemon)).outage?.reason === 'unreachable');
+  const { outage } = await shown(daemon);
+  expect(outage?.message).toMatch(/timeout.*look at DB_HOST/);
+  expect(daemon.lines().filter(({ level, message }) => level === 'ERROR' && message.includes(outage?.message ?? ''))).toHaveLength(1);
+  expect([await metric(daemon, 'outage{reason="unreachable"}'), await metric(daemon, 'is_writer')]).toEqual([1, 0]);
+  expect([(await daemon.get('/readyz')).code, (await daemon.get('/healthz')).code]).toEqual([503, 200]);
+  own.resume();
+  await until(async () => (await shown(daemon)).outage === null && (await daemon.get('/readyz')).code === 200);
+  await own.stop();
+});
+
 it('while the server is away, a document that becomes invalid and a source that cannot be read are told as well', async () => {
   prepare();
   const daemon = await start({ DB_PASS: 'another one', SYNC_INTERVAL: '1' });

@@ -54,6 +54,16 @@ export const OUTAGE_CASES: readonly OutageCase[] = [
   },
   {
     outage: 'unreachable',
+    name: 'the server accepts, and hangs',
+    message: /timeout.*look at DB_HOST/,
+    make: async () => {
+      const server = await startPostgres();
+      server.pause();
+      return { env: { DB_PORT: String(server.port) }, undo: () => server.stop() };
+    },
+  },
+  {
+    outage: 'unreachable',
     name: 'the server has no TLS, and it is asked for',
     message: /SSL.*DB_SSLMODE/,
     make: () => only({ DB_SSLMODE: 'require' }),
