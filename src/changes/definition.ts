@@ -116,6 +116,8 @@ export interface Definition<C, E = C> {
   /** What is lost by it. Where this is not said: the way in where it takes a login, and rights where it revokes or removes. */
   loses?(change: C): Loss | undefined;
 
+  /** It is about what pgsteward keeps for itself in databases, its event triggers: nobody has more or less by it. */
+  readonly isOwn?: true;
   /** It takes away what the document does not give, and waits for REVOKES=apply. */
   readonly revokes?: true;
   /** A step of a removal: each needs the ones before it, but for those that are done `at once`, whatever keeps the others. */

@@ -45,6 +45,7 @@ const OF_TRIGGER = {
 } as const;
 
 export const installEventTrigger: Definition<InstallEventTrigger> = {
+  isOwn: true,
   ...OF_TRIGGER,
   key: ({ database }) => [database],
   sentence: ({ database }) => `install the event trigger${inDatabase(database)}`,
@@ -56,6 +57,7 @@ export const installEventTrigger: Definition<InstallEventTrigger> = {
 };
 
 export const syncTriggerRules: Definition<SyncTriggerRules> = {
+  isOwn: true,
   ...OF_TRIGGER,
   key: ({ database, rules }) => [database, digestOf(rules)],
   sentence: ({ database, count, roles }) => `synchronise what the event trigger follows${inDatabase(database)} (${count} rules of ${roles} roles)`,
@@ -64,6 +66,7 @@ export const syncTriggerRules: Definition<SyncTriggerRules> = {
 };
 
 export const removeEventTrigger: Advised<RemoveEventTrigger> = {
+  isOwn: true,
   ...OF_TRIGGER,
   key: ({ database, part }) => [database, part],
   sentence: ({ database, part }) => `remove ${REMOVED[part]}${inDatabase(database)}`,

@@ -50,4 +50,20 @@ const PLAN: Verb = {
   run: async (given, self) => (await import('./plan.ts')).plan(given, self),
 };
 
-export const VERBS: readonly Verb[] = [RUN, VALIDATE, SCHEMA, PLAN];
+const IMPORT: Verb = {
+  name: 'import',
+  summary: 'the users.yaml of a server as it is, for its adoption',
+  options: {
+    ...SERVER_OPTIONS,
+    roles: { type: 'string', value: 'PATTERN,…', summary: 'only roles whose names match; * stands for any characters' },
+    databases: { type: 'string', value: 'PATTERN,…', summary: 'only what is in databases whose names match' },
+  },
+  details: [
+    'The document is printed on standard output, and what is to be said about it on standard error; nothing is written anywhere.',
+    'Exit code 0: a plan for the document is empty; 2: something is left, which is said; 1: an error. Its settings are those of the daemon.',
+  ],
+  example: 'pgsteward import --host localhost > users.yaml',
+  run: async (given, self) => (await import('./import.ts')).importVerb(given, self),
+};
+
+export const VERBS: readonly Verb[] = [RUN, VALIDATE, SCHEMA, PLAN, IMPORT];

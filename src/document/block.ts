@@ -121,7 +121,8 @@ export function readBlock(node: MappingNode, options: BlockOptions): readonly Gr
     const target = { name: '*', offset: schema.offset };
     if (own !== undefined) add('schema', target, schema.name, own);
     else if (!namesObjects) add('schema', target, schema.name, [wish('USAGE')]);
-    if (givesInSchema) add('schema', target, schema.name, [wish('USAGE')], true);
+    // What is said to be nothing at all has no USAGE of its own either: PUBLIC may have it.
+    if (givesInSchema && schema.privileges?.length !== 0) add('schema', target, schema.name, [wish('USAGE')], true);
   }
   return rules;
 }

@@ -247,7 +247,7 @@ const withoutRole = (values: SettingMap): SettingMap => new Map([...values].filt
 
 const homes = (user: UserEntry, defaultDatabase: string): ReadonlySet<string> => new Set([user.database ?? defaultDatabase, ...user.databases]);
 
-/** CONNECT on the user's databases, and where its own rules give it: database → WITH GRANT OPTION. */
+/** CONNECT on the user's databases, but for those of which its own rules say that it has nothing there, and where they give it: database → WITH GRANT OPTION. */
 function wantedConnects(user: UserEntry, catalog: Catalog, defaultDatabase: string): ReadonlyMap<string, boolean> {
   const wanted = new Map([...homes(user, defaultDatabase)].map((name) => [name, false]));
   if (user.rules === undefined) return wanted;
@@ -255,6 +255,8 @@ function wantedConnects(user: UserEntry, catalog: Catalog, defaultDatabase: stri
   for (const { name, exactOnly } of catalog.databases.values()) {
     const grantable = (exactOnly === true ? scope.findExact(name) : scope.find(name))?.get('CONNECT');
     if (grantable !== undefined) wanted.set(name, grantable);
+    // It may connect by PUBLIC's right, as on most servers that are adopted.
+    else if (scope.findExact(name)?.size === 0) wanted.delete(name);
   }
   return wanted;
 }

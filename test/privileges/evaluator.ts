@@ -148,7 +148,7 @@ export function rulesOfBlock(block: Block, home: string, permission?: string): R
       else if (preset !== undefined) rules.push({ ...rule, wishes: preset.schema });
       else if (!namesObjects) rules.push({ ...rule, wishes: block.actions ?? ['USAGE'] });
       const gives = rules.some((other) => other.schema === schema && other.kind !== 'schema' && other.wishes.length > 0);
-      if (gives) rules.push({ ...rule, wishes: ['USAGE'], implied: true });
+      if (gives && (Array.isArray(block.schemas) || own.length > 0)) rules.push({ ...rule, wishes: ['USAGE'], implied: true });
     }
   }
   return rules;
@@ -230,7 +230,8 @@ export function expectedOf(document: PlainDocument, role: string, object: Actual
   const rules = rulesOf(document, role, home);
   if (rules === undefined || object.owner === role) return undefined;
   const held = new Map(heldBy(rules, object, major));
-  if (connects && !held.has('CONNECT')) held.set('CONNECT', false);
+  const hasNothing = rules.some((rule) => rule.kind === 'database' && rule.database === object.database && rule.wishes.length === 0);
+  if (connects && !hasNothing && !held.has('CONNECT')) held.set('CONNECT', false);
   return held;
 }
 

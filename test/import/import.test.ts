@@ -1,0 +1,185 @@
+// import: what is so on a server as a document, of every kind and with every name; a plan for it is empty, and applied it changes nothing.
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { callHere } from '../commands/call.ts';
+import { ident } from '../privileges/acl.ts';
+import { createSteward, resetServer } from '../support/steward.ts';
+import { type Postgres, startPostgres } from '../support/postgres.ts';
+import { allAcls } from './all-acls.ts';
+import { imported, type ImportOptions } from './importing.ts';
+
+let server: Postgres;
+beforeAll(async () => {
+  server = await startPostgres();
+});
+afterAll(() => server.stop());
+afterEach(() => resetServer(server));
+
+/** A name that is a text and nothing else. */
+const ODD = 'o\'d"d\nб; DROP ROLE x\u001f\u202e {{ x }} #';
+
+interface Plain {
+  readonly users: readonly Record<string, unknown>[];
+  readonly roles?: readonly Record<string, unknown>[];
+  readonly databases?: readonly Record<string, unknown>[];
+}
+
+/** The document of the server as it is, proved: a plan for it is empty, and a cycle with it leaves every ACL, role and membership as it was. */
+async function proved(options: ImportOptions = {}): Promise<{ readonly document: Plain; readonly said: readonly string[] }> {
+  const { text, remarks, differences, problems } = await imported(server, options);
+  expect([...differences, ...problems], text).toEqual([]);
+  const everything = async (): Promise<unknown> => {
+    const databases = await server.query<{ datname: string }>(`SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1`);
+    const acls: unknown[] = [];
+    for (const { datname } of databases) {
+      const client = await server.client(datname);
+      acls.push(datname, await allAcls(client));
+      await client.end();
+    }
+    return [
+      acls,
+      await server.query('SELECT * FROM pg_roles ORDER BY rolname'),
+      await server.query('SELECT roleid, member, grantor, admin_option FROM pg_auth_members ORDER BY 1, 2, 3'),
+      await server.query('SELECT setdatabase, setrole, setconfig FROM pg_db_role_setting ORDER BY 1, 2'),
+      await server.query('SELECT objoid, description FROM pg_shdescription ORDER BY 1'),
+    ];
+  };
+  const before = await everything();
+  const steward = await createSteward(server, options.env);
+  steward.manifests.users(text);
+  const report = await steward.cycle();
+  expect(report.error).toBeUndefined();
+  expect(await everything(), text).toEqual(before);
+  await steward.close();
+  return { document: parse(text) as Plain, said: remarks.map(({ subject, message }) => `${subject}: ${message}`) };
+}
+
+it('says logins, roles, attributes, memberships, settings and comments, whatever the names are', async () => {
+  await server.query(`CREATE ROLE grp; CREATE ROLE lead; CREATE ROLE ${ident(ODD)} LOGIN CONNECTION LIMIT 3 VALID UNTIL '2031-01-02 03:04:05.678+00';
+    GRANT grp TO ${ident(ODD)} WITH ADMIN OPTION; GRANT lead TO grp;
+    ALTER ROLE ${ident(ODD)} SET search_path = "$user", "Odd ""x"; ALTER ROLE ${ident(ODD)} SET work_mem = '12MB'; ALTER ROLE ${ident(ODD)} IN DATABASE postgres SET "app.x" = 'on';
+    COMMENT ON ROLE ${ident(ODD)} IS E'it''s\\n"so"'; COMMENT ON ROLE grp IS 'group'`);
+  const { document, said } = await proved();
+  expect(document.roles).toEqual([
+    { name: 'grp', memberOf: ['lead'], comment: 'group', grants: [] },
+    { name: 'lead', grants: [] },
+  ]);
+  expect(document.users).toEqual([
+    {
+      username: ODD,
+      password: 'none',
+      roles: [{ name: 'grp', admin: true }],
+      comment: 'it\'s\n"so"',
+      connectionLimit: 3,
+      validUntil: '2031-01-02T03:04:05.678Z',
+      settings: { search_path: '"$user", "Odd ""x"', work_mem: '12MB' },
+      databaseSettings: { postgres: { 'app.x': 'on' } },
+      grants: [{ database: 'postgres', databasePrivileges: [] }],
+    },
+  ]);
+  expect(said).toEqual(['postgres: is left out: it is the role that pgsteward itself works as']);
+});
+
+it.runIf(Number(process.env['PG_MAJOR'] ?? 18) >= 16)('says the options of memberships, which several have granted', async () => {
+  await server.query(`CREATE ROLE grp; CREATE ROLE lead; CREATE ROLE amy LOGIN; GRANT grp TO lead WITH ADMIN OPTION;
+    GRANT grp TO amy WITH INHERIT FALSE, SET FALSE; SET ROLE lead; GRANT grp TO amy WITH INHERIT FALSE, SET TRUE; RESET ROLE`);
+  const { document } = await proved();
+  expect(document.users[0]?.['roles']).toEqual([{ name: 'grp', inherit: false }]);
+});
+
+it('says the role that sessions begin as, and keeps what it cannot say', async () => {
+  await server.query('CREATE ROLE grp; CREATE ROLE amy LOGIN; CREATE ROLE bob LOGIN; GRANT grp TO amy, bob');
+  await server.query('CREATE DATABASE shop');
+  await server.query('GRANT CONNECT ON DATABASE shop TO amy; ALTER ROLE amy IN DATABASE shop SET role = grp; ALTER ROLE bob SET role = grp');
+  const { document, said } = await proved();
+  expect(document.users[0]).toEqual({ username: 'amy', password: 'none', database: 'shop', roles: ['grp'], assumeRole: 'grp', grants: [] });
+  expect(document.users[1]).not.toHaveProperty('settings');
+  expect(said).toContain('bob: its settings are left out, and stay: the parameter role cannot be set by a document');
+});
+
+it('leaves out whom no document may name, with the reason', async () => {
+  await server.query(
+    `CREATE ROLE boss SUPERUSER LOGIN; CREATE ROLE maker CREATEROLE; CREATE ROLE copy REPLICATION LOGIN; CREATE ROLE rds_superuser; CREATE ROLE amy LOGIN; GRANT pg_read_all_data TO amy`,
+  );
+  const { document, said } = await proved();
+  expect(document.users).toEqual([expect.objectContaining({ username: 'amy', roles: ['pg_read_all_data'] })]);
+  expect(said).toEqual(
+    expect.arrayContaining([
+      'boss: is left out: it is a superuser',
+      'maker: is left out: it can create roles; ALLOWED_ROLES=maker allows it',
+      'copy: is left out: it has the REPLICATION attribute',
+      expect.stringMatching(/^rds_superuser: is left out: it belongs to the platform/),
+      'amy: membership in pg_read_all_data is refused: it is a predefined role; ALLOWED_ROLES=pg_read_all_data allows it',
+    ]),
+  );
+});
+
+const SCHEMA = `CREATE SCHEMA ${ident(ODD)} AUTHORIZATION own; SET ROLE own; CREATE TABLE ${ident(ODD)}.${ident(ODD)} (${ident(ODD)} int, b int); CREATE TABLE ${ident(ODD)}.plain (a int);
+  CREATE SEQUENCE ${ident(ODD)}.q; CREATE FUNCTION ${ident(ODD)}.${ident(ODD)}(int, varchar) RETURNS int LANGUAGE sql AS 'SELECT 1';
+  CREATE PROCEDURE ${ident(ODD)}.p(INOUT a text) LANGUAGE sql AS 'SELECT 1'; CREATE TYPE ${ident(ODD)}.e AS ENUM ('a'); CREATE FUNCTION ${ident(ODD)}.f(${ident(ODD)}.e[]) RETURNS int LANGUAGE sql AS 'SELECT 1'; RESET ROLE;
+  CREATE FOREIGN DATA WRAPPER w; CREATE SERVER srv FOREIGN DATA WRAPPER w; SELECT lo_create(4711)`;
+
+it('says grants on every kind of object by exact names, with grant options and several grantors', async () => {
+  await server.query('CREATE ROLE own; CREATE ROLE mid; CREATE ROLE web');
+  await server.query(`CREATE DATABASE shop OWNER own`);
+  await server.query(SCHEMA, 'shop');
+  await server.query(
+    `GRANT USAGE ON SCHEMA ${ident(ODD)} TO web WITH GRANT OPTION; GRANT SELECT, INSERT ON ${ident(ODD)}.${ident(ODD)} TO web; GRANT UPDATE (${ident(ODD)}) ON ${ident(ODD)}.${ident(ODD)} TO web;
+     GRANT ALL ON ${ident(ODD)}.plain TO web; GRANT USAGE ON SEQUENCE ${ident(ODD)}.q TO web; GRANT EXECUTE ON ALL ROUTINES IN SCHEMA ${ident(ODD)} TO web; GRANT USAGE ON TYPE ${ident(ODD)}.e TO web WITH GRANT OPTION;
+     GRANT USAGE ON FOREIGN DATA WRAPPER w TO web; GRANT USAGE ON FOREIGN SERVER srv TO web; GRANT SELECT ON LARGE OBJECT 4711 TO web; GRANT USAGE ON LANGUAGE plpgsql TO web; GRANT CREATE ON TABLESPACE pg_default TO web;
+     GRANT CONNECT, TEMPORARY ON DATABASE shop TO web; GRANT USAGE ON SCHEMA ${ident(ODD)} TO mid; GRANT SELECT ON ${ident(ODD)}.plain TO mid WITH GRANT OPTION; SET ROLE mid; GRANT SELECT ON ${ident(ODD)}.plain TO web; RESET ROLE`,
+    'shop',
+  );
+  const { document } = await proved();
+  expect(document.databases).toEqual([{ name: 'shop', owner: 'own', schemas: [ODD] }]);
+  expect(document.roles?.find(({ name }) => name === 'web')?.['grants']).toEqual([
+    {
+      database: 'shop',
+      databasePrivileges: ['CONNECT', 'TEMPORARY'],
+      languages: { plpgsql: ['USAGE'] },
+      foreignDataWrappers: { w: ['USAGE'] },
+      foreignServers: { srv: ['USAGE'] },
+      largeObjects: { 4711: ['SELECT'] },
+    },
+    {
+      database: 'shop',
+      schemas: { [ODD]: [{ privilege: 'USAGE', grantable: true }] },
+      functions: expect.arrayContaining([`p(text)`]) as unknown,
+      tables: { [ODD]: ['SELECT', 'INSERT'], plain: ['ALL'] },
+      sequences: { q: ['USAGE'] },
+      types: { e: [{ privilege: 'USAGE', grantable: true }] },
+      columns: { [ODD]: { [ODD]: ['UPDATE'] } },
+      actions: ['EXECUTE'],
+    },
+    { tablespaces: { pg_default: ['CREATE'] } },
+  ]);
+});
+
+it('says that a role has no USAGE of its own where it holds something in a schema of PUBLIC', async () => {
+  await server.query('CREATE ROLE web; CREATE TABLE t (); GRANT SELECT ON t TO web');
+  const { document } = await proved();
+  expect(document.roles).toEqual([{ name: 'web', grants: [{ database: 'postgres', schemas: { public: [] }, tables: { t: ['SELECT'] } }] }]);
+  await server.query('DROP TABLE t');
+});
+
+it('takes a name with a star for no pattern: it is told, and what is held stays', async () => {
+  await server.query('CREATE DATABASE shop');
+  await server.query('CREATE ROLE web; CREATE TABLE "a*b" (); CREATE TABLE t (); GRANT SELECT ON "a*b", t TO web', 'shop');
+  const { document, said } = await proved();
+  expect(document.roles).toEqual([{ name: 'web', grants: [{ database: 'shop', schemas: { public: [] }, tables: { t: ['SELECT'] } }], grantsMode: 'additive' }]);
+  expect(said).toContain('web: 1 of its grants cannot be said (a name with * in it is a pattern in a document); they stay');
+});
+
+it('is a verb: the document on standard output, remarks on standard error, and 0 for an empty plan', async () => {
+  await server.query('CREATE ROLE amy LOGIN PASSWORD $$amy has a secret$$');
+  const env = { DB_HOST: server.host, DB_PORT: String(server.port), DB_USER: server.user, DB_PASS: server.password };
+  const { code, stdout, stderr } = await callHere(['import', '--roles', 'a*'], '', env);
+  expect(parse(stdout)).toEqual({ users: [{ username: 'amy', password: 'none', grants: [{ database: 'postgres', databasePrivileges: [] }] }] });
+  expect(stderr).toBe('a plan for this document is empty\n');
+  expect(stdout + stderr).not.toMatch(/secret|SCRAM/);
+  expect(code).toBe(0);
+  const refused = await callHere(['import', '--port', '1'], '', env);
+  expect([refused.code, refused.stdout]).toEqual([1, '']);
+  expect(refused.stderr).toMatch(/^pgsteward: .*ECONNREFUSED/);
+  expect((await callHere(['import'], '', { DB_PORT: 'x' })).stderr).toMatch(/^pgsteward: the environment has 1 bad setting/);
+});
