@@ -15,3 +15,9 @@ export const SOURCE_OPTIONS: VerbOptions = {
   secrets: { type: 'string', value: 'DIR', summary: 'a folder of manifests with the Secrets; otherwise what SOURCE names' },
   'without-secrets': { type: 'boolean', summary: 'everything but passwords: no Secret is read, and none is missed' },
 };
+
+/** Of the verbs that say who may do what on a server. */
+export const ACCESS_OPTIONS: VerbOptions = {
+  ...SERVER_OPTIONS,
+  output: { type: 'string', short: 'o', value: 'FORMAT', choices: ['text', 'json'], summary: 'how the answer is said' },
+};

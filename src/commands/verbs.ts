@@ -1,5 +1,5 @@
 // The verbs of the program. What each one needs is loaded when it is asked for.
-import { SERVER_OPTIONS, SOURCE_OPTIONS } from './options.ts';
+import { ACCESS_OPTIONS, SERVER_OPTIONS, SOURCE_OPTIONS } from './options.ts';
 import type { Verb } from './verb.ts';
 
 export const RUN: Verb = {
@@ -66,4 +66,20 @@ const IMPORT: Verb = {
   run: async (given, self) => (await import('./import.ts')).importVerb(given, self),
 };
 
-export const VERBS: readonly Verb[] = [RUN, VALIDATE, SCHEMA, PLAN, IMPORT];
+const OBJECT_DETAILS = [
+  'An OBJECT is shop.public.payroll (database, schema and name), with its kind before it where it is no table, view or sequence: database shop, schema shop.public,',
+  "'function shop.public.f(int)', column shop.public.payroll.salary, type, language, foreign server, foreign data wrapper, large object, tablespace, parameter.",
+  'Names are as in SQL: in small letters, or exact in double quotes. Nothing is written on the server.',
+];
+
+const EXPLAIN: Verb = {
+  name: 'explain',
+  summary: 'whether a role has a privilege on an object, and why',
+  operands: 'ROLE PRIVILEGE OBJECT',
+  options: ACCESS_OPTIONS,
+  details: [...OBJECT_DETAILS, 'Exit code 0: yes, as has_table_privilege and its like answer; 2: no, or only after SET ROLE, or unknown; 1: an error.'],
+  example: 'pgsteward explain alice SELECT shop.public.payroll',
+  run: async (given, self) => (await import('./explain.ts')).explain(given, self),
+};
+
+export const VERBS: readonly Verb[] = [RUN, VALIDATE, SCHEMA, PLAN, IMPORT, EXPLAIN];

@@ -8,7 +8,8 @@ export interface StoredKind extends Stored {
   readonly kind: ObjectKind;
 }
 
-const STORED: readonly StoredKind[] = OBJECT_KINDS.flatMap((kind) => {
+/** All of them, in the order in which they are read. */
+export const STORED_KINDS: readonly StoredKind[] = OBJECT_KINDS.flatMap((kind) => {
   const { stored } = KINDS[kind];
   return stored === undefined ? [] : [{ kind, ...stored }];
 });
@@ -16,10 +17,10 @@ const STORED: readonly StoredKind[] = OBJECT_KINDS.flatMap((kind) => {
 const isShared = ({ kind }: StoredKind): boolean => KINDS[kind].scope === 'cluster';
 
 /** What stands in each database. */
-export const IN_DATABASES = STORED.filter((one) => !isShared(one));
+export const IN_DATABASES = STORED_KINDS.filter((one) => !isShared(one));
 
 /** What all databases share; the server has a kind from the version on that has its first privilege. */
-export const sharedKinds = (major: number): readonly StoredKind[] => STORED.filter((one) => isShared(one) && privilegesOf(one.kind, major).length > 0);
+export const sharedKinds = (major: number): readonly StoredKind[] => STORED_KINDS.filter((one) => isShared(one) && privilegesOf(one.kind, major).length > 0);
 
 /** Schemas that are neither the server's own nor ours. Without a pattern: what a backslash means in a literal is a setting of the session. */
 export const notSystem = (schema: string): string =>

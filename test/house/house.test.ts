@@ -42,6 +42,9 @@ it.each([
   ['model/cluster.ts', "import type { Change } from '../changes/change.ts';", 'is not below it'],
   ['document/parse.ts', "import { sentenceOf } from '../changes/change.ts';", 'is not below it'],
   ['sql/sql-text.ts', "import type { Change } from '../changes/change.ts';", 'is not below it'],
+  ['explain/explain.ts', "import { inRealm } from '../postgres/read-realm.ts';", 'is not below it'],
+  ['explain/explain.ts', "import { sentenceOf } from '../changes/change.ts';", 'is not below it'],
+  ['explain/links.ts', "import pg from 'pg';", 'is pure'],
   ['somewhere.ts', '', 'is in no room'],
 ])('in %s it is told of: %s', (file, line, told) => {
   expect(withLine(file, line)).toEqual(expect.arrayContaining([expect.stringContaining(told)]));
