@@ -1,5 +1,6 @@
 // The plan: spec + catalog → ordered changes, what is held back, and what is to be said. Pure; every reader of a plan reads this value.
 import { membersOfAdopted } from './adopted.ts';
+import { canonical } from './canonical.ts';
 import type { Catalog } from '../model/catalog.ts';
 import { type Change, type Entity, sentenceOf, subjectOf } from '../changes/change.ts';
 import { definitionOf } from '../changes/table.ts';
@@ -25,9 +26,10 @@ import { planConnections } from './secrets/secret-plan.ts';
 import { passwordsToSet, passwordsOutOfTurn } from './secrets/set-passwords.ts';
 
 /** The plan for one cycle. */
-export function* planOf(input: PlanInput): InParts<Plan> {
-  const { document } = input;
+export function* planOf(read: PlanInput): InParts<Plan> {
   const pace = createPace();
+  const input = yield* canonical(read, pace);
+  const { document } = input;
   const law = lawOf(input.catalog, input.law);
   const catalog = withPlannedDatabases(input.catalog, document, law, input.adminDatabase);
   const desired = desiredOf({ document, catalog, law, defaultDatabase: input.defaultDatabase, withoutSecret: input.withoutSecret });

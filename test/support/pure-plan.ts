@@ -111,16 +111,19 @@ export const planFor = (document: Document, catalog: Catalog, readings?: Readonl
 
 /** The same in parts, as the daemon makes it. */
 export const planInParts = (document: Document, catalog: Catalog, readings: ReadonlyMap<string, DatabaseReading> = new Map()): InParts<Plan> =>
-  planOf({
-    document,
-    catalog,
-    readings,
-    passedOn: new Map(),
-    ...policyOfPlans,
-    adminDatabase: 'postgres',
-    withoutSecret: new Map(),
-    secrets: { create: [], rotate: [], rotationDue: new Map(), write: [], told: new Map(), notices: [] },
-    passwords: new Map(),
-    isDeferred: () => false,
-    anyDeferred: false,
-  });
+  planOf(inputOfPlans(document, catalog, readings));
+
+/** What such a plan is made from. */
+export const inputOfPlans = (document: Document, catalog: Catalog, readings: ReadonlyMap<string, DatabaseReading> = new Map()): PlanInput => ({
+  document,
+  catalog,
+  readings,
+  passedOn: new Map(),
+  ...policyOfPlans,
+  adminDatabase: 'postgres',
+  withoutSecret: new Map(),
+  secrets: { create: [], rotate: [], rotationDue: new Map(), write: [], told: new Map(), notices: [] },
+  passwords: new Map(),
+  isDeferred: () => false,
+  anyDeferred: false,
+});
