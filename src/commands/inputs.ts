@@ -1,8 +1,8 @@
 // Files that are named on the command line, and standard input: bytes, no more than may be taken, or why there are none.
-import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { InputFile } from '../document/found-documents.ts';
 import { MANIFEST_LIMITS } from '../document/manifests.ts';
+import { readRegularOrPipe, readStream, RefusedFile } from '../files/bounded-file.ts';
 
 /** What standard input is called. */
 const STDIN = '-';
@@ -21,24 +21,15 @@ export async function readInputs(paths: readonly string[], stdin: Readable): Pro
 
 /** Reads a file, a pipe or standard input. Of one that is too large no more is read than shows it. */
 async function readInput(path: string, stdin: Readable, most: number): Promise<InputFile['read']> {
-  const chunks: Buffer[] = [];
-  let size = 0;
   try {
-    for await (const chunk of path === STDIN ? stdin : createReadStream(path)) {
-      const bytes = chunk as Buffer;
-      size += bytes.length;
-      if (size > most) return { message: `there are more than ${most} bytes, which is all that is read` };
-      chunks.push(bytes);
-    }
+    return { bytes: await (path === STDIN ? readStream(stdin, most) : readRegularOrPipe(path, most)) };
   } catch (error) {
-    return { message: `cannot be read: ${reasonOf((error as NodeJS.ErrnoException).code)}` };
+    return { message: `cannot be read: ${error instanceof RefusedFile ? `it ${error.message}` : reasonOf((error as NodeJS.ErrnoException).code)}` };
   }
-  return { bytes: Buffer.concat(chunks) };
 }
 
 const REASONS: ReadonlyMap<string | undefined, string> = new Map([
   ['ENOENT', 'there is no such file'],
-  ['EISDIR', 'it is a folder; name the files in it'],
   ['EACCES', 'permission denied'],
   ['EAGAIN', 'nothing stands there'],
 ]);

@@ -1,7 +1,10 @@
 // A session with the API server: its address, the connections to it, and how we say who we are. It is opened anew where it does not work any more.
 import type { RequestOptions } from 'node:https';
+import { dirname } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
 import { Agent } from 'undici';
+import { readRegularText, RefusedFile } from '../files/bounded-file.ts';
+import { LIMITS } from '../model/limits.ts';
 import { SourceError } from '../model/source-error.ts';
 
 /** As many Secrets as are read side by side; further requests wait for a connection. */
@@ -62,9 +65,19 @@ async function openSession(kubeconfig: string | undefined): Promise<Session> {
   }
 }
 
+async function loadFrom(path: string, config: KubeConfig): Promise<void> {
+  try {
+    config.loadFromString(await readRegularText(path, LIMITS.certificates));
+  } catch (error) {
+    throw error instanceof RefusedFile ? new Error(`${path} ${error.message}`) : error;
+  }
+  // As the library does with a file.
+  config.makePathsAbsolute(dirname(path));
+}
+
 async function loadSession(kubeconfig: string | undefined): Promise<Session> {
   const config = new KubeConfig();
-  if (kubeconfig !== undefined) config.loadFromFile(kubeconfig);
+  if (kubeconfig !== undefined) await loadFrom(kubeconfig, config);
   else if (process.env['KUBERNETES_SERVICE_HOST'] === undefined) config.loadFromDefault();
   else config.loadFromCluster();
   const server = config.getCurrentCluster()?.server.replace(/\/+$/, '');

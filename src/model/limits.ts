@@ -48,6 +48,8 @@ export const LIMITS = {
   verifierLength: 1024,
   /** Bytes of a Secret's value that is kept to be judged, and characters of an annotation beside it: of thousands of Secrets, each may be a megabyte. */
   secretValue: 16_384,
+  /** Bytes of the file of DB_SSL_ROOT_CERT, and of KUBECONFIG: a system's own list of authorities has a quarter of that. */
+  certificates: 1_048_576,
   /** Characters of a Secret that is known as a whole, as JSON: what others put beside our values must not fill our memory. And of all of them together. */
   wholeSecret: 262_144,
   wholeSecrets: 33_554_432,

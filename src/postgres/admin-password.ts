@@ -1,5 +1,6 @@
 // Our own password: where a new session gets it from, and which errors of the server are about it.
-import { readFile } from 'node:fs/promises';
+import { readRegularText, RefusedFile } from '../files/bounded-file.ts';
+import { LIMITS } from '../model/limits.ts';
 import { Outage } from '../model/outage.ts';
 
 /** Passwords to log in with. */
@@ -17,7 +18,7 @@ export interface ConfiguredPassword {
 }
 
 /** A password file as it is now, without the newline that editors leave at its end. */
-export const readPasswordFile = async (path: string): Promise<string> => (await readFile(path, 'utf8')).replace(/\r?\n$/, '');
+export const readPasswordFile = async (path: string): Promise<string> => (await readRegularText(path, LIMITS.secretValue)).replace(/\r?\n$/, '');
 
 /** The password itself, else the content of the file as it is now, else the documented default. */
 export const configuredPassword = ({ password, passwordFile }: ConfiguredPassword): AdminPassword => ({
@@ -30,7 +31,7 @@ export const configuredPassword = ({ password, passwordFile }: ConfiguredPasswor
 
 /** @throws always: without a password nobody logs in. */
 function unreadable(path: string, error: unknown): never {
-  throw new Outage('login_refused', `the file of DB_PASS_FILE, ${path}, cannot be read (${codeOf(error)})`);
+  throw new Outage('login_refused', `the file of DB_PASS_FILE, ${path}, ${error instanceof RefusedFile ? error.message : `cannot be read (${codeOf(error)})`}`);
 }
 
 const codeOf = (error: unknown): string => String((error as { readonly code?: unknown }).code);

@@ -1,7 +1,8 @@
 // Connections: how pgsteward reaches the server, with its TLS modes, deadlines and the admin's password asked for afresh each time.
-import { readFile } from 'node:fs/promises';
 import type { ConnectionOptions } from 'node:tls';
 import pg from 'pg';
+import { readRegularText, RefusedFile } from '../files/bounded-file.ts';
+import { LIMITS } from '../model/limits.ts';
 import { MAJORS, Outage } from '../model/outage.ts';
 import { type AdminPassword, type ConfiguredPassword, configuredPassword, isLoginRefused, isWrongPassword } from './admin-password.ts';
 import { boundAnswers } from './bounded-answers.ts';
@@ -223,10 +224,18 @@ function options({ host, port, user, timeouts }: ConnectionSettings, database: s
   };
 }
 
+async function readCertificates(path: string): Promise<string> {
+  try {
+    return await readRegularText(path, LIMITS.certificates);
+  } catch (error) {
+    throw error instanceof RefusedFile ? new Error(`the file of DB_SSL_ROOT_CERT, ${path}, ${error.message}`) : error;
+  }
+}
+
 /** What the mode means for a TLS connection; false for none. */
 export async function tlsOptions({ mode, rootCert }: ServerAddress['tls']): Promise<ConnectionOptions | false> {
   if (mode === 'disable') return false;
-  const ca = rootCert === undefined ? undefined : await readFile(rootCert, 'utf8');
+  const ca = rootCert === undefined ? undefined : await readCertificates(rootCert);
   const roots = ca === undefined ? {} : { ca };
   if (mode === 'verify-full') return { ...roots, rejectUnauthorized: true };
   // As libpq does: «require» with a root certificate at hand verifies the chain, but not the host name.

@@ -1,9 +1,10 @@
 // The files of a folder of manifests, of which only those are read again that changed.
 import type { Dirent } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { aside, TooCostly } from '../async/aside.ts';
 import { type Manifest, partsOf } from '../document/manifests.ts';
+import { type BoundedFile, readRegular, RefusedFile, stampOf } from '../files/bounded-file.ts';
 import { SourceError } from '../model/source-error.ts';
 
 export interface File {
@@ -41,11 +42,18 @@ export async function scan(root: string, before: ReadonlyMap<string, File>, limi
   if (bytes > limits.bytes)
     throw new SourceError('malformed', `the manifests in the folder ${root} have ${bytes} bytes together, and at most ${limits.bytes} are read; ${KEPT}`);
   const files = new Map<string, File>();
+  // What was larger by the time that it was read is less for the others.
+  let room = limits.bytes - bytes;
   for (const { full, path, stamp, size, error } of found) {
     const known = before.get(path);
     if (error !== undefined) files.set(path, unread(path, error, known));
     else if (size > limits.fileBytes) files.set(path, unread(path, `has ${size} bytes; at most ${limits.fileBytes} are read`, known));
-    else files.set(path, known?.stamp === stamp ? known : await readOne(full, path, stamp, known, signal));
+    else if (known?.stamp === stamp) files.set(path, known);
+    else {
+      const read = await readRegular(full, Math.min(limits.fileBytes, size + room)).catch(reasonOf);
+      if (typeof read !== 'string') room -= Math.max(0, read.bytes.length - size);
+      files.set(path, typeof read === 'string' ? unread(path, read, known) : await parse(read, path, known, signal));
+    }
   }
   const isSame = files.size === before.size && [...files].every(([path, file]) => before.get(path) === file);
   return isSame ? before : files;
@@ -67,20 +75,24 @@ const sizesOf = (root: string, entries: readonly Dirent[]): Promise<Listed | und
       return undefined;
     try {
       const facts = await stat(full, { bigint: true });
-      return facts.isFile() ? { full, path, stamp: `${facts.mtimeNs}-${facts.size}-${facts.ino}`, size: Number(facts.size), error: undefined } : undefined;
+      return facts.isFile() ? { full, path, stamp: stampOf(facts), size: Number(facts.size), error: undefined } : undefined;
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;
       return code === 'ENOENT' ? undefined : { full, path, stamp: '', size: 0, error: `cannot be read (${code ?? 'unknown error'})` };
     }
   });
 
-async function readOne(full: string, path: string, stamp: string, known: File | undefined, signal: AbortSignal): Promise<File> {
+/** Why a file cannot be read by the time that it is opened, which may be another one than was listed. */
+const reasonOf = (error: unknown): string =>
+  error instanceof RefusedFile ? error.message : `cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`;
+
+async function parse({ bytes, stamp }: BoundedFile, path: string, known: File | undefined, signal: AbortSignal): Promise<File> {
   const broken = (error: string): File => ({ ...unread(path, error, known), stamp });
   let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(await readFile(full));
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    return broken('is not UTF-8 or cannot be read');
+    return broken('is not UTF-8');
   }
   const parts = partsOf(text, path.endsWith('.json'));
   const fresh = [...parts].filter(([key]) => known?.parsed.has(key) !== true);

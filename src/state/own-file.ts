@@ -1,7 +1,8 @@
 // A file of our own: read only where nobody else can have written it, and written so that nobody else's file or link is followed.
 import { randomBytes } from 'node:crypto';
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { open, rename, unlink } from 'node:fs/promises';
+import { readOpen, RefusedFile } from '../files/bounded-file.ts';
 
 /** More is not read: 10,000 roles take 5 MB. */
 const LARGEST = 64 * 1024 * 1024;
@@ -29,8 +30,9 @@ export function readOwnFile(path: string): OwnFile {
   try {
     // Of what is open, and not of what may be there by now.
     const reason = strangeness(descriptor);
-    return reason === undefined ? { kind: 'text', text: readFileSync(descriptor, 'utf8') } : { kind: 'refused', reason };
+    return reason === undefined ? { kind: 'text', text: readOpen(descriptor, LARGEST).toString('utf8') } : { kind: 'refused', reason };
   } catch (error) {
+    if (error instanceof RefusedFile) return { kind: 'refused', reason: error.message };
     return { kind: 'unreadable', reason: `cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})` };
   } finally {
     closeSync(descriptor);

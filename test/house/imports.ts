@@ -12,7 +12,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['document/', 'sql/'],
   ['changes/', 'explain/'],
   ['plan/'],
-  ['async/'],
+  ['async/', 'files/'],
   ['state/', 'postgres/', 'kubernetes/'],
   ['sources/'],
   ['steward/'],
