@@ -1,4 +1,6 @@
 // A database with more than may be read is told and left as it is, and everything else goes on.
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type pg from 'pg';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { stringify } from 'yaml';
@@ -138,6 +140,45 @@ it('large objects that concern nobody of ours are not read, whoever stands in th
   expect(report.notices).toEqual([]);
   expect((await steward.cycle()).result).toBe('converged');
 });
+
+it('20,000 large objects that a login without any right grants to a role of ours are too many, and told as that, while others go on', async () => {
+  const [shop, library] = clients;
+  await server.query('CREATE ROLE mallory LOGIN');
+  steward.manifests.users(document('SELECT'));
+  await steward.cycle();
+  const before = await memoryOf();
+  // A lock for each: so many at once have no room.
+  const inParts = (what: string, from: number): string =>
+    `DO $$ BEGIN FOR i IN ${from}..20000 LOOP ${what}; IF i % 1000 = 0 THEN COMMIT; END IF; END LOOP; END $$`;
+  await shop?.query('SET ROLE mallory');
+  await shop?.query(
+    inParts(`PERFORM lo_create(i); EXECUTE format('GRANT %s ON LARGE OBJECT %s TO reader', CASE i % 2 WHEN 0 THEN 'SELECT' ELSE 'ALL' END, i)`, 1),
+  );
+  await shop?.query('RESET ROLE');
+  steward.manifests.users(document('INSERT'));
+  const report = await steward.cycle();
+  expect([report.result, report.error]).toEqual(['incomplete', undefined]);
+  const told = report.notices.filter(({ message }) => message.includes('MAX_OBJECTS'));
+  expect(told.map(({ message }) => message)).toEqual([expect.stringMatching(/shop.*\(20000 large objects, .*at most 1000 are read \(MAX_OBJECTS\)/)]);
+  expect(await Promise.all([shop, library].map((client) => client && held(client)))).toEqual(['SELECT', 'INSERT']);
+  // Nothing of them is taken in: their names alone would be more than this.
+  expect((await memoryOf()) - before).toBeLessThan(8 * 1_048_576);
+  await shop?.query(inParts('PERFORM lo_unlink(i)', 101));
+  const after = await steward.cycle();
+  expect(after.drift.filter(({ kind }) => kind === 'revoke_privilege')).not.toEqual([]);
+  expect(await Promise.all([shop, library].map((client) => client && held(client)))).toEqual(['INSERT', 'INSERT']);
+  expect((await steward.cycle()).result).toBe('converged');
+});
+
+/** What is in use after everything that is not has been given back. */
+async function memoryOf(): Promise<number> {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  collect();
+  await new Promise(setImmediate);
+  collect();
+  return process.memoryUsage().heapUsed;
+}
 
 it('verifiers and comments of any length are cut on the server, and differ from whatever is declared', async () => {
   const longest = 'ü'.repeat(LIMITS.comment);
