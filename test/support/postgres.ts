@@ -1,20 +1,7 @@
 // A real PostgreSQL server for a test, a demo or a benchmark: started in about a second, gone with the process that started it.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import {
-  chownSync,
-  closeSync,
-  existsSync,
-  linkSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  readSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { createHash, randomBytes, randomInt } from 'node:crypto';
+import { chownSync, closeSync, existsSync, mkdtempSync, openSync, readFileSync, readSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createHash, randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -22,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { expectNoSecretsInServerLog } from './secrets.ts';
 import { DEFAULT_MAJOR, type Major, nativeFolder, ownCache, unprivileged } from './binaries.ts';
+import { ownPassword } from './own-password.ts';
 
 export interface PostgresOptions {
   readonly major?: Major;
@@ -204,21 +192,6 @@ async function connect(port: number, database: string, as: { user: string; passw
   client.on('error', () => undefined);
   await client.connect();
   return client;
-}
-
-/** The password of every server's superuser; a link makes its file appear at once and whole. */
-function ownPassword(): string {
-  const file = join(ownCache(), 'password');
-  const partial = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`;
-  writeFileSync(partial, randomBytes(24).toString('hex'), { mode: 0o600, flag: 'wx' });
-  try {
-    linkSync(partial, file);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  } finally {
-    rmSync(partial);
-  }
-  return readFileSync(file, 'utf8');
 }
 
 /** An initialised data directory per major and account, made once and copied for each server. */
