@@ -128,6 +128,8 @@ export interface Definition<C, E = C> {
   readonly forLogin?: true;
   /** As what a summary counts it. */
   readonly counts?: 'grants' | 'revokes' | 'passwords';
+  /** Fields that only say how much there is at the moment: what it does is the same without them. */
+  readonly counted?: readonly string[];
   /** It concerns no user of a document, whatever its subject. */
   readonly isOfNoUser?: true;
 }

@@ -41,6 +41,7 @@ export const endSessions: Advised<EndSessions> = {
   runs: 'apart',
   removes: 'at once',
   loses: () => 'sessions',
+  counted: ['sessions'],
 };
 
 export const rollbackPrepared: Definition<RollbackPrepared> = {
@@ -78,6 +79,7 @@ export const releaseOwned: Advised<ReleaseOwned> = {
   endsHolders: 'leaving',
   removes: 'in turn',
   counts: 'revokes',
+  counted: ['objects'],
 };
 
 export const dropRole: Advised<DropRole> = {

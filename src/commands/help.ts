@@ -27,7 +27,7 @@ export const helpOfProgram = (verbs: readonly Verb[], bold: Bold): string =>
     bold('Options:'),
     ...table(Object.entries(PROGRAM_OPTIONS).map(rowOf)),
     '',
-    'pgsteward VERB --help says more. Exit code 0: done; 1: an error; plan has more.',
+    'pgsteward VERB --help says more. Exit code 0: done; 1: an error; some verbs have more.',
   ]);
 
 /** `pgsteward VERB --help` */

@@ -10,10 +10,16 @@ export const SERVER_OPTIONS: VerbOptions = {
 };
 
 /** Where documents and Secrets are. */
-export const SOURCE_OPTIONS: VerbOptions = {
+export const SOURCE_OPTIONS = {
   document: { type: 'string', value: 'FILE|DIR', summary: 'a users.yaml or manifests, or a folder of them; otherwise what SOURCE names' },
   secrets: { type: 'string', value: 'DIR', summary: 'a folder of manifests with the Secrets; otherwise what SOURCE names' },
   'without-secrets': { type: 'boolean', summary: 'everything but passwords: no Secret is read, and none is missed' },
+} as const satisfies VerbOptions;
+
+/** How a plan is said. */
+export const OUTPUT_OPTIONS: VerbOptions = {
+  output: { type: 'string', short: 'o', value: 'FORMAT', choices: ['text', 'json', 'markdown', 'sql'], summary: 'how the plan is said' },
+  full: { type: 'boolean', summary: 'lists whole, in text and Markdown' },
 };
 
 /** Of the verbs that say who may do what on a server. */

@@ -7,14 +7,17 @@ import type { Config } from '../config.ts';
 import type { FoundDocuments } from '../document/found-documents.ts';
 import { MANIFEST_LIMITS } from '../document/manifests.ts';
 import { unreadableDocument } from '../document/parse.ts';
+import { digestOf } from '../model/digest.ts';
 import type { Document, Problem } from '../model/entries.ts';
 import { readDirectorySecrets } from '../sources/directory.ts';
 import type { Ports, SecretReader } from '../sources/ports.ts';
-import { createInputs, refsIn } from '../steward/inputs.ts';
+import { createInputs } from '../steward/inputs.ts';
 import { createSecrets, type Secrets } from '../steward/secrets.ts';
 import { readInputs } from './inputs.ts';
 import { createSource } from './source.ts';
 import { type Given, type Program, UsageError } from './verb.ts';
+
+type SecretPorts = Pick<Ports, 'secrets' | 'wholeSecrets' | 'secretStore'>;
 
 export interface PlanInputs {
   /** For people. */
@@ -26,6 +29,8 @@ export interface PlanInputs {
   readonly within: FoundDocuments['within'];
   /** A digest of the documents. */
   readonly version: string;
+  /** Where they come from. */
+  readonly ports: SecretPorts & Pick<Ports, 'documents'>;
   readonly secrets: Secrets;
   readonly withSecrets: boolean;
   readonly close: () => Promise<void>;
@@ -39,9 +44,6 @@ const NO_SECRETS: SecretReader = {
   version: () => '',
   forgetAll: () => undefined,
 };
-
-type SecretPorts = Pick<Ports, 'secrets' | 'wholeSecrets' | 'secretStore'>;
-type ReadDocument = Pick<PlanInputs, 'source' | 'document' | 'problems' | 'within' | 'version'>;
 
 /** Reads them. @throws UsageError where they are not to be had. */
 export async function readPlanInputs(given: Given, config: Config, { stdin }: Pick<Program, 'stdin'>, warn: (message: string) => void): Promise<PlanInputs> {
@@ -60,6 +62,8 @@ export async function readPlanInputs(given: Given, config: Config, { stdin }: Pi
         ? configured
         : { secrets: NO_SECRETS }
       : { secrets: await orRefused(readDirectorySecrets(from, config.source.namespace, signal), 'the Secrets') };
+  const files = named === undefined ? undefined : await readFiles(named, stdin, config);
+  const documents = files?.documents ?? (configured as Ports).documents;
   const secrets = createSecrets({
     ...ports,
     namespace: config.source.namespace,
@@ -67,12 +71,16 @@ export async function readPlanInputs(given: Given, config: Config, { stdin }: Pi
     sourceId: config.source.id,
     isDeferred: () => false,
   });
-  const read = named === undefined ? await ofSource(configured as Ports, secrets, ports, config, signal) : await ofFiles(named, stdin, config);
-  if (named !== undefined && read.document !== undefined) {
-    ports.secrets.want({ refs: refsIn(read.document), whole: secrets.places(read.document) });
-    if (withSecrets) await ports.secrets.refresh(signal);
-  }
-  return { ...read, secrets, withSecrets, close: async () => configured?.close() };
+  const read = await readOnce(documents, secrets, ports, config, signal);
+  return {
+    ...read,
+    source: named ?? (configured as Ports).description,
+    within: files?.within ?? new Map(),
+    ports: { ...ports, documents },
+    secrets,
+    withSecrets,
+    close: async () => configured?.close(),
+  };
 }
 
 const text = ({ options }: Given, name: string): string | undefined => {
@@ -90,29 +98,31 @@ async function orRefused<T>(reading: Promise<T>, what: string): Promise<T> {
   }
 }
 
-async function ofSource(ports: Ports, secrets: Secrets, { secrets: reader }: SecretPorts, config: Config, signal: AbortSignal): Promise<ReadDocument> {
-  const inputs = createInputs({
-    documents: ports.documents,
-    secrets: reader,
-    retry: config.retry,
-    defaultDatabase: config.policy.defaultDatabase,
-    places: secrets.places,
-  });
-  const { document, problems, failure, followed } = await inputs.read(signal);
+/** @throws UsageError where there is no document. */
+async function readOnce(
+  documents: Ports['documents'],
+  { places }: Secrets,
+  { secrets }: SecretPorts,
+  { retry, policy: { defaultDatabase } }: Config,
+  signal: AbortSignal,
+): Promise<Pick<PlanInputs, 'document' | 'problems' | 'version'>> {
+  const { document, problems, failure, followed } = await createInputs({ documents, secrets, retry, defaultDatabase, places }).read(signal);
   if (failure !== undefined) throw new UsageError(`the document cannot be read: ${failure.message}`);
-  return { source: ports.description, document, problems, within: new Map(), version: followed?.hash ?? '' };
+  return { document, problems, version: followed?.hash ?? '' };
 }
 
-async function ofFiles(path: string, stdin: Program['stdin'], config: Config): Promise<ReadDocument> {
+/** Files as a source of one document; they are read once, also where it is asked for again. */
+async function readFiles(path: string, stdin: Program['stdin'], config: Config): Promise<Pick<Ports, 'documents'> & Pick<PlanInputs, 'within'>> {
   const files = await readInputs(await filesOf(path), stdin);
-  const digest = createHash('sha256');
-  for (const { read } of files) if (read.message === undefined) digest.update(`${read.bytes.length}\n`).update(read.bytes);
-  const bytes = files.reduce((sum, { read }) => sum + (read.message === undefined ? read.bytes.length : 0), 0);
-  const { document, within } = await aside('documents', bytes, [files, config.policy.defaultDatabase], new AbortController().signal).catch((error: unknown) => {
+  const bytes = files.flatMap(({ read }) => (read.message === undefined ? [read.bytes] : []));
+  const size = bytes.reduce((sum, { length }) => sum + length, 0);
+  const { document, within } = await aside('documents', size, [files, config.policy.defaultDatabase], new AbortController().signal).catch((error: unknown) => {
     if (!(error instanceof TooCostly)) throw error;
     return { document: unreadableDocument(path, error.message), within: new Map<string, string>() };
   });
-  return { source: path, document: document.usable ? document : undefined, problems: document.problems, within, version: digest.digest('hex') };
+  const content = Buffer.from(digestOf(bytes.map((one) => createHash('sha256').update(one).digest('hex'))));
+  const reading = { version: content.toString(), ref: path, file: path, content, requests: { paused: false, reconcileAt: undefined }, document };
+  return { documents: { read: () => Promise.resolve(reading) }, within };
 }
 
 /** A file as it is named; of a folder all that may hold manifests, those below it too. */

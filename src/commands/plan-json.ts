@@ -5,7 +5,7 @@ import type { PlanView } from './plan-view.ts';
 export const asJson = (view: PlanView): string => `${harmless(JSON.stringify(view, undefined, 2))}\n`;
 
 /** JSON without characters that a terminal acts on: outside of strings it has none but the ends of lines. */
-const harmless = (json: string): string =>
+export const harmless = (json: string): string =>
   json.replace(/[^\P{Cc}\n]|[\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
     Array.from({ length: character.length }, (_, index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, '0')}`).join(''),
   );

@@ -107,7 +107,7 @@ export function viewOf({ source, withSecrets, problems, within, planned, address
 }
 
 /** An error says that not everything was looked at, so it stands over a refusal, and that over a difference. */
-function resultOf(differs: boolean, notices: readonly Notice[], problems: readonly Problem[], isUnread: boolean): PlanResult {
+export function resultOf(differs: boolean, notices: readonly Notice[], problems: readonly Problem[], isUnread: boolean): PlanResult {
   if (isUnread || problems.some(({ severity }) => severity === 'error') || notices.some((notice) => isError(notice) && notice.kind !== 'breaker'))
     return 'error';
   if (notices.some(({ kind }) => kind === 'refused' || kind === 'breaker')) return 'refused';
@@ -146,7 +146,7 @@ function namesIn(change: Change): readonly string[] {
   return names.length > 1 ? names : [];
 }
 
-const shownNotice = ({ kind, subject, message, advice }: Notice): ShownNotice => ({
+export const shownNotice = ({ kind, subject, message, advice }: Notice): ShownNotice => ({
   kind,
   subject: subject === '' ? null : subject === PUBLIC ? 'PUBLIC' : subject,
   message,

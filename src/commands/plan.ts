@@ -1,5 +1,4 @@
 // plan: one look at the server, the plan, the end. Nothing is written anywhere.
-import { styleText } from 'node:util';
 import type { Config } from '../config.ts';
 import { oneLine } from '../document/show.ts';
 import { loansOf } from '../plan/loans.ts';
@@ -9,21 +8,14 @@ import { newlineWarnings } from '../steward/credentials.ts';
 import { livePlace, planOnce, type Planned, type PlanPlace } from '../steward/plan-once.ts';
 import { serverOf } from '../steward/server.ts';
 import { type PlanInputs, readPlanInputs } from './plan-inputs.ts';
-import { asJson } from './plan-json.ts';
-import { asMarkdown } from './plan-markdown.ts';
-import { type ScriptPart, scriptOf } from './plan-script.ts';
-import { asSql } from './plan-sql.ts';
-import { asText, type PlanPaint } from './plan-text.ts';
-import { EXIT_CODES, type PlanView, viewOf } from './plan-view.ts';
+import { type Bound, boundOf } from './plan-bound.ts';
+import { rendered } from './plan-output.ts';
+import { scriptOf } from './plan-script.ts';
+import { EXIT_CODES, viewOf } from './plan-view.ts';
 import { withProgress } from './progress.ts';
+import { type SavedPlan, writeSavedPlan } from './saved-plan.ts';
 import { settingsFrom } from './settings.ts';
 import { type Given, type Program, say, UsageError } from './verb.ts';
-
-/** A plan with everything that an output needs. */
-export interface ShownPlan {
-  readonly view: PlanView;
-  readonly script: readonly ScriptPart[];
-}
 
 /** A place to read, and how it is left. */
 export interface OpenPlace {
@@ -37,12 +29,24 @@ export interface OpenPlace {
 export async function plan(given: Given, self: Program): Promise<number> {
   const config = settingsFrom(given, self);
   const shown = await planFor(given, self, config, liveServer(config, self));
+  const out = given.options.get('out');
+  if (typeof out === 'string') await save(out, shown);
   await say(self.stdout, rendered(shown, given, self));
   return EXIT_CODES[shown.view.result];
 }
 
+/** A plan that was made just now; one that is for no document holds for nothing. */
+export interface MadePlan extends Omit<SavedPlan, 'bound'> {
+  readonly bound: Bound | undefined;
+}
+
+async function save(path: string, { bound, ...shown }: MadePlan): Promise<void> {
+  if (bound !== undefined) return writeSavedPlan(path, { ...shown, bound });
+  throw new UsageError('there is no plan to save: the document cannot be used, see pgsteward validate');
+}
+
 /** Reads document, Secrets and the place, and plans. The place is left afterwards. @throws UsageError */
-export async function planFor(given: Given, self: Program, config: Config, { place, address, close }: OpenPlace): Promise<ShownPlan> {
+export async function planFor(given: Given, self: Program, config: Config, { place, address, close }: OpenPlace): Promise<MadePlan> {
   try {
     const warn = warning(self);
     const inputs = await withProgress(self.stderr, 'reading the document and the Secrets', () => readPlanInputs(given, config, self, warn));
@@ -58,7 +62,7 @@ export async function planFor(given: Given, self: Program, config: Config, { pla
 }
 
 /** undefined where there is no document to plan for. @throws UsageError where the server cannot be read. */
-async function planFrom({ document, version, secrets, withSecrets }: PlanInputs, place: PlanPlace): Promise<Planned | undefined> {
+export async function planFrom({ document, version, secrets, withSecrets }: PlanInputs, place: PlanPlace): Promise<Planned | undefined> {
   if (document === undefined) return undefined;
   try {
     return await planOnce(place, { document, version, secrets, withSecrets });
@@ -67,12 +71,13 @@ async function planFrom({ document, version, secrets, withSecrets }: PlanInputs,
   }
 }
 
-function shownPlan({ source, withSecrets, problems, within }: PlanInputs, planned: Planned | undefined, address: OpenPlace['address']): ShownPlan {
+function shownPlan({ source, withSecrets, problems, within, version }: PlanInputs, planned: Planned | undefined, address: OpenPlace['address']): MadePlan {
   const warnings = planned === undefined ? [] : newlineWarnings(planned.input.document, planned.credentials);
   const view = viewOf({ source, withSecrets, problems: [...problems, ...warnings], within, planned, address });
-  if (planned === undefined) return { view, script: [] };
+  if (planned === undefined) return { view, script: [], bound: undefined };
   const { catalog, adminDatabase } = planned.input;
-  return { view, script: scriptOf(planned.changes, { adminDatabase, server: catalog.server, loans: loansOf(catalog, planned.changes) }) };
+  const script = scriptOf(planned.changes, { adminDatabase, server: catalog.server, loans: loansOf(catalog, planned.changes) });
+  return { view, script, bound: boundOf(planned.changes, planned, version) };
 }
 
 /** The server of the settings. */
@@ -86,29 +91,7 @@ function liveServer(config: Config, self: Program): OpenPlace {
   };
 }
 
-const warning =
+export const warning =
   ({ stderr }: Program) =>
   (message: string): void =>
     void say(stderr, `pgsteward: ${oneLine(message)}\n`);
-
-/** A file takes names as they are. To a terminal some of their characters are commands. */
-const forStream = (text: string, stdout: Program['stdout']): string =>
-  'isTTY' in stdout && stdout.isTTY === true ? text.split('\n').map(oneLine).join('\n') : text;
-
-const COLOURS = { loss: 'red', gain: 'green', warning: 'yellow', heading: 'bold' } as const;
-
-/** What an output says of a plan. */
-export function rendered({ view, script }: ShownPlan, { options }: Pick<Given, 'options'>, { stdout }: Pick<Program, 'stdout'>): string {
-  const isFull = options.has('full');
-  const paint: PlanPaint = (meaning, line) => styleText(COLOURS[meaning], line, { stream: stdout });
-  switch (options.get('output')) {
-    case 'json':
-      return asJson(view);
-    case 'sql':
-      return forStream(asSql(view, script), stdout);
-    case 'markdown':
-      return asMarkdown(view, isFull);
-    default:
-      return asText(view, paint, isFull);
-  }
-}

@@ -1,5 +1,5 @@
 // The verbs of the program. What each one needs is loaded when it is asked for.
-import { ACCESS_OPTIONS, SERVER_OPTIONS, SOURCE_OPTIONS } from './options.ts';
+import { ACCESS_OPTIONS, OUTPUT_OPTIONS, SERVER_OPTIONS, SOURCE_OPTIONS } from './options.ts';
 import type { Verb } from './verb.ts';
 
 export const RUN: Verb = {
@@ -39,8 +39,8 @@ const PLAN: Verb = {
   options: {
     ...SERVER_OPTIONS,
     ...SOURCE_OPTIONS,
-    output: { type: 'string', short: 'o', value: 'FORMAT', choices: ['text', 'json', 'markdown', 'sql'], summary: 'how the plan is said' },
-    full: { type: 'boolean', summary: 'lists whole, in text and Markdown' },
+    ...OUTPUT_OPTIONS,
+    out: { type: 'string', value: 'FILE', summary: 'saves the plan as well, for show and apply' },
   },
   details: [
     'It reads the server once, writes nothing anywhere, and works beside a running daemon. Its settings are those of the daemon.',
@@ -82,4 +82,33 @@ const EXPLAIN: Verb = {
   run: async (given, self) => (await import('./explain.ts')).explain(given, self),
 };
 
-export const VERBS: readonly Verb[] = [RUN, VALIDATE, SCHEMA, PLAN, IMPORT, EXPLAIN];
+const SHOW: Verb = {
+  name: 'show',
+  summary: 'a saved plan, also when it is stale',
+  operands: 'FILE',
+  options: OUTPUT_OPTIONS,
+  details: ['A FILE is what pgsteward plan --out has saved. Nothing else is read.', 'The exit code is that of the plan.'],
+  example: 'pgsteward show the.plan -o markdown',
+  run: async (given, self) => (await import('./show.ts')).show(given, self),
+};
+
+const APPLY: Verb = {
+  name: 'apply',
+  summary: 'one cycle as the daemon would do it, or just what a saved plan says',
+  operands: '[FILE]',
+  options: {
+    ...SERVER_OPTIONS,
+    document: SOURCE_OPTIONS.document,
+    secrets: SOURCE_OPTIONS.secrets,
+    output: { type: 'string', short: 'o', value: 'FORMAT', choices: ['text', 'json'], summary: 'how the outcomes are said' },
+  },
+  details: [
+    'It writes as the daemon does: as the only writer, with ledger and audit log. A FILE is what pgsteward plan --out has saved: where server, databases,',
+    'document or ledger are others than then, or something else would be done, nothing is. Exit code 0: applied, and as declared; 1: an error; 2: it still',
+    'differs; 3: refused.',
+  ],
+  example: 'pgsteward apply the.plan --host localhost --document manifests/example/users.yaml --secrets manifests/example',
+  run: async (given, self) => (await import('./apply.ts')).apply(given, self),
+};
+
+export const VERBS: readonly Verb[] = [RUN, VALIDATE, SCHEMA, PLAN, SHOW, APPLY, IMPORT, EXPLAIN];

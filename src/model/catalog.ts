@@ -36,6 +36,8 @@ export const NOWHERE: Place = { server: null, ledger: null };
 
 export interface DatabaseFacts {
   readonly name: string;
+  /** pg_database.oid; one that the plan creates has none yet. */
+  readonly oid?: number;
   readonly owner: string;
   readonly allowsConnections: boolean;
   readonly isTemplate: boolean;

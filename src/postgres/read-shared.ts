@@ -31,7 +31,7 @@ export const databaseRows = (rows: readonly Row[]): readonly DatabaseRow[] => ro
 
 /** @param publicConnect the OIDs of those that everybody may connect to. */
 export const databaseFacts = (
-  { oid, mayConnect, ...row }: DatabaseRow,
+  { mayConnect, ...row }: DatabaseRow,
   nameOf: ReadonlyMap<number, string>,
   publicConnect: ReadonlySet<number>,
   isOnServer: (role: string) => boolean,
@@ -39,7 +39,7 @@ export const databaseFacts = (
   ...row,
   owner: nameOf.get(row.owner) ?? '',
   exactOnly: row.isTemplate || isPlatformDatabase(row.name, isOnServer) || !(mayConnect || row.mayGrant),
-  publicConnect: publicConnect.has(oid),
+  publicConnect: publicConnect.has(row.oid),
 });
 
 interface ConnectRow {

@@ -1,7 +1,7 @@
 // Ports: what is read and written where the document is, one interface for each use of it. Whoever uses one knows of no other.
 import type { Announcement, Conditions } from '../model/announced.ts';
 import type { PresentSecret, SecretContent } from '../model/connection-content.ts';
-import type { SecretRef } from '../model/entries.ts';
+import type { Document, SecretRef } from '../model/entries.ts';
 import type { Requests } from '../model/requests.ts';
 import type { SecretPlace } from '../model/secret-place.ts';
 import type { SourceFailure } from '../model/source-error.ts';
@@ -19,6 +19,8 @@ export interface DocumentReading {
   readonly content: Uint8Array;
   /** What the ConfigMap's annotations ask for. */
   readonly requests: Requests;
+  /** The document itself, where it was read already: it is of several files, and `content` only tells whether it is another one. */
+  readonly document?: Document;
 }
 
 /** One Secret's key. `version` changes whenever the value may have changed and never holds anything derived from the value. */

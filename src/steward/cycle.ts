@@ -8,6 +8,7 @@ import { applyPlan } from '../postgres/apply.ts';
 import type { ApplyContext, Outcome } from '../postgres/run.ts';
 import { type Applied, type AppliedParts, createApplied } from './applied.ts';
 import { applyContext } from './apply-context.ts';
+import type { Approval } from './approval.ts';
 import { appliedDigests } from './drift.ts';
 import { failureNotices } from './failure-notices.ts';
 import type { Hearing } from './hearing.ts';
@@ -15,7 +16,7 @@ import type { Inputs } from './inputs.ts';
 import type { Intents } from './intents.ts';
 import { withRows } from './memory.ts';
 import { type Begun, type Pass, type PassParts, readPass } from './pass.ts';
-import { preview } from './preview.ts';
+import { foreseen, preview } from './preview.ts';
 import { correctedRows } from './managed-rows.ts';
 import type { CycleReport } from './report.ts';
 import { foundBy, fromInputs, isQuiet, openedBy, type Opening, quietly, resultOf } from './report-parts.ts';
@@ -23,6 +24,8 @@ import { foundBy, fromInputs, isQuiet, openedBy, type Opening, quietly, resultOf
 export interface CycleParts extends PassParts, AppliedParts {
   readonly hearing: Hearing;
   readonly intents: Intents;
+  /** undefined where whatever is planned is done. */
+  readonly approval?: Approval | undefined;
 }
 
 /** Plans are made and applied at most this often in a cycle: what one pass uncovers, the next mends. */
@@ -70,7 +73,7 @@ async function converge(parts: CycleParts, begun: Begun, fence: string): Promise
   let { focus } = begun;
   let first: Opening | undefined;
   for (let count = 1; ; count += 1) {
-    const pass = await readPass(parts, { ...begun, focus });
+    const pass = await approved(parts, { ...begun, focus }, count === 1);
     first ??= openedBy(begun, pass);
     const { again, fresh } = applied.split(pass.plan.changes);
     const changes = count > PASSES ? [] : fresh;
@@ -85,6 +88,15 @@ async function converge(parts: CycleParts, begun: Begun, fence: string): Promise
     look.heed(hearing.version(inputs));
     focus = undefined;
   }
+}
+
+/** A pass, of which only what was agreed to is done, where somebody has to agree. @throws where the first is not what was agreed to. */
+async function approved(parts: CycleParts, begun: Begun, isFirst: boolean): Promise<Pass> {
+  const pass = await readPass(parts, begun);
+  const { approval } = parts;
+  if (approval === undefined) return pass;
+  if (isFirst) approval.check([...begun.ledger, ...(await foreseen(parts, begun, pass))], pass, begun.inputs.followed?.hash ?? '');
+  return { ...pass, plan: approval.only(pass.plan) };
 }
 
 /** Writes what the ledger lacks, and where event triggers will be, before anything is done. @returns the rows that say something else by now. */

@@ -76,7 +76,7 @@ export function createInputs({ documents, secrets, retry, defaultDatabase, place
     const failure = reading instanceof SourceError ? reading : undefined;
     requests = reading.requests ?? requests;
     if (!(reading instanceof SourceError)) {
-      const latest = parsed?.version === reading.version ? parsed.document : await parse(reading, defaultDatabase, signal);
+      const latest = parsed?.version === reading.version ? parsed.document : (reading.document ?? (await parse(reading, defaultDatabase, signal)));
       if (parsed?.document !== latest) {
         parsed = { version: reading.version, file: reading.file, document: latest };
         if (parsed.document.usable) {
@@ -148,8 +148,7 @@ const declaredIn = (document: Document | undefined): Inputs['declared'] =>
     ...(document?.roles ?? []).map(({ name }): [string, Entity] => [name, 'role']),
   ]);
 
-/** The Secrets with passwords that a document names. */
-export function refsIn(document: Document | undefined): SecretRef[] {
+function refsIn(document: Document | undefined): SecretRef[] {
   const refs = new Map<string, SecretRef>();
   for (const user of document?.users ?? []) if (hasPassword(user)) refs.set(secretKey(user.secret), user.secret);
   return [...refs.values()];

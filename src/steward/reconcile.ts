@@ -2,6 +2,7 @@
 import type { Woken } from '../model/wake.ts';
 import type { AdminRotation } from './admin-rotation.ts';
 import { type AuditBounds, createAuditRetention } from './audit-retention.ts';
+import type { Approval } from './approval.ts';
 import { createBackoff } from './backoff.ts';
 import { withAdmin, withBeside, withUnwritten } from './beside.ts';
 import { type CycleParts, runCycle } from './cycle.ts';
@@ -46,6 +47,8 @@ export interface ReconcilerOptions {
   readonly residents: Residents;
   /** undefined where our own password is not rotated. */
   readonly adminRotation?: AdminRotation | undefined;
+  /** undefined where whatever is planned is done. */
+  readonly approval?: Approval | undefined;
   readonly log: { warn(message: string): void };
   /** Called whenever the cycle makes progress, for the heartbeat. */
   readonly onProgress: () => void;
@@ -108,7 +111,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   };
 }
 
-function partsOf({ config, ports, connections, residents, log, onProgress }: ReconcilerOptions): CycleParts {
+function partsOf({ config, ports, connections, residents, approval, log, onProgress }: ReconcilerOptions): CycleParts {
   const { interval, retry } = config;
   const server = serverOf(config, connections);
   const { defaultDatabase } = server.policy;
@@ -132,6 +135,7 @@ function partsOf({ config, ports, connections, residents, log, onProgress }: Rec
     backoff,
     repeats: createRepeats(),
     intents: createIntents(),
+    approval,
     interval,
     retried: createRetried(retry),
     onProgress,

@@ -30,7 +30,10 @@ export async function call(args: readonly string[], { stdin = '', cwd = ROOT, co
   return { code, stdout, stderr };
 }
 
-/** The same within this process, which is quicker. */
+/** What is said where something lasts, as on a machine that does much else. */
+const PROGRESS = /^pgsteward: [A-Za-z ]+ …\n/gm;
+
+/** The same within this process, which is quicker. What it says of its progress is left out. */
 export async function callHere(args: readonly string[], stdin = '', env: Readonly<Record<string, string>> = {}): Promise<Called> {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   const said = Promise.all([text(stdout), text(stderr)]);
@@ -38,5 +41,5 @@ export async function callHere(args: readonly string[], stdin = '', env: Readonl
   stdout.end();
   stderr.end();
   const [onStdout, onStderr] = await said;
-  return { code, stdout: onStdout, stderr: onStderr };
+  return { code, stdout: onStdout, stderr: onStderr.replace(PROGRESS, '') };
 }

@@ -3,8 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import type { ShownPlan } from '../../src/commands/plan.ts';
-import { rendered } from '../../src/commands/plan.ts';
+import { rendered, type ShownPlan } from '../../src/commands/plan-output.ts';
 import type { ShownChange } from '../../src/commands/plan-view.ts';
 
 const NAME = 'a|b`c`<i>@me\n\u001B[2J\u202E';

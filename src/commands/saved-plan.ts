@@ -1,0 +1,114 @@
+// A saved plan: the file of `plan --out`. It holds what is shown of the plan and what it holds for, and no password or verifier.
+import { readFile, stat } from 'node:fs/promises';
+import { z } from 'zod';
+import { CHANGE_KINDS } from '../changes/table.ts';
+import { NOTICE_KINDS } from '../changes/notice.ts';
+import { writeOwnFile } from '../state/own-file.ts';
+import type { Bound } from './plan-bound.ts';
+import type { ScriptPart } from './plan-script.ts';
+import type { PlanView } from './plan-view.ts';
+import { UsageError } from './verb.ts';
+
+export interface SavedPlan {
+  readonly bound: Bound;
+  readonly view: PlanView;
+  readonly script: readonly ScriptPart[];
+}
+
+/** More is not read: 100,000 changes take 50 MB. */
+const LARGEST = 256 * 1024 * 1024;
+
+const text = z.string();
+const texts = z.array(text).readonly();
+const change = z.object({
+  kind: z.enum(CHANGE_KINDS),
+  loses: z.enum(['role', 'login', 'sessions', 'password', 'rights']).nullable(),
+  role: text.nullable(),
+  database: text.nullable(),
+  object: text,
+  sentence: text,
+  names: texts,
+  sql: texts,
+});
+const changes = z.array(change).readonly();
+const notice = z.object({ kind: z.enum(NOTICE_KINDS), subject: text.nullable(), message: text, sql: text.nullable(), sqlDatabase: text.nullable() });
+const problem = z.object({
+  severity: z.enum(['error', 'warning']),
+  file: text,
+  within: text.exactOptional(),
+  line: z.number(),
+  column: z.number(),
+  path: text,
+  message: text,
+  name: text.exactOptional(),
+});
+const server = z.object({
+  host: text,
+  port: z.number(),
+  adminDatabase: text,
+  login: text,
+  major: z.number(),
+  systemIdentifier: text.nullable(),
+  readAt: text,
+});
+const schema = z.object({
+  format: z.literal('pgsteward plan'),
+  version: z.literal(1),
+  bound: z.object({
+    server: text.nullable(),
+    databases: z.record(text, z.number()),
+    document: text,
+    ledger: z.number().nullable(),
+    remembered: text,
+    effect: text,
+  }),
+  view: z.object({
+    version: z.literal(1),
+    result: z.enum(['as_declared', 'differs', 'error', 'refused']),
+    server: server.nullable(),
+    document: text,
+    withSecrets: z.boolean(),
+    changes,
+    remembered: changes,
+    waiting: changes,
+    notices: z.array(notice).readonly(),
+    problems: z.array(problem).readonly(),
+  }),
+  script: z
+    .array(
+      z.discriminatedUnion('kind', [
+        z.object({ kind: z.literal('note'), text }),
+        z.object({ kind: z.literal('database'), name: text }),
+        z.object({ kind: z.enum(['transaction', 'alone']), statements: texts }),
+      ]),
+    )
+    .readonly(),
+});
+
+/** Writes the file, for our account alone. @throws UsageError where that is not to be had. */
+export async function writeSavedPlan(path: string, { bound, view, script }: SavedPlan): Promise<void> {
+  try {
+    await writeOwnFile(path, `${JSON.stringify({ format: 'pgsteward plan', version: 1, bound, view, script })}\n`);
+  } catch (error) {
+    throw new UsageError(`the plan cannot be saved as ${path}: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`);
+  }
+}
+
+/** @throws UsageError where the file holds no plan. */
+export async function readSavedPlan(path: string): Promise<SavedPlan> {
+  const parsed = schema.safeParse(await read(path));
+  if (!parsed.success) throw new UsageError(`the file ${path} is no plan that this version saved; pgsteward plan --out FILE saves one`);
+  return parsed.data;
+}
+
+async function read(path: string): Promise<unknown> {
+  try {
+    const facts = await stat(path);
+    if (!facts.isFile() || facts.size > LARGEST) throw new UsageError(`the plan ${path} is no file, or larger than ${LARGEST / 1024 / 1024} MiB`);
+    return JSON.parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    if (error instanceof UsageError) throw error;
+    throw new UsageError(`the plan ${path} cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`);
+  }
+}
