@@ -24,10 +24,10 @@ function startDemo() {
   return { child, ended, seen };
 }
 
-it('runs twice at once, shows logins that work and what they may read, applies an edit, and Ctrl-C leaves nothing running', async () => {
+it('runs twice at once, shows logins that work, what they may read and why, applies an edit, and Ctrl-C leaves nothing running', async () => {
   const demos = [startDemo(), startDemo()];
   const ports = await Promise.all(
-    demos.map(async ({ seen }) => {
+    demos.map(async ({ seen }, index) => {
       const [, url = '', port = ''] = await seen(/psql '(postgresql:\/\/alice:[^@]+@127\.0\.0\.1:(\d+)\/myapp)'/);
       const [file = ''] = await seen(/\/\S+users\.yaml/);
       const client = new pg.Client({ connectionString: url });
@@ -38,6 +38,14 @@ it('runs twice at once, shows logins that work and what they may read, applies a
       expect(sql('alice:wonderland', 'SELECT * FROM payroll').stdout).toBe('who=bob  pays=4000\nSELECT 1\n');
       expect(sql('bob:builder', 'SELECT item FROM orders WHERE id = 1').stdout).toBe('item=tea\nSELECT 1\n');
       expect(sql('bob:builder', 'SELECT * FROM payroll')).toMatchObject({ status: 1, stderr: 'ERROR: permission denied for table payroll\n' });
+      // Every line of the tour, as it is printed.
+      if (index === 0) {
+        const [exports = ''] = await seen(/export DB_HOST=.*/);
+        const ask = (command: string) => spawnSync('bash', ['-c', `${exports}; npx ${command}`], { cwd: ROOT, encoding: 'utf8' });
+        expect(ask('pgsteward plan')).toMatchObject({ status: 0, stdout: expect.stringContaining('the server is as declared') as string });
+        expect(ask('pgsteward explain bob SELECT myapp.public.payroll')).toMatchObject({ status: 2, stdout: expect.stringMatching(/^no: /) as string });
+        expect(ask('pgsteward import')).toMatchObject({ status: 0, stdout: expect.stringContaining('- username: alice') as string });
+      }
       writeFileSync(file, readFileSync(file, 'utf8').replace('connectionLimit: 10', 'connectionLimit: 3'));
       await seen(/CONNECTION LIMIT 3/);
       return port;

@@ -63,6 +63,11 @@ Change access: edit a file, and it is applied within two seconds:
   ${join(folder, 'secrets.yaml')}
 Drift: revoke something as the superuser, and see it come back:
   npm run -s demo:sql -- 'postgresql://postgres:${server.password}@127.0.0.1:${server.port}/postgres' 'REVOKE analyst FROM alice'
+Ask about this server, from another terminal in this folder:
+  export DB_HOST=127.0.0.1 DB_PORT=${server.port} DB_PASS=${server.password} SOURCE=dir:${folder}
+  npx pgsteward plan
+  npx pgsteward explain bob SELECT myapp.public.payroll
+  npx pgsteward import
 What holds, and metrics:
   http://127.0.0.1:${httpPort}/status   http://127.0.0.1:${httpPort}/metrics
 Ctrl-C stops it all and leaves nothing running.
