@@ -6,10 +6,12 @@ export interface TriggerState {
   readonly schema: 'missing' | 'ours' | 'foreign';
   /** `outdated`: not as this version makes it. `disabled`: somebody switched it off by ALTER EVENT TRIGGER. */
   readonly trigger: 'missing' | 'current' | 'outdated' | 'disabled';
+  /** Those that are switched off. */
+  readonly disabled: readonly string[];
   /** A digest of the function that holds the rules; undefined where there is none. */
   readonly rules: string | undefined;
   /** Whether there are tables of an earlier version. */
   readonly tables: boolean;
 }
 
-export const NO_TRIGGER: TriggerState = { schema: 'missing', trigger: 'missing', rules: undefined, tables: false };
+export const NO_TRIGGER: TriggerState = { schema: 'missing', trigger: 'missing', disabled: [], rules: undefined, tables: false };

@@ -11,7 +11,7 @@ import { actingOf } from './privileges/acting.ts';
 import { compileRules } from './privileges/rules.ts';
 import { renamedTo } from './renamed.ts';
 import { declaredUserOf } from '../model/turns.ts';
-import { identifier } from '../sql/sql-text.ts';
+import { saidName } from '../sql/sql-text.ts';
 
 export interface DesiredInput {
   readonly document: Document;
@@ -120,7 +120,7 @@ function reasonToKeepRole(role: RoleDeclaration, { catalog, law }: DesiredInput)
 function renamedNotice(subject: string, catalog: Catalog, position?: Position): Notice[] {
   const now = renamedTo(subject, catalog);
   if (now === undefined) return [];
-  const message = `somebody renamed it to ${now}, as the OID says; that one is still ours and keeps its login, password and privileges, so nothing is made under the name ${subject}. Rename it back: ALTER ROLE ${identifier(now)} RENAME TO ${identifier(subject)} (an MD5 password does not survive that); or declare ${now} as well, and it goes on as that; or drop it`;
+  const message = `somebody renamed it to ${now}, as the OID says; that one is still ours and keeps its login, password and privileges, so nothing is made under the name ${subject}. Rename it back: ALTER ROLE ${saidName(now)} RENAME TO ${saidName(subject)} (an MD5 password does not survive that); or declare ${now} as well, and it goes on as that; or drop it`;
   return [{ kind: 'cannot', subject, position, message }];
 }
 

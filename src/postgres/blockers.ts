@@ -1,6 +1,6 @@
 // Blockers: who holds a lock that we wait for (a session, or a prepared transaction that has none), how that is said, and how it is ended.
 import type pg from 'pg';
-import { identifier, literal } from '../sql/sql-text.ts';
+import { identifier, literal, saidValue } from '../sql/sql-text.ts';
 import type { Connections } from './connection.ts';
 import { pinnedRows, type Row } from './query.ts';
 import { beginSql, type Timeouts } from './transaction.ts';
@@ -74,13 +74,13 @@ export const conflicts = (one: string, other: string): boolean => BESIDE[one]?.i
 /** Who it is, and what ends it, for people. */
 export function describeHolder(holder: Holder): string {
   if (holder.gid !== undefined)
-    return `the prepared transaction ${literal(holder.gid)} of ${holder.role} (run in database ${holder.database}: ${endingSql(holder)})`;
+    return `the prepared transaction ${saidValue(holder.gid)} of ${holder.role} (run in database ${holder.database}: ${endingSql(holder)})`;
   return `session ${holder.pid} of ${holder.role} in database ${holder.database} (${endingSql(holder)})`;
 }
 
 /** The statement that ends it; that of a prepared transaction works in its own database only, and outside of any transaction. */
 const endingSql = ({ pid, gid }: Holder): string =>
-  gid === undefined ? `SELECT pg_catalog.pg_terminate_backend(${pid})` : `ROLLBACK PREPARED ${literal(gid)}`;
+  gid === undefined ? `SELECT pg_catalog.pg_terminate_backend(${pid})` : `ROLLBACK PREPARED ${saidValue(gid)}`;
 
 /** What is needed to end a holder. */
 export interface EndContext extends Timeouts {

@@ -26,7 +26,7 @@ const EXPRESSIONS = `SELECT c.relname, a.adbin AS tree FROM pg_catalog.pg_attrde
     UNION ALL SELECT c.relname, k.conbin FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid WHERE c.relnamespace = ${N} AND k.conbin IS NOT NULL`;
 const CALLS_MORE = `pg_catalog.strpos(pg_catalog.regexp_replace(s.tree::text, ':funcid (1299|2649) ', '', 'g'), ':funcid ') > 0`;
 /** What is written there is believed. TRIGGER puts code on a table, and REFERENCES puts it on a table of its holder, where a DELETE of ours arrives: what is deferred there runs as us, below 18. */
-const RIGHTS = `x.privilege_type NOT IN ('SELECT', 'MAINTAIN') AND x.grantee <> c.relowner`;
+const RIGHTS = `x.privilege_type NOT IN ('SELECT', 'MAINTAIN') AND x.grantee <> c.relowner AND x.grantee <> r.oid`;
 const CODE = ['pg_proc', 'pg_operator', 'pg_type', 'pg_opclass', 'pg_collation', 'pg_am'].map(catalog).join(', ');
 
 /**

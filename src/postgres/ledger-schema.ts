@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import type { Change } from '../changes/change.ts';
 import { APPEND_ONLY_BODY, closeSchema, guardSql } from '../sql/closed-schema.ts';
-import { identifier, literal } from '../sql/sql-text.ts';
+import { literal, saidName, saidNames } from '../sql/sql-text.ts';
 import { FOREIGN_PARTS, ledgerGuard } from './ledger-ours.ts';
 import { ledgerTable } from './ledger-read.ts';
 import { pinnedRows } from './query.ts';
@@ -122,11 +122,11 @@ export async function lookAtLedger(client: pg.ClientBase): Promise<Found | Extra
       reason: `the schema pgsteward in ${database} is not that of "${admin}" alone (${foreign}), and what somebody else put there would run with our rights; ${
         cures === null
           ? 'something of it was not made by pgsteward and must not be handed over: drop that, or run there: '
-          : `where it is the ledger of an earlier login and nobody else may have touched it, run there: ${cures}; otherwise `
+          : `where it is the ledger of an earlier login and nobody else may have touched it, run there: ${saidNames(cures)}; otherwise `
       }DROP SCHEMA pgsteward CASCADE`,
     };
   if (!exists && !mayCreate)
-    return { usable: false, reason: `${admin} may not create a schema in ${database}; run there: CREATE SCHEMA pgsteward AUTHORIZATION ${identifier(admin)}` };
+    return { usable: false, reason: `${admin} may not create a schema in ${database}; run there: CREATE SCHEMA pgsteward AUTHORIZATION ${saidName(admin)}` };
   const version = migrated ? Number((await pinnedRows(client, `${ledgerGuard('migration')}; SELECT count(*) FROM pgsteward.migration`))[0]?.[0] ?? 0) : 0;
   if (version > MIGRATIONS.length)
     return { usable: false, reason: `the ledger has version ${version}, and this pgsteward knows ${MIGRATIONS.length}; run the newer one` };

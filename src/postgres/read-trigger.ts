@@ -58,14 +58,17 @@ export function triggerStateOf(row: Row | undefined): TriggerState {
   return {
     schema: exists ? (ours === true ? 'ours' : 'foreign') : 'missing',
     trigger: triggerOf(found ?? [], admin, settled === true),
+    disabled: (found ?? []).flatMap((one) => (isOff(one) ? [one[0]] : [])).toSorted(),
     rules: rules ?? undefined,
     tables,
   };
 }
 
+const isOff = ([, , , , , , enabled]: Found): boolean => enabled === 'D';
+
 function triggerOf(found: readonly Found[], admin: string, settled: boolean): TriggerState['trigger'] {
   if (found.length === 0) return 'missing';
-  if (found.some(([, , , , , , enabled]) => enabled === 'D')) return 'disabled';
+  if (found.some(isOff)) return 'disabled';
   const actual = new Map(found.map((one) => [one[0], one]));
   const isCurrent = expectedTriggers(admin).every(([name, tags, routine, definer, config, digest]) => {
     const one = actual.get(name);

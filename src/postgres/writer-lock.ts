@@ -113,7 +113,9 @@ async function withdraw({ client, pooled }: Session, { pid, address, since, sile
   const which = `(process ${pid} from ${address}, since ${since})`;
   const outage = (message: string): Waiting => ({ kind: 'outage', error: new Outage('another_writer', message) });
   if (silent)
-    return outage(`another instance, the writer, has gone silent, and its session does not end ${which}; SELECT pg_terminate_backend(${pid}) ends it`);
+    return outage(
+      `another instance, the writer, has gone silent, and its session does not end ${which}; SELECT pg_catalog.pg_terminate_backend(${pid}) ends it`,
+    );
   if (document === digestOf(source)) return { kind: 'standby', message: `another instance is the writer ${which}` };
   return outage(`an instance that follows ${await nameOf(client, document)} and not ${source} is the writer ${which}`);
 }

@@ -1,7 +1,7 @@
 // The SQL that releases a role in one database: what it owns goes to its heir, and its privileges are taken, in one transaction.
 import { revokeDefaults, revokeForeignGrants } from './foreign-grants.ts';
 import { passedOnToNobodyElse } from './passed-on-sql.ts';
-import { identifier, literal } from './sql-text.ts';
+import { identifier, literal, saidName } from './sql-text.ts';
 
 /** What is released of a role in a database, and how. */
 export interface Release {
@@ -77,8 +77,8 @@ BEGIN
   BEGIN
     EXECUTE pg_catalog.format('REASSIGN OWNED BY %I TO %I', ${literal(role)}, ${literal(heir)});
   EXCEPTION WHEN insufficient_privilege THEN
-    RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = pg_catalog.format('%s, on which %I has no CREATE, and pgsteward may not lend it; run in database %I as a superuser: REASSIGN OWNED BY %I TO %I',
-      SQLERRM, ${literal(heir)}, pg_catalog.current_database(), ${literal(role)}, ${literal(heir)});
+    RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = pg_catalog.format('%s, on which %I has no CREATE, and pgsteward may not lend it; run in database %I as a superuser: %s',
+      SQLERRM, ${literal(heir)}, pg_catalog.current_database(), ${literal(`REASSIGN OWNED BY ${saidName(role)} TO ${saidName(heir)}`)});
   END;
   FOR lent IN SELECT * FROM ROWS FROM (pg_catalog.unnest(places), pg_catalog.unnest(owners)) AS l(name, owner) LOOP
     PERFORM pg_catalog.set_config('role', lent.owner, true);

@@ -54,6 +54,30 @@ export function literal(value: string): Sql {
   return ` E'${doubled.replaceAll('\\', '\\\\').replace(/[\x01-\x09\x0b-\x1f\x7f]/g, (char) => `\\x${hex(char, 2)}`)}'` as Sql;
 }
 
+/** What stands in a sentence is printed without these, so SQL there spells them: characters that nobody sees, or that a terminal takes for a command. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+const codeOf = (char: string, short: string, long: string, width: number): string => {
+  const code = (char.codePointAt(0) ?? 0).toString(16);
+  return code.length > 4 ? `${long}${code.padStart(width, '0')}` : `${short}${code.padStart(4, '0')}`;
+};
+
+/** Quoted identifiers, in a text that has no other quotes, as they stand in a sentence for people. */
+export const saidNames = (text: string): string =>
+  text.replace(/"(?:[^"]|"")*"/g, (quoted) =>
+    quoted.search(UNSEEN) < 0 ? quoted : `U&${quoted.replaceAll('\\', '\\\\').replace(UNSEEN, (char) => codeOf(char, '\\', '\\+', 6))}`,
+  );
+
+/** A name as a quoted identifier in a sentence for people. */
+export const saidName = (name: string): string => saidNames(`"${name.replaceAll('"', '""')}"`);
+
+/** A value as a string literal in a sentence for people. */
+export const saidValue = (value: string): string => {
+  const text = literal(value);
+  if (value.search(UNSEEN) < 0) return text;
+  const doubled = value.replaceAll("'", "''").replaceAll('\\', '\\\\');
+  return `E'${doubled.replace(UNSEEN, (char) => codeOf(char, String.raw`\u`, String.raw`\U`, 8))}'`;
+};
+
 /** Each part of a parameter's name quoted, as a custom one has a dot in it; the server puts the parts together again. */
 export const settingName = (name: string): Sql => name.split('.').map(identifier).join('.') as Sql;
 

@@ -193,7 +193,7 @@ function server(admin: { readonly superuser: boolean; readonly readsVerifiers: b
 /** What a cycle on that server plans from, as it was sent. */
 function inputOf(catalog: Catalog): PlanInput {
   const spec = { kind: 'generate' as const, length: 20, alphabet: 'alphanumeric' as const };
-  const installed = { schema: 'ours' as const, trigger: 'current' as const, rules: 'old', tables: false };
+  const installed = { schema: 'ours' as const, trigger: 'current' as const, disabled: [], rules: 'old', tables: false };
   return {
     ...inputOfPlans(document, catalog),
     removal: { ...inputOfPlans(document, catalog).removal, maxDeletions: 100, drain: 'terminate' },

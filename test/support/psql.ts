@@ -6,7 +6,7 @@ import type { Postgres } from './postgres.ts';
 const IS_INSTALLED = spawnSync('psql', ['--version']).status === 0;
 
 /**
- * Pastes it as the superuser, into a session without any settings of its own.
+ * Pastes it as the superuser, into a session without any settings of its own, but that notices are left out.
  * @returns what it printed: rows without a heading, one a line.
  * @throws where a statement failed or was warned of, or one was left without its semicolon.
  */
@@ -22,12 +22,12 @@ async function pasteReally(server: Postgres, sql: string, database: string): Pro
     const child = execFile(
       'psql',
       ['-X', '-q', '-A', '-t', '-h', server.host, '-p', String(server.port), '-U', server.user, '-d', database],
-      { env: { ...process.env, PGPASSWORD: server.password, PGOPTIONS: '', LC_ALL: 'C' } },
+      { env: { ...process.env, PGPASSWORD: server.password, PGOPTIONS: '-c client_min_messages=warning', LC_ALL: 'C' } },
       (error, out, err) => (error === null ? resolve({ stdout: out, stderr: err }) : reject(new Error(err, { cause: error }))),
     );
     child.stdin?.end(`${sql}\nSELECT '${END}';\n`);
   });
-  const troubles = stderr.split('\n').filter((line) => line !== '' && !/NOTICE: /.test(line));
+  const troubles = stderr.split('\n').filter((line) => line !== '');
   if (troubles.length > 0) throw new Error(`${troubles.join('\n')}\nin: ${sql}`);
   if (!stdout.endsWith(`${END}\n`)) throw new Error(`psql waits for the rest of: ${sql}`);
   return stdout.slice(0, -END.length - 1).trimEnd();

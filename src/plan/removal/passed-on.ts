@@ -5,7 +5,7 @@ import type { Catalog } from '../../model/catalog.ts';
 import { firstNames } from '../../model/first-names.ts';
 import { giveAgain, grantedBy, isCovered } from '../membership-losses.ts';
 import { PUBLIC } from '../../model/contents.ts';
-import { identifier } from '../../sql/sql-text.ts';
+import { saidName } from '../../sql/sql-text.ts';
 
 /** What somebody would lose in one database if a role went. */
 export interface PassedOn {
@@ -53,7 +53,7 @@ export function passedOnToOthers(role: string, facts: PassedOnFacts): Inability 
   const more = objects > shown.length ? ` (the first ${shown.length} of ${objects} statements; the others are said when these are done)` : '';
   const further = elsewhere === 0 ? '' : ` The same is so in ${elsewhere} more database(s).`;
   return {
-    reason: `in database ${first.database} ${names} have privileges from it, which end with it and are not ours to take. Run the SQL there as a superuser or as the owners${more}: then they have them from the owners; or take them away as ${identifier(role)}, with SET ROLE and REVOKE … CASCADE. After either it is dropped.${further}`,
+    reason: `in database ${first.database} ${names} have privileges from it, which end with it and are not ours to take. Run the SQL there as a superuser or as the owners${more}: then they have them from the owners; or take them away as ${saidName(role)}, with SET ROLE and REVOKE … CASCADE. After either it is dropped.${further}`,
     advice: keepPrivileges(shown, first.database),
   };
 }
@@ -69,7 +69,7 @@ function membershipsOfOthers(role: string, { catalog, decidesRoles }: PassedOnFa
   const names = namesOf(others.map((row) => `${row.member} (in ${row.role})`));
   const statements = others.slice(0, SHOWN).map(giveAgain);
   return {
-    reason: `memberships that it granted end with it, and are not ours to take: ${names}. Run the SQL as a superuser, or as somebody else with ADMIN on the roles: then they have them from there; or take them away with REVOKE … GRANTED BY ${identifier(role)}. After either it is dropped.`,
+    reason: `memberships that it granted end with it, and are not ours to take: ${names}. Run the SQL as a superuser, or as somebody else with ADMIN on the roles: then they have them from there; or take them away with REVOKE … GRANTED BY ${saidName(role)}. After either it is dropped.`,
     advice: keepMemberships(statements),
   };
 }

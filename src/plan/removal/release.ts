@@ -10,7 +10,7 @@ import type { Membership } from '../../model/cluster.ts';
 import type { Notice } from '../../changes/notice.ts';
 import { holdersOf, passedOnToOthers, type PassedOnFacts } from './passed-on.ts';
 import { linksOf } from '../../model/reach.ts';
-import { identifier } from '../../sql/sql-text.ts';
+import { saidName } from '../../sql/sql-text.ts';
 
 export interface ReleaseOptions {
   /** The role that the operator named to get everything. */
@@ -203,7 +203,7 @@ const waitingNotices = (name: string, catalog: Catalog): Notice[] =>
     .map(({ database, owned }) => ({
       kind: 'kept',
       subject: name,
-      message: `${whose(name, catalog)}: ${[...owned].map(([kind, count]) => `${count} ${KINDS[kind] ?? kind}`).join(', ')} in ${database}. It has no rights, so nothing of that acts with any. Look at it (the SQL lists it), and hand it on there with REASSIGN OWNED BY ${identifier(name)} TO …, or name an heir in REASSIGN_TO; the role goes when it owns nothing`,
+      message: `${whose(name, catalog)}: ${[...owned].map(([kind, count]) => `${count} ${KINDS[kind] ?? kind}`).join(', ')} in ${database}. It has no rights, so nothing of that acts with any. Look at it (the SQL lists it), and hand it on there with REASSIGN OWNED BY ${saidName(name)} TO …, or name an heir in REASSIGN_TO; the role goes when it owns nothing`,
       advice: listOwned(name, database),
     }));
 

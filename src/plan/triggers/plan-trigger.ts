@@ -6,7 +6,7 @@ import { LIMITS } from '../../model/limits.ts';
 import type { Notice } from '../../changes/notice.ts';
 import type { Subject } from '../privileges/subject.ts';
 import { rulesDocument } from './rules-document.ts';
-import { OBJECTS_TRIGGER, TRIGGER_SCHEMA } from '../../model/trigger-names.ts';
+import { TRIGGER_SCHEMA } from '../../model/trigger-names.ts';
 import { areRulesIn, triggerRulesOf } from './trigger-rules.ts';
 import type { TriggerState } from '../../model/trigger-state.ts';
 import { rulesDigest } from '../../sql/trigger-sql.ts';
@@ -69,7 +69,7 @@ export function* planTrigger(input: TriggerInput): InParts<Found> {
   if (isThere && rules !== undefined) changes.push({ kind: 'sync_trigger_rules', database, rules: rules.text, count: rules.rules, roles: rules.roles });
   // An application's DDL reads the tables until the trigger is another, and would wait for whoever drops them.
   if (isThere && state.tables) changes.push({ kind: 'remove_event_trigger', database, part: 'tables' });
-  const disabled = `the event trigger in database ${database} is disabled, and stays so: new objects wait for the next cycle. ALTER EVENT TRIGGER ${OBJECTS_TRIGGER} ENABLE puts it to work again`;
+  const disabled = `the event trigger in database ${database} is disabled, and stays so: new objects wait for the next cycle. ${state.disabled.map((name) => `ALTER EVENT TRIGGER ${name} ENABLE`).join('; ')} there puts it to work again`;
   return { changes, notices: state.trigger === 'disabled' ? [{ kind: 'fallback', subject: '', message: disabled }] : [] };
 }
 
