@@ -25,7 +25,7 @@ afterEach(async () => {
 const FORBIDDEN = { status: 403 };
 const exists = async (user: string): Promise<boolean> => (await server.query(`SELECT FROM pg_roles WHERE rolname = '${user}'`)).length === 1;
 const memberships = (user: string): Promise<unknown[]> =>
-  server.query(`SELECT r.rolname AS role FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid WHERE m.member::regrole::text = '${user}'`);
+  server.query(`SELECT r.rolname AS role FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid WHERE m.member::regrole::text = '${user}' ORDER BY 1`);
 
 it('while the API server is frozen a cycle waits a few seconds for it at most, and what was changed by hand is repaired, the password too', async () => {
   const names = Array.from({ length: 60 }, (_, index) => `user${index}`);
@@ -40,6 +40,51 @@ it('while the API server is frozen a cycle waits a few seconds for it at most, a
   expect([report.sourceFailure?.reason, report.error]).toEqual(['timeout', undefined]);
   expect([await memberships('user1'), await memberships('user2')]).toEqual([[{ role: 'readers' }], [{ role: 'readers' }]]);
   await (await server.client('postgres', { user: 'user3', password: 'password-of-user3' })).end();
+});
+
+it.each([
+  ['may no longer be read', FORBIDDEN],
+  ['is asked for in vain, as each connection breaks', 'lost'],
+  ['is gone', { status: 404 }],
+  ['is no Secret at all', { status: 200, body: 'no JSON' }],
+] as const)('while the Secret of a user %s, memberships are repaired, and a role is taken from it, also by a process that never knew it', async (_, fault) => {
+  kube.put('user-alice-secret', 'password-of-alice');
+  const declare = (...roles: readonly string[]) =>
+    kube.document([
+      { username: 'alice', roles },
+      { username: 'keeper', login: false, roles: ['readers', 'writers'] },
+    ]);
+  declare('readers', 'writers');
+  expect((await steward.cycle()).result).toBe('changed');
+  await server.query('CREATE ROLE planted');
+  for (const round of ['who knew it', 'a new process']) {
+    if (round === 'a new process') {
+      await steward.close();
+      steward = await kube.steward(server);
+    }
+    kube.fault = (_verb, name) => (name === 'user-alice-secret' ? fault : undefined);
+    await server.query('GRANT planted TO alice; REVOKE readers FROM alice');
+    const report = await steward.cycle();
+    expect([report.error, await memberships('alice')], round).toEqual([undefined, [{ role: 'readers' }, { role: 'writers' }]]);
+    declare('readers');
+    await steward.cycle();
+    expect(await memberships('alice'), round).toEqual([{ role: 'readers' }]);
+    // Nobody touches the password meanwhile.
+    await (await server.client('postgres', { user: 'alice', password: 'password-of-alice' })).end();
+    kube.fault = () => undefined;
+    declare('readers', 'writers');
+    await steward.cycle();
+  }
+});
+
+it('while nobody listens where the API server was, what was changed by hand is repaired, and it goes on with what was in force', async () => {
+  kube.put('user-alice-secret', 'password-of-alice');
+  kube.document([{ username: 'alice', roles: ['readers'] }]);
+  await steward.cycle();
+  await kube.stop();
+  await server.query('CREATE ROLE planted; GRANT planted TO alice; REVOKE readers FROM alice');
+  const report = await steward.cycle();
+  expect([report.error, report.sourceFailure?.reason, await memberships('alice')]).toEqual([undefined, 'unavailable', [{ role: 'readers' }]]);
 });
 
 it('where Secrets alone do not answer, and where there are new ones, the cycle ends all the same', async () => {

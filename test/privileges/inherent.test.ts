@@ -87,6 +87,23 @@ describe('the rights of an owner', () => {
   });
 });
 
+describe('a superuser', () => {
+  it.each(['adopted', 'made one by somebody later'])('that is %s is granted what its entry declares once, and nothing again in any cycle', async (how) => {
+    await owned('stranger');
+    if (how === 'adopted') await server.query('CREATE ROLE boss SUPERUSER; CREATE ROLE somebody; GRANT somebody TO boss');
+    steward = await createSteward(server, { RETRY_BACKOFF_BASE: '1', ALLOWED_ROLES: 'boss' });
+    steward.manifests.users(`roles:\n  - name: boss\n    grants:${EVERYTHING}\nusers: [{username: keeper, login: false, roles: [boss]}]`);
+    await steward.cycle();
+    await steward.cycle();
+    if (how !== 'adopted') await server.query('ALTER ROLE boss SUPERUSER; GRANT DELETE ON own.t TO boss', 'shop');
+    for (const round of [1, 2, 3]) {
+      const report = await steward.cycle();
+      if (round > 1) expect([report.planned.map(sentenceOf), report.drift], said(report)).toEqual([[], []]);
+    }
+    expect(await writesDuring(server, () => steward.cycle())).toEqual([]);
+  });
+});
+
 describe('a user that owns its own database', () => {
   const document = (more = ''): string =>
     `databases: [{name: shop, owner: bob, create: true}]\nusers: [{username: bob, database: shop, connectionSecret: bob-db${more}}]`;

@@ -29,6 +29,8 @@ export interface FakeKube {
   annotate(name: string, annotations: Readonly<Record<string, string>>): void;
   /** As somebody else would; undefined deletes it. */
   put(name: string, password: string | undefined): void;
+  /** From now on nobody listens there: connections are refused. */
+  stop(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -152,6 +154,10 @@ export async function startFakeKube({ namespace = 'postgres', configMap = 'postg
     put: (name, password) => {
       if (password === undefined) secrets.delete(name);
       else keep(name, { metadata: metadataOf(name, {}, `uid ${next()}`), type: 'Opaque', data: { password: Buffer.from(password).toString('base64') } });
+    },
+    stop: () => {
+      server.closeAllConnections();
+      return new Promise<void>((resolve) => server.close(() => resolve()));
     },
     close: async () => {
       await Promise.all(sources.map((source) => source.close()));
