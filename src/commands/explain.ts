@@ -2,6 +2,7 @@
 import { explanationData } from '../explain/as-data.ts';
 import { explain as explained } from '../explain/explain.ts';
 import { explanationLines } from '../explain/say.ts';
+import { readDefiners } from '../postgres/read-definers.ts';
 import { askServer, readObject } from '../postgres/read-securable.ts';
 import { answer, checkPrivilege, checkRole, readObjectWords, readPrivilege, readRole } from './access.ts';
 import { type Given, type Program, UsageError } from './verb.ts';
@@ -20,7 +21,8 @@ export async function explain(given: Given, self: Program): Promise<number> {
       const found = await readObject(client, asked.database ?? client.database ?? '', asked, realm.major);
       checkPrivilege(privilege, found.object.kind, realm.major);
       const server = await askServer(client, found, role, privilege, realm.major);
-      const explanation = explained({ realm, role, privilege, ...found, server });
+      const definers = found.isRelation ? await readDefiners(client, found.oid) : undefined;
+      const explanation = explained({ realm, role, privilege, ...found, server, definers });
       return { code: explanation.answer === 'yes' ? 0 : 2, lines: explanationLines(explanation), data: explanationData(explanation) };
     }),
   );

@@ -111,4 +111,27 @@ const APPLY: Verb = {
   run: async (given, self) => (await import('./apply.ts')).apply(given, self),
 };
 
-export const VERBS: readonly Verb[] = [RUN, VALIDATE, SCHEMA, PLAN, SHOW, APPLY, IMPORT, EXPLAIN];
+const WHO_CAN: Verb = {
+  name: 'who-can',
+  summary: 'everybody who has a privilege on an object, and by which path',
+  operands: 'PRIVILEGE OBJECT',
+  options: { ...ACCESS_OPTIONS, 'via-definer': { type: 'boolean', summary: 'also through views and SECURITY DEFINER functions' } },
+  details: [...OBJECT_DETAILS, 'Exit code 0: all of it is said; 2: with --via-definer, something cannot be known, which is said; 1: an error.'],
+  example: 'pgsteward who-can SELECT shop.public.payroll --via-definer',
+  run: async (given, self) => (await import('./who-can.ts')).whoCan(given, self),
+};
+
+const WHAT_CAN: Verb = {
+  name: 'what-can',
+  summary: 'everything that a role may, and by which path',
+  operands: 'ROLE',
+  options: { ...ACCESS_OPTIONS, in: { type: 'string', value: 'DATABASE', summary: 'only in this database, by its exact name' } },
+  details: [
+    "In every database that takes connections; the server's own schemas are left out. Nothing is written on the server.",
+    'Exit code 0: all of it is said; 2: a database could not be read, which is said; 1: an error.',
+  ],
+  example: 'pgsteward what-can alice --in shop',
+  run: async (given, self) => (await import('./what-can.ts')).whatCan(given, self),
+};
+
+export const VERBS: readonly Verb[] = [RUN, VALIDATE, SCHEMA, PLAN, SHOW, APPLY, IMPORT, EXPLAIN, WHO_CAN, WHAT_CAN];

@@ -1,5 +1,8 @@
 // Answers about access as data, whose form docs/reference.md describes. A new field may come; a change of what is there is a new version.
+import type { SecondWay } from './definers.ts';
 import type { Explanation } from './explain.ts';
+import type { MightIn, WhoTold } from './say-who.ts';
+import type { Person } from './who-can.ts';
 import type { Path } from './paths.ts';
 import type { Securable } from './securable.ts';
 
@@ -35,5 +38,41 @@ export const explanationData = (explanation: Explanation): object => ({
   usable: explanation.answer === 'yes' && !explanation.needs.some(({ state }) => state === 'unmet'),
   needs: explanation.needs,
   missing: explanation.missing,
+  otherWays: explanation.otherWays.map(wayData),
   remarks: explanation.remarks,
+});
+
+const personData = ({ role, login, path, lacks }: Person): object => ({ role, login, path: pathData(path), lacks });
+
+const wayData = ({ through, privilege, sure, said }: SecondWay): object => ({
+  through: { kind: through.kind, name: through.name, owner: through.owner },
+  privilege,
+  sure,
+  said,
+});
+
+/** One answer of who-can. */
+export const whoCanData = ({ privilege, object, database, who, ways, more, remarks }: WhoTold): object => ({
+  version: 1,
+  privilege,
+  object: objectData(object, database),
+  everybody: who.everybody,
+  roles: who.people.map(personData),
+  afterSetRole: who.afterSetRole.map(personData),
+  through: ways.map(({ way, everybody, people }) => ({ ...wayData(way), everybody, roles: people.map(({ role }) => role) })),
+  more,
+  remarks,
+});
+
+/** One answer of what-can. */
+export const whatCanData = (role: string, places: readonly MightIn[], guises: readonly string[], isSuperuser: boolean): object => ({
+  version: 1,
+  role,
+  superuser: isSuperuser,
+  setRole: guises,
+  places: places.map(({ database, lines, unread }) => ({
+    database: database ?? null,
+    unread: unread ?? null,
+    may: lines.map(({ kind, schema, privileges, path, names, all }) => ({ kind, schema, privileges, names, all, path: pathData(path) })),
+  })),
 });

@@ -1,5 +1,6 @@
 // The answer to «may it, and why»: the paths, what each needs besides, and where there are none, what is missing.
 import { columnHolders, holdersOf, mayWith } from './holders.ts';
+import { type Definers, type SecondWay, secondWays, waysOf } from './definers.ts';
 import { linksOf, rightsOf } from './links.ts';
 import { needsOf, type Need } from './needs.ts';
 import { type Path, type Paths, pathsTo } from './paths.ts';
@@ -27,6 +28,8 @@ export interface Explanation {
   readonly more: boolean;
   /** Where the answer is no, a sentence each. */
   readonly missing: readonly string[];
+  /** Views and functions that act with their owner's rights, and that it may use. */
+  readonly otherWays: readonly SecondWay[];
   readonly remarks: readonly string[];
 }
 
@@ -38,6 +41,8 @@ export interface Question {
   readonly around: Surroundings;
   /** What has_*_privilege says; undefined where the server has none for the kind. */
   readonly server?: boolean | undefined;
+  /** What may lead to it; undefined where it is no relation. */
+  readonly definers?: Definers | undefined;
 }
 
 /** Whether the role may by itself. */
@@ -46,7 +51,7 @@ export const may = ({ realm, role, privilege, object }: Pick<Question, 'realm' |
 
 /** The whole answer. */
 export function explain(question: Question): Explanation {
-  const { realm, role, privilege, object, around, server } = question;
+  const { realm, role, privilege, object, around, server, definers } = question;
   const found: Paths = pathsTo(realm, role, holdersOf(realm, object, privilege));
   const needs = (actor: string): readonly Need[] => needsOf(realm, object, privilege, around, role, actor);
   const answer = found.own.length > 0;
@@ -64,7 +69,12 @@ export function explain(question: Question): Explanation {
     onColumns: columns,
     more: found.more,
     missing: answer ? [] : missingOf(question),
-    remarks: [...(agrees ? [] : [`the server itself says ${server ? 'yes' : 'no'}, which nothing that was read explains`]), ...around.remarks],
+    otherWays: definers === undefined ? [] : waysOf(realm, role, secondWays(realm, object, privilege, definers)),
+    remarks: [
+      ...(agrees ? [] : [`the server itself says ${server ? 'yes' : 'no'}, which nothing that was read explains`]),
+      ...around.remarks,
+      ...(definers?.more === true ? ['not all views and functions were looked at'] : []),
+    ],
   };
 }
 

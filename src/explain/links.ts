@@ -16,7 +16,7 @@ export interface Links {
   readonly inRole: ReadonlyMap<string, readonly Link[]>;
 }
 
-const DATABASE_OWNER = 'pg_database_owner';
+export const DATABASE_OWNER = 'pg_database_owner';
 
 const known = new WeakMap<Realm, Links>();
 
@@ -75,3 +75,7 @@ export const guisesOf = (realm: Realm, role: string): ReadonlyMap<string, Link |
     'role',
     ({ set }) => set,
   );
+
+/** Everybody from whom links that count lead to one of these, each with the first link of a shortest way there; of the starts themselves with none. */
+export const walkBack = (realm: Realm, starts: Iterable<string>, counts: (link: Link) => boolean): ReadonlyMap<string, Link | undefined> =>
+  walk(starts, (at) => linksOf(realm).inRole.get(at) ?? [], 'member', counts);

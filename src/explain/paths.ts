@@ -105,7 +105,7 @@ function asSuperuser(realm: Realm, role: string): readonly Path[] {
 }
 
 /** The chain by which a walk reached somebody. */
-function backTo(reached: ReadonlyMap<string, Link | undefined>, role: string): readonly string[] {
+export function backTo(reached: ReadonlyMap<string, Link | undefined>, role: string): readonly string[] {
   const chain = [role];
   for (let link = reached.get(role); link !== undefined; link = reached.get(link.member)) chain.unshift(link.member);
   return chain;

@@ -1,6 +1,7 @@
 // An answer about access as text for people. Every line is put on one line where it is printed.
 import { PUBLIC } from '../model/contents.ts';
 import { kindWords } from '../model/kinds.ts';
+import type { SecondWay } from './definers.ts';
 import type { Explanation } from './explain.ts';
 import type { Holder } from './holders.ts';
 import type { Need } from './needs.ts';
@@ -8,7 +9,7 @@ import type { Path } from './paths.ts';
 import type { Securable } from './securable.ts';
 
 /** As an OBJECT of the command line names it. */
-function objectWords({ kind, name }: Securable, database: string): string {
+export function objectWords({ kind, name }: Securable, database: string): string {
   const inDatabase = kind === 'large_object' ? `${database} ${name}` : `${database}.${name}`;
   if (kind === 'table') return inDatabase;
   const inNone = kind === 'database' || kind === 'tablespace' || kind === 'parameter';
@@ -16,7 +17,7 @@ function objectWords({ kind, name }: Securable, database: string): string {
 }
 
 /** A chain and what is held at its end, as «alice → reader, granted by owner». */
-function pathWords({ holder, chain, setRole }: Path): string {
+export function pathWords({ holder, chain, setRole }: Path): string {
   const way = chain.length === 1 ? '' : chain.map((role) => (role === setRole ? `SET ROLE ${role}` : role)).join(' → ');
   return [...(way === '' ? [] : [way]), holderWords(holder, chain.length > 1)].join(': ');
 }
@@ -25,15 +26,10 @@ function holderWords(holder: Holder, isOther: boolean): string {
   const { role } = holder;
   if (holder.by === 'superuser') return isOther ? `${role} is a superuser` : 'it is a superuser';
   if (holder.by === 'predefined') return `members of ${role} need no grant for it`;
-  const who =
-    role === PUBLIC
-      ? 'PUBLIC has it, and so has everybody'
-      : holder.owner
-        ? `${isOther ? role : 'it'} is the owner`
-        : `granted to ${isOther ? role : 'itself'}`;
+  const named = isOther || role === PUBLIC ? (role === PUBLIC ? 'PUBLIC' : role) : 'itself';
+  const who = holder.owner ? `${isOther ? role : 'it'} is the owner` : `${holder.builtIn ? 'built in for' : 'granted to'} ${named}`;
   return [
     who,
-    ...(holder.builtIn && !holder.owner ? ['as nobody changed what is built in'] : []),
     ...(holder.builtIn || holder.owner ? [] : [`by ${holder.grantor}`]),
     ...(holder.grantable ? ['with the grant option'] : []),
     ...(holder.column === undefined ? [] : [`on the column ${holder.column} alone`]),
@@ -44,7 +40,8 @@ const MARKS: Readonly<Record<Need['state'], string>> = { met: 'ok', limits: 'but
 const needWords = ({ state, said }: Need): string => `${MARKS[state].padEnd(3)} ${said}`;
 
 /** Lines of one section; none where it is empty. */
-const section = (title: string, lines: readonly string[]): readonly string[] => (lines.length === 0 ? [] : [`${title}:`, ...lines.map((line) => `  ${line}`)]);
+export const section = (title: string, lines: readonly string[]): readonly string[] =>
+  lines.length === 0 ? [] : [`${title}:`, ...lines.map((line) => `  ${line}`)];
 
 /** The first line says the answer. */
 function answerWords({ answer, role, privilege, object, database, afterSetRole, onColumns, needs }: Explanation): string {
@@ -55,9 +52,15 @@ function answerWords({ answer, role, privilege, object, database, afterSetRole, 
   return `no: ${role} does not have ${what}${columns}${afterSetRole.length === 0 ? '' : `; only after SET ROLE ${afterSetRole[0]?.setRole}`}`;
 }
 
+/** So many other ways are said one by one. */
+const MOST_WAYS = 20;
+
+/** Another way, as «view hr.v: reads it, or a part of it, as its owner boss». */
+export const wayWords = ({ through, said }: SecondWay): string => `${through.kind === 'function' ? 'function' : 'view'} ${through.name}: ${said}`;
+
 /** All of it, a line each. */
 export function explanationLines(explanation: Explanation): readonly string[] {
-  const { paths, afterSetRole, onColumns, needs, missing, remarks, more } = explanation;
+  const { paths, afterSetRole, onColumns, needs, missing, otherWays, remarks, more } = explanation;
   return [
     answerWords(explanation),
     ...section('by', paths.map(pathWords)),
@@ -67,6 +70,10 @@ export function explanationLines(explanation: Explanation): readonly string[] {
       'only after SET ROLE',
       afterSetRole.map((path) => [pathWords(path), ...path.needs.filter(({ state }) => state === 'unmet').map(({ said }) => said)].join('; ')),
     ),
+    ...section('other ways', [
+      ...otherWays.slice(0, MOST_WAYS).map(wayWords),
+      ...(otherWays.length > MOST_WAYS ? [`${otherWays.length - MOST_WAYS} more`] : []),
+    ]),
     ...section('needed besides', needs.map(needWords)),
     ...section('to know', [...remarks, ...(more ? ['there are more paths than are shown'] : [])]),
   ];

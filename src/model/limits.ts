@@ -59,4 +59,6 @@ export const LIMITS = {
   triggerRules: 1_048_576,
   /** Entries of all ACLs in one database that name a role which leaves: what it passed on is looked for among them. */
   entriesOfLeaver: 100_000,
+  /** Views above a relation, and functions with SECURITY DEFINER in its database, that are looked at for other ways to it. */
+  definers: 1000,
 } as const;

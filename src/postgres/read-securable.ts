@@ -1,12 +1,11 @@
 // One object with its whole ACL, and what stands around it, as access to it is explained from.
 import type pg from 'pg';
-import { type AclEntry, PUBLIC } from '../model/contents.ts';
 import { kindWords, type ObjectKind } from '../model/kinds.ts';
 import { type ObjectReference, ObjectNameError } from '../explain/object-name.ts';
-import type { Policy, Securable, Surroundings } from '../explain/securable.ts';
-import { codeOf, kindOf, schemaOf, STORED_KINDS, type StoredKind } from '../sql/stored.ts';
-import { columns } from './columns.ts';
+import type { Securable, Surroundings } from '../explain/securable.ts';
+import { schemaOf } from '../sql/stored.ts';
 import type { Row } from './query.ts';
+import { type Asked, objectColumns, type ObjectRow, policiesOf, securable, storedOf, written } from './securable-sql.ts';
 
 /** An object as it was found. */
 export interface FoundObject {
@@ -16,77 +15,9 @@ export interface FoundObject {
   readonly oid: number;
   /** Of a column, its number. */
   readonly attnum: number;
+  /** Views may read it. */
+  readonly isRelation: boolean;
 }
-
-/** All entries of an ACL as JSON: null is PUBLIC. A stored ACL is unpacked once, and not anew for each entry (the concatenation does that). */
-const allEntries = (acl: string): string =>
-  `(SELECT pg_catalog.json_agg(pg_catalog.json_build_array(CASE WHEN x.grantee <> 0 THEN pg_catalog.pg_get_userbyid(x.grantee) END,
-    pg_catalog.pg_get_userbyid(x.grantor), x.privilege_type, x.is_grantable)) FROM pg_catalog.aclexplode(${acl} || '{}'::pg_catalog.aclitem[]) x)`;
-
-const entriesFrom = (json: unknown): readonly AclEntry[] =>
-  ((json ?? []) as readonly (readonly [string | null, string, string, boolean])[]).map(([grantee, grantor, privilege, grantable]) => ({
-    grantee: grantee ?? PUBLIC,
-    grantor,
-    privilege,
-    grantable,
-  }));
-
-/** The ACL of a row `o`, or what it stands for where it is NULL. */
-const effectiveAcl = (stored: StoredKind): string => `coalesce(${stored.acl}, pg_catalog.acldefault(${codeOf(stored)}, ${stored.owner}))`;
-
-interface ObjectRow {
-  readonly oid: number;
-  readonly kind: ObjectKind;
-  /** Behind a routine's name, what tells it from others. */
-  readonly types: string | null;
-  readonly owner: string;
-  readonly untouched: boolean;
-  readonly entries: unknown;
-  readonly isCatalog: boolean;
-  readonly columns: unknown;
-  readonly rowSecurity: boolean;
-  readonly forced: boolean;
-  readonly policies: unknown;
-  readonly remark: string | null;
-}
-
-/** Columns with an ACL, and the policies: of relations alone. */
-const RELATION = {
-  isCatalog: `o.oid < 12000 AND o.relkind <> 'v' OR n.nspname = 'pg_toast'`,
-  columns: `(SELECT pg_catalog.json_agg(pg_catalog.json_build_array(a.attname, ${allEntries('a.attacl')})) FROM pg_catalog.pg_attribute a
-    WHERE a.attrelid = o.oid AND NOT a.attisdropped AND a.attacl IS NOT NULL)`,
-  rowSecurity: 'o.relrowsecurity',
-  forced: 'o.relforcerowsecurity',
-  policies: `(SELECT pg_catalog.json_agg(pg_catalog.json_build_array(p.polname, p.polcmd, p.polpermissive,
-    (SELECT pg_catalog.json_agg(CASE WHEN r.one <> 0 THEN pg_catalog.pg_get_userbyid(r.one) END) FROM pg_catalog.unnest(p.polroles) r (one))))
-    FROM pg_catalog.pg_policy p WHERE p.polrelid = o.oid)`,
-} as const;
-const NO_RELATION = { isCatalog: 'false', columns: 'NULL', rowSecurity: 'false', forced: 'false', policies: 'NULL' } as const;
-
-/** What the server knows of it that no ACL says. */
-const REMARKS: Partial<Record<ObjectKind, string>> = {
-  language: `CASE WHEN NOT o.lanpltrusted THEN 'the language is not trusted: only superusers make functions in it' END`,
-};
-
-const objectColumns = (stored: StoredKind) =>
-  columns<ObjectRow>({
-    oid: 'o.oid',
-    kind: kindOf(stored),
-    types: stored.kind === 'function' ? `'(' || pg_catalog.oidvectortypes(o.proargtypes) || ')'` : 'NULL',
-    owner: `pg_catalog.pg_get_userbyid(${stored.owner})`,
-    untouched: `${stored.acl} IS NULL`,
-    entries: allEntries(effectiveAcl(stored)),
-    ...(stored.catalog === 'pg_class' ? RELATION : NO_RELATION),
-    remark: REMARKS[stored.kind] ?? 'NULL',
-  });
-
-const storedOf = (kind: ObjectKind): StoredKind => {
-  const found = STORED_KINDS.find((one) => one.kind === (kind === 'sequence' || kind === 'column' ? 'table' : kind));
-  if (found === undefined) throw new RangeError(`objects of the kind ${kind} are in no catalog`);
-  return found;
-};
-
-type Asked = Pick<ObjectReference, 'kind' | 'schema' | 'name' | 'column' | 'arguments'>;
 
 async function rowsOf(client: pg.ClientBase, asked: Asked, where: string, more: readonly unknown[]): Promise<readonly ObjectRow[]> {
   const stored = storedOf(asked.kind);
@@ -121,6 +52,7 @@ export async function readObject(client: pg.ClientBase, database: string, asked:
     object,
     oid: found.oid,
     attnum,
+    isRelation: RELATIONS.has(object.kind),
     around: {
       database: { ...securable(own, around), allowsConnections: await allowsConnections(client, around.oid) },
       schema: schema === undefined ? undefined : securable({ kind: 'schema', name: asked.schema ?? '' }, schema),
@@ -129,6 +61,8 @@ export async function readObject(client: pg.ClientBase, database: string, asked:
     },
   };
 }
+
+const RELATIONS: ReadonlySet<ObjectKind> = new Set(['table', 'column']);
 
 async function plain(client: pg.ClientBase, asked: Asked): Promise<ObjectRow> {
   const [found] = await rowsOf(client, asked, 'true', []);
@@ -144,9 +78,6 @@ async function missing(client: pg.ClientBase, { kind, schema, name }: Asked): Pr
   if (rowCount === 0) return `there is no schema ${written(schema ?? '')} in that database`;
   return `there is no ${what} ${[...(schema === undefined ? [] : [schema]), name].map(written).join('.')}${kind === 'table' ? ' (an index has no privileges of its own)' : ''}; capital letters need double quotes`;
 }
-
-/** As it would have to be written, also where no name can be that long. */
-const written = (name: string): string => (/^[a-z_][a-z0-9_$]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`);
 
 /** A routine by its name and the types of its input arguments. */
 async function routine(client: pg.ClientBase, asked: Asked): Promise<ObjectRow> {
@@ -209,28 +140,6 @@ async function columnNumber(client: pg.ClientBase, relation: number, column: str
 async function allowsConnections(client: pg.ClientBase, oid: number): Promise<boolean> {
   const { rows } = await client.query<{ datallowconn: boolean }>('SELECT datallowconn FROM pg_catalog.pg_database WHERE oid = $1::oid', [oid]);
   return rows[0]?.datallowconn === true;
-}
-
-const policiesOf = (json: unknown): readonly Policy[] =>
-  ((json ?? []) as readonly (readonly [string, string, boolean, readonly (string | null)[]])[]).map(([name, command, permissive, roles]) => ({
-    name,
-    command,
-    permissive,
-    roles: roles.map((role) => role ?? PUBLIC),
-  }));
-
-function securable({ kind, schema, name, column }: Asked, row: ObjectRow): Securable {
-  const parts = [...(schema === undefined || kind === 'schema' ? [] : [schema]), name, ...(column === undefined ? [] : [column])];
-  return {
-    kind: kind === 'table' ? row.kind : kind,
-    name: kind === 'large_object' || kind === 'parameter' ? name : `${parts.map(written).join('.')}${row.types ?? ''}`,
-    owner: row.owner,
-    untouched: row.untouched,
-    entries: entriesFrom(row.entries),
-    columns: new Map(((row.columns ?? []) as readonly (readonly [string, unknown])[]).map(([of, entries]) => [of, entriesFrom(entries)])),
-    ...(column === undefined ? {} : { column }),
-    isCatalog: row.isCatalog,
-  };
 }
 
 /** The function by which the server answers for a kind, and the first major version that has it. */

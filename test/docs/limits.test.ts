@@ -53,6 +53,7 @@ it('each limit stands in the table, with its number', () => {
     triggerRules: 'the event trigger',
     entriesOfLeaver: 'a role that is to be dropped',
     logWaiting: 'the log',
+    definers: 'explain and who-can',
   };
   for (const [name, input] of Object.entries(inputs))
     expect(limitsOf(input), name).toMatch(new RegExp(`(?<![\\d,])${said(LIMITS[name as keyof typeof LIMITS])}(?![\\d]|,\\d)`));
@@ -148,6 +149,7 @@ const TESTS: Readonly<Record<string, readonly (readonly [file: string, title: st
     ['sessions/answers', '%s may be as long as the limit, and is refused beyond it'],
     ['daemon/outages', '$outage, as $name: an error in the log, metrics, /status and not ready'],
   ],
+  'explain and who-can': [['explain/who-can', 'as many functions as are looked at are told of, and one more is said to be too many']],
   'a folder of manifests': [['sources/directory', 'as many files and bytes as a folder may hold are read']],
   'a file of it': [
     ['sources/directory', 'a file and a document in it are read at their limits'],

@@ -129,7 +129,7 @@ describe('text', () => {
     expect((await explain('"O\'Hara ""x""\ny"', 'EXECUTE', 'function', 'shop.hr.f(integer)')).stdout).toMatchInlineSnapshot(`
       "yes: O'Hara "x"\\u{a}y has EXECUTE on function shop.hr.f(integer), but cannot use it as things are
       by:
-        PUBLIC has it, and so has everybody, as nobody changed what is built in
+        built in for PUBLIC
       needed besides:
         ok  it may log in
         no  it lacks CONNECT on the database shop
@@ -175,6 +175,7 @@ it('json has the same', async () => {
         "owner": "owner",
       },
       "onColumns": [],
+      "otherWays": [],
       "paths": [
         {
           "builtIn": false,

@@ -3,9 +3,12 @@ import type pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { explain, may } from '../../src/explain/explain.ts';
 import type { Path } from '../../src/explain/paths.ts';
+import { whatCan } from '../../src/explain/what-can.ts';
+import { whoCan } from '../../src/explain/who-can.ts';
 import type { Realm } from '../../src/explain/securable.ts';
 import { privilegesOf } from '../../src/model/kinds.ts';
 import { askServer, type FoundObject, readObject } from '../../src/postgres/read-securable.ts';
+import { readGroups } from '../../src/postgres/read-groups.ts';
 import { inRealm, readRealm } from '../../src/postgres/read-realm.ts';
 import { SMALL } from '../../src/postgres/transaction.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
@@ -86,6 +89,49 @@ it.each(seeds)('every answer is that of has_*_privilege, and what is to be had a
     });
     console.log(`server ${seed}: ${JSON.stringify(counted)}`);
     expect(Math.min(counted.yes, counted.no)).toBeGreaterThan(0);
+  });
+});
+
+it.each(seeds)('who-can names everybody to whom explain says yes, and what-can all that it says yes to: server %i', async (seed) => {
+  await withServer(seed, async (server, client) => {
+    await inRealm(client, SMALL, async (realm) => {
+      const groups = await readGroups(client);
+      const held = new Map(server.roles.map((role) => [role, whatCan(realm, role, groups)]));
+      let listed = 0;
+      for (const reference of server.objects) {
+        const found = await readObject(client, server.database, reference, realm.major);
+        for (const privilege of privilegesOf(found.object.kind, realm.major)) {
+          const { everybody, people, afterSetRole } = whoCan(realm, found.object, privilege, found.around);
+          const where = { seed, privilege, object: found.object.name };
+          for (const role of realm.roles.keys()) {
+            const { answer, paths, afterSetRole: later } = explain({ realm, role, privilege, ...found });
+            const named = people.find((one) => one.role === role);
+            expect({ ...where, role, may: everybody || named !== undefined }).toEqual({ ...where, role, may: answer === 'yes' });
+            if (named !== undefined) {
+              expect(paths.map(keyOf)).toContain(keyOf(named.path));
+              expect(named.path.chain.length).toBe(Math.min(...paths.filter(({ holder }) => holder.role !== 'public').map(({ chain }) => chain.length)));
+            }
+            if (answer === 'no')
+              expect({ ...where, role, later: afterSetRole.some((one) => one.role === role) }).toEqual({ ...where, role, later: later.length > 0 });
+            const lines = held.get(role);
+            // Columns stand by themselves there, and what is the server's own is left out.
+            const { schema = '', kind } = reference;
+            if (lines === undefined || kind === 'column' || schema.startsWith('pg_') || ['database', 'tablespace', 'parameter'].includes(kind)) continue;
+            const name = found.object.kind === 'function' ? found.object.name.replace(/^.*\.(f|p)\(/s, '$1(') : reference.name;
+            const isListed = lines.some(
+              (line) =>
+                line.kind === found.object.kind &&
+                line.schema === (kind === 'schema' ? '' : schema) &&
+                line.names.includes(name) &&
+                line.privileges.includes(privilege),
+            );
+            expect({ ...where, role, name, isListed }).toEqual({ ...where, role, name, isListed: answer === 'yes' });
+            if (isListed) listed += 1;
+          }
+        }
+      }
+      expect(listed).toBeGreaterThan(0);
+    });
   });
 });
 

@@ -1,0 +1,37 @@
+// who-can: everybody who has a privilege on an object.
+import { whoCanData } from '../explain/as-data.ts';
+import { secondWays, throughOf } from '../explain/definers.ts';
+import { whoCanLines } from '../explain/say-who.ts';
+import { whoCan as everybody } from '../explain/who-can.ts';
+import { readDefiners } from '../postgres/read-definers.ts';
+import { readObject } from '../postgres/read-securable.ts';
+import { answer, checkPrivilege, readObjectWords, readPrivilege } from './access.ts';
+import { type Given, type Program, UsageError } from './verb.ts';
+
+/** Says it. @returns 0; 2 where it was asked for more than can be known. @throws UsageError */
+export async function whoCan(given: Given, self: Program): Promise<number> {
+  const [privilege, objectText] = readPrivilege(given.operands);
+  if (objectText.length === 0) throw new UsageError('who-can needs a privilege and an object, as in: pgsteward who-can SELECT shop.public.payroll');
+  const asked = readObjectWords(objectText);
+  const follows = given.options.has('via-definer');
+  return answer(given, self, (ask) =>
+    ask(asked, async (client, realm) => {
+      const found = await readObject(client, asked.database ?? client.database ?? '', asked, realm.major);
+      checkPrivilege(privilege, found.object.kind, realm.major);
+      const who = everybody(realm, found.object, privilege, found.around);
+      const definers = follows && found.isRelation ? await readDefiners(client, found.oid) : undefined;
+      const ways = definers === undefined ? [] : secondWays(realm, found.object, privilege, definers).map((way) => throughOf(realm, way, who));
+      const told = {
+        privilege,
+        object: found.object,
+        database: found.around.database.name,
+        who,
+        ways,
+        more: definers?.more === true,
+        remarks: found.around.remarks,
+      };
+      const isUnsure = told.more || ways.some(({ way, people, everybody: all }) => !way.sure && (all || people.length > 0));
+      return { code: isUnsure ? 2 : 0, lines: whoCanLines(told), data: whoCanData(told) };
+    }),
+  );
+}

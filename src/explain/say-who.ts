@@ -1,0 +1,80 @@
+// Who may, and what somebody may, as text for people. Every line is put on one line where it is printed.
+import { kindWords } from '../model/kinds.ts';
+import type { Through } from './definers.ts';
+import { objectWords, pathWords, section, wayWords } from './say.ts';
+import type { Securable } from './securable.ts';
+import type { Might } from './what-can.ts';
+import type { Person, WhoCan } from './who-can.ts';
+
+/** An answer of who-can. */
+export interface WhoTold {
+  readonly privilege: string;
+  readonly object: Securable;
+  readonly database: string;
+  readonly who: WhoCan;
+  readonly ways: readonly Through[];
+  /** Not all views and functions were looked at. */
+  readonly more: boolean;
+  readonly remarks: readonly string[];
+}
+
+const personWords = ({ role, path, lacks }: Person): string =>
+  `${path.chain.length === 1 ? `${role}: ` : ''}${pathWords(path)}${lacks.length === 0 ? '' : `; it lacks ${lacks.join(' and ')}`}`;
+
+export function whoCanLines({ privilege, object, database, who, ways, more, remarks }: WhoTold): readonly string[] {
+  const logins = who.people.filter(({ login }) => login);
+  const through = ways.filter(({ everybody, people }) => everybody || people.length > 0);
+  const lines = ({ way, everybody, people }: Through): readonly string[] => [
+    `${wayWords(way)}: ${[...(everybody ? ['everybody (PUBLIC)'] : []), ...people.map(({ role }) => role)].join(', ')}`,
+  ];
+  return [
+    who.everybody
+      ? `everybody has ${privilege} on ${objectWords(object, database)}, as PUBLIC has it; these would have it anyway`
+      : `${who.people.length} ${who.people.length === 1 ? 'role has' : 'roles have'} ${privilege} on ${objectWords(object, database)}, of which ${logins.length} may log in`,
+    ...section('logins', logins.map(personWords)),
+    ...section('other roles', who.people.filter(({ login }) => !login).map(personWords)),
+    ...section('only after SET ROLE', who.afterSetRole.map(personWords)),
+    ...section('through views', through.filter(({ way }) => way.sure).flatMap(lines)),
+    ...section('unknown', [
+      ...through.filter(({ way }) => !way.sure).flatMap(lines),
+      ...(more ? ['there are more views and functions than are looked at'] : []),
+    ]),
+    ...section('to know', remarks),
+  ];
+}
+
+/** What a role may in one place: a database, or the server itself. */
+export interface MightIn {
+  /** Undefined: what is in no database. */
+  readonly database: string | undefined;
+  readonly lines: readonly Might[];
+  /** Why nothing is known of it. */
+  readonly unread?: string;
+}
+
+/** So many names are shown of objects that are not all of their kind. */
+const NAMED = 5;
+
+const plural = (word: string, count: number): string => (count === 1 ? word : word.endsWith('x') ? `${word}es` : `${word}s`);
+
+function objectsWords({ kind, schema, names, all }: Might): string {
+  const where = schema === '' ? '' : ` of schema ${schema}`;
+  const [only = ''] = names;
+  if (names.length === 1) return `${kindWords(kind)} ${schema === '' ? '' : `${schema}.`}${only}`;
+  if (all) return `all ${names.length} ${plural(kindWords(kind), names.length)}${where}`;
+  const left = names.length - NAMED;
+  return `${names.length} ${plural(kindWords(kind), names.length)}${where}: ${names.slice(0, NAMED).join(', ')}${left > 0 ? ` and ${left} more` : ''}`;
+}
+
+export function whatCanLines(role: string, places: readonly MightIn[], guises: readonly string[], isSuperuser: boolean): readonly string[] {
+  return [
+    isSuperuser ? `${role} is a superuser: it may everything` : `what ${role} may`,
+    ...places.flatMap(({ database, lines, unread }) =>
+      section(database === undefined ? 'on the server' : `in database ${database}`, [
+        ...(unread === undefined ? [] : [`unknown: ${unread}`]),
+        ...lines.map((line) => `${line.privileges.join(', ')} on ${objectsWords(line)} (${pathWords(line.path)})`),
+      ]),
+    ),
+    ...section('it may become by SET ROLE, and then may what they may', guises),
+  ];
+}
