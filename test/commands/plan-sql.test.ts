@@ -6,6 +6,7 @@ import type { PlanView } from '../../src/commands/plan-view.ts';
 import { daemonEnv } from '../support/daemon.ts';
 import { serverForAll } from '../support/lifecycle.ts';
 import type { Postgres } from '../support/postgres.ts';
+import { expectNoSecrets } from '../support/secrets.ts';
 import { createSteward, type Steward } from '../support/steward.ts';
 import { type Called, callHere } from './call.ts';
 
@@ -82,4 +83,16 @@ it('is for an admin without superuser as well', async () => {
   steward = await createSteward(server);
   declare(['shop', 'other'], ['alice', HOSTILE[1] ?? '']);
   await leadsToNothing({ DB_USER: 'steward', DB_PASS: 'the steward of this', EVENT_TRIGGERS: 'off' });
+});
+
+it('has no password in it, and says how one is set', async () => {
+  steward = await createSteward(server);
+  steward.manifests.users([{ username: 'alice' }]);
+  steward.manifests.secret('alice', 'the first of alice');
+  const { stdout: script } = await plan({}, '-o', 'sql');
+  expectNoSecrets(script, 'the script');
+  expect(script).toContain('-- a password has to be set for alice, and no script holds one; in psql: \\password "alice"\n');
+  await psql(script);
+  const view = JSON.parse((await plan({}, '-o', 'json')).stdout) as PlanView;
+  expect(view.changes.map(({ kind }) => kind)).toEqual(['set_password']);
 });

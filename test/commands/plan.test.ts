@@ -143,3 +143,24 @@ it('works beside whoever writes, with every option of a text for people', async 
     expect(stdout).not.toContain('\u001B');
   }
 });
+
+it('ends with 2 where REVOKES=report leaves something, and with 1 where a database cannot be looked at', async () => {
+  await server.query('CREATE DATABASE shop');
+  await server.query('CREATE TABLE goods (id int)', 'shop');
+  steward = await createSteward(server, { REVOKES: 'report' });
+  steward.manifests.users([{ username: 'alice', password: 'none', database: 'shop', grants: READS }]);
+  await steward.cycle();
+  await server.query('GRANT INSERT ON goods TO alice', 'shop');
+  const settings = { ...daemonEnv(server, steward.manifests.folder), STATE_FILE: steward.config.stateFile, REVOKES: 'report' };
+  const held = await callHere(['plan', '-o', 'json'], '', settings);
+  expect({ ...(JSON.parse(held.stdout) as PlanView), code: held.code }).toMatchObject({ code: 2, result: 'differs', changes: [], notices: [{ kind: 'held' }] });
+  await server.query('ALTER DATABASE shop CONNECTION LIMIT 0; CREATE ROLE steward LOGIN CREATEROLE PASSWORD $$the steward$$');
+  const unread = await callHere(['plan', '-o', 'json'], '', {
+    ...settings,
+    DB_USER: 'steward',
+    DB_PASS: 'the steward',
+    STATE_FILE: join(scratch('state'), 'none.json'),
+  });
+  expect({ ...(JSON.parse(unread.stdout) as PlanView), code: unread.code }).toMatchObject({ code: 1, result: 'error' });
+  expect(unread.stdout).toContain('too many connections');
+});
