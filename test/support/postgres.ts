@@ -10,6 +10,7 @@ import pg from 'pg';
 import { expectNoSecretsInServerLog } from './secrets.ts';
 import { DEFAULT_MAJOR, type Major, nativeFolder, ownCache, unprivileged } from './binaries.ts';
 import { ownPassword } from './own-password.ts';
+import { endings, REMOVAL } from './scratch.ts';
 
 export interface PostgresOptions {
   readonly major?: Major;
@@ -45,10 +46,6 @@ export interface Postgres {
 
 /** Made once for an account, and known to no other: whoever knows it runs programs as the server. */
 const PASSWORD = ownPassword();
-const running = new Set<() => void>();
-process.on('exit', () => {
-  for (const end of running) end();
-});
 
 /** The major that this run tests: PG_MAJOR, or the installed one. */
 const testedMajor = (): Major => Number(process.env['PG_MAJOR'] ?? DEFAULT_MAJOR) as Major;
@@ -112,7 +109,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   const end = (): void => {
     killTree('SIGKILL');
     child?.kill('SIGKILL');
-    rmSync(base, { recursive: true, force: true });
+    rmSync(base, REMOVAL);
   };
 
   const start = async (): Promise<void> => {
@@ -141,7 +138,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     }
   };
   await start();
-  running.add(end);
+  endings.add(end);
 
   return {
     host: '127.0.0.1',
@@ -179,7 +176,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     },
     stop: async () => {
       const log = text();
-      running.delete(end);
+      endings.delete(end);
       end();
       await sleep(0);
       expectNoSecretsInServerLog(log);

@@ -3,16 +3,27 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+/** Whoever is ended may still be writing there for a moment. */
+export const REMOVAL = { recursive: true, force: true, maxRetries: 20, retryDelay: 50 } as const;
+
 const made = new Set<string>();
 /** What else has to end with a file of tests, as a daemon of one that failed. */
 export const endings = new Set<() => void>();
 
-/** Ends and removes all of it. */
+/** Ends and removes all of it. What cannot be ended or removed keeps nothing else from it, and is told at the end. */
 export function removeScratch(): void {
-  for (const end of endings) end();
+  const all = [...endings, ...[...made].map((folder) => () => rmSync(folder, REMOVAL))];
   endings.clear();
-  for (const folder of made) rmSync(folder, { recursive: true, force: true });
   made.clear();
+  const failures = all.flatMap((end) => {
+    try {
+      end();
+      return [];
+    } catch (error) {
+      return [error];
+    }
+  });
+  if (failures.length > 0) throw new AggregateError(failures, 'not everything of this file of tests could be removed');
 }
 process.on('exit', removeScratch);
 
