@@ -72,6 +72,8 @@ function stoppedClock(): Clock & { pass(ms: number, each?: (now: number) => void
         signal.addEventListener('abort', () => resolve(), { once: true });
       }),
     pass: async (ms, each = () => undefined) => {
+      // Whatever was begun at this moment goes on at this moment: no time passes before it waits.
+      await new Promise((resolve) => setImmediate(resolve));
       for (const end = now + ms; now < end;) {
         now += 1;
         each(now);

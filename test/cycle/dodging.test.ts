@@ -9,7 +9,7 @@ import { createSteward, type Steward } from '../support/steward.ts';
 let server: Postgres;
 let steward: Steward;
 serverForAll(
-  { fsync: 'off', max_prepared_transactions: '10' },
+  { max_prepared_transactions: '10' },
   (started) => (server = started),
   () => steward,
 );

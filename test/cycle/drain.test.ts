@@ -10,7 +10,7 @@ import { createSteward, type Steward } from '../support/steward.ts';
 let server: Postgres;
 let steward: Steward;
 serverForAll(
-  { fsync: 'off' },
+  {},
   (started) => (server = started),
   () => steward,
 );

@@ -14,7 +14,7 @@ import { withTls } from '../support/tls.ts';
 let server: Postgres;
 let steward: Steward;
 serverForAll(
-  { fsync: 'off', log_connections: 'on' },
+  { log_connections: 'on' },
   (started) => (server = started),
   () => steward,
 );

@@ -13,7 +13,7 @@ let server: Postgres;
 let steward: Steward;
 let proxy: Server | undefined;
 serverForAll(
-  { fsync: 'off' },
+  {},
   (started) => (server = started),
   () => steward,
 );

@@ -10,7 +10,7 @@ import { createSteward, type Steward } from '../support/steward.ts';
 let server: Postgres;
 let steward: Steward;
 serverForAll(
-  { max_connections: '100', fsync: 'off' },
+  { max_connections: '100' },
   (started) => (server = started),
   () => steward,
 );

@@ -104,7 +104,7 @@ describe('on a server', () => {
   let server: Postgres;
   let steward: Steward;
   serverForAll(
-    { fsync: 'off' },
+    {},
     (started) => (server = started),
     () => steward,
   );

@@ -37,7 +37,17 @@ export interface FakeKube {
 interface Stored {
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly type: string;
-  readonly data: Readonly<Record<string, string | null>>;
+  readonly data: Readonly<Record<string, string>>;
+}
+
+/** A merge patch as RFC 7386 has it: what is null goes. */
+function merged(before: unknown, patch: unknown): unknown {
+  if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) return patch;
+  const result = new Map(Object.entries(typeof before === 'object' && before !== null && !Array.isArray(before) ? before : {}));
+  for (const [key, value] of Object.entries(patch))
+    if (value === null) result.delete(key);
+    else result.set(key, merged(result.get(key), value));
+  return Object.fromEntries(result);
 }
 
 export async function startFakeKube({ namespace = 'postgres', configMap = 'postgres-users-config' } = {}): Promise<FakeKube> {
@@ -81,13 +91,9 @@ export async function startFakeKube({ namespace = 'postgres', configMap = 'postg
     if (before !== undefined && query.get('force') === 'false') return json(409, {});
     if (before !== undefined && given?.['resourceVersion'] !== undefined && given['resourceVersion'] !== before.metadata['resourceVersion'])
       return json(409, {});
-    const merged = {
-      labels: before?.metadata['labels'],
-      ...given,
-      annotations: { ...(before?.metadata['annotations'] as object), ...(given?.['annotations'] as object) },
-    };
-    const metadata = metadataOf(name, merged, (before?.metadata['uid'] as string | undefined) ?? `uid ${next()}`);
-    return json(200, keep(name, { metadata, type: before?.type ?? (body['type'] as string), data: { ...before?.data, ...data } }));
+    const { labels, annotations } = before?.metadata ?? {};
+    const metadata = metadataOf(name, merged({ labels, annotations }, given ?? {}), (before?.metadata['uid'] as string | undefined) ?? `uid ${next()}`);
+    return json(200, keep(name, { metadata, type: before?.type ?? (body['type'] as string), data: merged(before?.data, data ?? {}) as Stored['data'] }));
   };
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
