@@ -134,4 +134,16 @@ const WHAT_CAN: Verb = {
   run: async (given, self) => (await import('./what-can.ts')).whatCan(given, self),
 };
 
-export const VERBS: readonly Verb[] = [RUN, VALIDATE, SCHEMA, PLAN, SHOW, APPLY, IMPORT, EXPLAIN, WHO_CAN, WHAT_CAN];
+const STATUS: Verb = {
+  name: 'status',
+  summary: 'what the running daemon says',
+  options: {
+    url: { type: 'string', value: 'URL', summary: 'where the daemon is, as http://localhost:8080; otherwise at HTTP_HOST and HTTP_PORT' },
+    output: { type: 'string', short: 'o', value: 'FORMAT', choices: ['text', 'json'], summary: 'how it is said; json is the answer of /status' },
+  },
+  details: ['Exit code 0: the server is as declared; 2: it differs, or the daemon is not that far; 1: the daemon cannot be asked, or it tells of errors.'],
+  example: 'pgsteward status --url http://localhost:8080',
+  run: async (given, self) => (await import('./status.ts')).status(given, self),
+};
+
+export const VERBS: readonly Verb[] = [RUN, VALIDATE, SCHEMA, PLAN, SHOW, APPLY, IMPORT, EXPLAIN, WHO_CAN, WHAT_CAN, STATUS];
