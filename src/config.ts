@@ -101,6 +101,7 @@ const schema = z.object({
     .default('400d'),
   AUDIT_MAX_ROWS: number(1_000_000, (n) => n.int().min(10_000)),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  LOG_FORMAT: z.enum(['auto', 'text', 'json']).default('auto'),
 });
 
 /** All settings by their names in the environment; numbers in the unit that the reference page gives (seconds for times). */
@@ -156,7 +157,7 @@ function configOf(set: Settings) {
   const source = `${set.NAMESPACE}/${set.CONFIGMAP_NAME}`;
   return {
     dryRun: set.DRY_RUN,
-    logLevel: set.LOG_LEVEL,
+    log: { level: set.LOG_LEVEL, format: set.LOG_FORMAT },
     interval: set.SYNC_INTERVAL,
     driftInterval: set.DRIFT_INTERVAL,
     watch: set.WATCH,

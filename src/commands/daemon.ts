@@ -2,6 +2,7 @@
 import { ConfigError, readConfig } from '../config.ts';
 import { createLog } from '../observe/log.ts';
 import { createLogOutput } from '../observe/log-output.ts';
+import { inFormat } from '../observe/text-lines.ts';
 import { describeFailure } from '../postgres/failures.ts';
 import { createWake } from '../steward/loop.ts';
 import { run } from './run.ts';
@@ -16,7 +17,7 @@ export async function daemon(self: Program): Promise<number> {
   let code = 0;
   try {
     const config = readConfig(self.env);
-    const log = createLog(config.logLevel, output);
+    const log = createLog(config.log.level, inFormat(output, config.log.format, self.stdout));
     const stop = new AbortController();
     const wake = createWake();
     for (const name of ['SIGTERM', 'SIGINT'] as const) self.once(name, () => stop.abort(new Error(name)));
@@ -26,7 +27,9 @@ export async function daemon(self: Program): Promise<number> {
       code = 1;
     });
   } catch (error) {
-    createLog('info', output).fatal(error instanceof ConfigError ? error.message : `pgsteward cannot start: ${describeFailure(error)}`);
+    createLog('info', inFormat(output, 'auto', self.stdout)).fatal(
+      error instanceof ConfigError ? error.message : `pgsteward cannot start: ${describeFailure(error)}`,
+    );
     code = 1;
   }
   await output.room(LAST_WORDS_MS);

@@ -1,8 +1,8 @@
 // A saved plan: the file of `plan --out`. It holds what is shown of the plan and what it holds for, and no password or verifier.
-import { readFile, stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { CHANGE_KINDS } from '../changes/table.ts';
 import { NOTICE_KINDS } from '../changes/notice.ts';
+import { readRegularText, RefusedFile } from '../files/bounded-file.ts';
 import { writeOwnFile } from '../state/own-file.ts';
 import type { Bound } from './plan-bound.ts';
 import type { ScriptPart } from './plan-script.ts';
@@ -103,12 +103,10 @@ export async function readSavedPlan(path: string): Promise<SavedPlan> {
 
 async function read(path: string): Promise<unknown> {
   try {
-    const facts = await stat(path);
-    if (!facts.isFile() || facts.size > LARGEST) throw new UsageError(`the plan ${path} is no file, or larger than ${LARGEST / 1024 / 1024} MiB`);
-    return JSON.parse(await readFile(path, 'utf8'));
+    return JSON.parse(await readRegularText(path, LARGEST));
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
-    if (error instanceof UsageError) throw error;
+    if (error instanceof RefusedFile) throw new UsageError(`the plan ${path} ${error.message}`);
     throw new UsageError(`the plan ${path} cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`);
   }
 }

@@ -146,4 +146,16 @@ const STATUS: Verb = {
   run: async (given, self) => (await import('./status.ts')).status(given, self),
 };
 
-export const VERBS: readonly Verb[] = [RUN, VALIDATE, SCHEMA, PLAN, SHOW, APPLY, IMPORT, EXPLAIN, WHO_CAN, WHAT_CAN, STATUS];
+const COMPLETION: Verb = {
+  name: 'completion',
+  summary: 'a script that completes verbs and options in a shell',
+  operands: 'bash|zsh',
+  options: {},
+  details: [
+    'It is read by the shell itself: source <(pgsteward completion bash), for example in ~/.bashrc; zsh also takes it as a file _pgsteward in a folder of fpath.',
+  ],
+  example: 'pgsteward completion bash',
+  run: async (given, self) => (await import('./completion.ts')).completion(given, self, VERBS),
+};
+
+export const VERBS: readonly Verb[] = [RUN, VALIDATE, SCHEMA, PLAN, SHOW, APPLY, IMPORT, EXPLAIN, WHO_CAN, WHAT_CAN, STATUS, COMPLETION];

@@ -1,9 +1,10 @@
 // Report → log lines: one for each change, one for each thing that holds (when it is new), and one summary for each cycle.
 import { formatProblem } from '../document/format.ts';
 import { aboutNotice, noticeLine } from '../changes/notice.ts';
-import { sentenceOf } from '../changes/change.ts';
-import { planLines } from '../changes/plan-lines.ts';
-import { type CycleReport, isPreview, summarize } from '../steward/report.ts';
+import { type Change, sentenceOf } from '../changes/change.ts';
+import { lossOf } from '../changes/loss.ts';
+import { planSentences } from '../changes/plan-lines.ts';
+import { type CycleReport, errorsOf, isPreview, summarize } from '../steward/report.ts';
 import type { Log } from './log.ts';
 import type { LogOutput } from './log-output.ts';
 
@@ -18,7 +19,7 @@ type Line = readonly [level: 'debug' | 'info' | 'warn' | 'error', fields: object
 /** A writer of reports that says what holds once, and again only after it was gone. */
 export function createReportLog(log: Log, { room }: Pick<LogOutput, 'room'>): (report: CycleReport) => Promise<void> {
   let said: ReadonlySet<string> = new Set();
-  let lastPreview = '';
+  let lastPreview: string | undefined;
   let paused = false;
   function* linesOf(report: CycleReport): Generator<Line> {
     const holding = new Set<string>();
@@ -38,10 +39,10 @@ export function createReportLog(log: Log, { room }: Pick<LogOutput, 'room'>): (r
     }
     const mark = report.result === 'paused' ? '[PAUSED]' : '[DRY-RUN]';
     if (isPreview(report)) {
-      const lines = planLines(report.planned).map((line) => `${mark} Would ${line}`);
-      const isNew = lines.join('\n') !== lastPreview;
-      lastPreview = lines.join('\n');
-      if (isNew) for (const line of lines) yield ['info', {}, line];
+      const lines = [...previewLines(report, mark)];
+      const preview = lines.map(([, , message]) => message).join('\n');
+      if (preview !== lastPreview) yield* lines;
+      lastPreview = preview;
     }
     yield* outcomeLines(report);
     const summary = summarize(report);
@@ -79,10 +80,24 @@ function* holdingLines(report: CycleReport): Generator<Line> {
     ];
 }
 
+/** What a change is, for whoever counts or looks for lines; `takes`: what somebody has no longer after it. */
+function fieldsOf(change: Change, drift: ReadonlySet<Change>): object {
+  const takes = lossOf(change);
+  return { change: change.kind, ...(drift.has(change) ? { drift: true } : {}), ...(takes === undefined ? {} : { takes }) };
+}
+
+/** What would be done, and that it is nothing. */
+function* previewLines(report: CycleReport, mark: string): Generator<Line> {
+  const drift = new Set(report.drift);
+  for (const { change, sentence } of planSentences(report.planned))
+    yield ['info', { ...fieldsOf(change, drift), outcome: 'planned' }, `${mark} Would ${sentence}`];
+  if (report.planned.length === 0) yield ['info', {}, `${mark} nothing to do${errorsOf(report).length === 0 ? '' : ', as far as the errors let anybody look'}`];
+}
+
 function* outcomeLines(report: CycleReport): Generator<Line> {
   const drift = new Set(report.drift);
   for (const { change, ...outcome } of report.outcomes) {
-    const fields = { change: change.kind, outcome: outcome.result, ...(drift.has(change) ? { drift: true } : {}) };
+    const fields = { ...fieldsOf(change, drift), outcome: outcome.result };
     if (outcome.result === 'applied') yield ['info', fields, sentenceOf(change)];
     else yield ['warn', { ...fields, reason: outcome.message }, `not done: ${sentenceOf(change)}`];
   }

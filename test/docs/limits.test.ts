@@ -160,6 +160,7 @@ const TESTS: Readonly<Record<string, readonly (readonly [file: string, title: st
   'HTTP: time': [['http/bounds', 'a connection that asks for nothing ends by itself']],
   'HTTP: requests': [['http/bounds', 'a connection is answered as often as it may ask']],
   'HTTP: problems': [['http/bounds', '/status shows so many problems and notices']],
+  'a line of the log as text': [['observe/text-lines', 'a line is no longer than somebody reads, and nothing of it is a command to a terminal']],
   'the audit log': [
     ['cycle/audit-log', 'past the number of rows repairs go first'],
     ['cycle/audit-log', 'rows that are old go, an intent with what closed it'],
