@@ -61,3 +61,34 @@ it('with a notification every 100 ms in one database, a change by hand in anothe
     await anybody.end();
   }
 });
+
+it('with a notification every 100 ms, a password that was changed by hand is found by an admin that cannot read verifiers', async () => {
+  await server.query(`CREATE ROLE adm LOGIN CREATEROLE CREATEDB PASSWORD 'adm'; CREATE SCHEMA pgsteward AUTHORIZATION adm`);
+  await server.query('CREATE DATABASE shop OWNER adm');
+  await server.query('SET ROLE adm; CREATE SCHEMA sales', 'shop');
+  manifests.users(stringify({ users: [{ username: 'web', grants: [{ database: 'shop', schemas: ['sales'] }] }] }));
+  manifests.secret('web', 'password of web');
+  const admin = { DB_USER: 'adm', DB_PASS: 'adm', PASSWORD_PROBE: 'salt' };
+  daemon = await startDaemon(daemonEnv(server, manifests.folder, { ...admin, SYNC_INTERVAL: String(INTERVAL_S), MAX_LISTENERS: '1', DRIFT_INTERVAL: '0' }));
+  expect(await daemon.ready()).toMatchObject({ problems: [], lastCycle: { result: 'changed' } });
+  await expect.poll(() => metric('listeners{state="listening"}'), { timeout: 10_000 }).toBe(1);
+  const anybody = await server.client('shop', { user: 'anybody', password: 'anybody' });
+  const spam = setInterval(() => void anybody.query('NOTIFY pgsteward').catch(() => undefined), 100);
+  const logsIn = (): Promise<boolean> =>
+    server.client('postgres', { user: 'web', password: 'password of web' }).then(
+      (client) => client.end().then(() => true),
+      () => false,
+    );
+  try {
+    await sleep(2000);
+    for (const planted of ['one', 'two', 'three']) {
+      await server.query(`ALTER ROLE web PASSWORD '${planted}'`);
+      expect(await logsIn()).toBe(false);
+      // At most one interval until a look at everything, half of one until a sweep is allowed again, and room for a busy machine.
+      await expect.poll(logsIn, { timeout: INTERVAL_S * 2000, interval: 200 }).toBe(true);
+    }
+  } finally {
+    clearInterval(spam);
+    await anybody.end();
+  }
+});
