@@ -183,3 +183,56 @@ it('is a verb: the document on standard output, remarks on standard error, and 0
   expect(refused.stderr).toMatch(/^pgsteward: .*ECONNREFUSED/);
   expect((await callHere(['import'], '', { DB_PORT: 'x' })).stderr).toMatch(/^pgsteward: the environment has 1 bad setting/);
 });
+
+it("says '*' where everybody who makes objects gives the same to those to come, with exceptions, and a preset where it fits", async () => {
+  await server.query('CREATE ROLE own; CREATE ROLE web; CREATE ROLE reader; CREATE ROLE other');
+  await server.query('CREATE DATABASE shop OWNER own');
+  await server.query(
+    `SET ROLE own; CREATE SCHEMA s; ALTER DEFAULT PRIVILEGES IN SCHEMA s GRANT SELECT ON TABLES TO web, reader; ALTER DEFAULT PRIVILEGES IN SCHEMA s GRANT SELECT ON SEQUENCES TO reader;
+     CREATE TABLE s.a (); CREATE TABLE s.b (); CREATE TABLE s.c (); CREATE TABLE s.d (); CREATE SEQUENCE s.q; REVOKE SELECT ON s.b FROM web; GRANT INSERT ON s.c TO web;
+     GRANT USAGE ON SCHEMA s TO web, reader; RESET ROLE`,
+    'shop',
+  );
+  const { document } = await proved();
+  const grantsOf = (name: string): unknown => document.roles?.find((role) => role['name'] === name)?.['grants'];
+  expect(grantsOf('web')).toEqual([{ database: 'shop', schemas: { s: ['USAGE'] }, tables: { b: [], c: ['SELECT', 'INSERT'], '*': ['SELECT'] } }]);
+  expect(grantsOf('reader')).toEqual([{ database: 'shop', schemas: ['s'], preset: 'read_only' }]);
+});
+
+it("says no '*' where somebody else makes objects that do not give it", async () => {
+  await server.query('CREATE ROLE own; CREATE ROLE web; CREATE ROLE other');
+  await server.query('CREATE DATABASE shop OWNER own');
+  await server.query(
+    `SET ROLE own; CREATE SCHEMA s; ALTER DEFAULT PRIVILEGES IN SCHEMA s GRANT SELECT ON TABLES TO web; CREATE TABLE s.a (); CREATE TABLE s.b (); GRANT USAGE ON SCHEMA s TO web; RESET ROLE;
+     CREATE TABLE s.c (); ALTER TABLE s.c OWNER TO other; GRANT SELECT ON s.c TO web`,
+    'shop',
+  );
+  const { document, said } = await proved();
+  expect(document.roles?.find(({ name }) => name === 'web')).toEqual({
+    name: 'web',
+    grants: [{ database: 'shop', schemas: ['s'], tables: ['a', 'b', 'c'], actions: ['SELECT'] }],
+    grantsMode: 'additive',
+  });
+  expect(said).toEqual([
+    expect.any(String),
+    'web: is written as grantsMode: additive, as not all that it holds can be said: a plan would revoke SELECT on future tables of own in schema s in database shop from: web',
+  ]);
+});
+
+it("says '*' of every schema where the default privileges are for all of them", async () => {
+  await server.query('CREATE ROLE own; CREATE ROLE web');
+  await server.query('CREATE DATABASE shop OWNER own');
+  await server.query(
+    `SET ROLE own; ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO web; CREATE SCHEMA s; CREATE SCHEMA u; CREATE TABLE s.a (); CREATE TABLE u.b (); REVOKE SELECT ON u.b FROM web; GRANT USAGE ON SCHEMA s TO web; RESET ROLE`,
+    'shop',
+  );
+  const { document } = await proved();
+  expect(document.roles?.find(({ name }) => name === 'web')).toEqual({
+    name: 'web',
+    grants: [
+      { database: 'shop', schemas: { '*': [] }, tables: { '*': ['SELECT'] } },
+      { database: 'shop', schemas: ['s'] },
+      { database: 'shop', schemas: { u: [] }, tables: { b: [] } },
+    ],
+  });
+});

@@ -1,8 +1,10 @@
 // Holdings → blocks of grants, as short as a person would write them: what holds the same is one rule, and what is alike in several schemas or databases one block.
 import type { Written } from '../../document/write-yaml.ts';
 import { furtherName, ownName } from '../../model/contents.ts';
-import { KINDS, OBJECT_KINDS, type ObjectKind } from '../../model/kinds.ts';
+import { PRESETS, type PresetName } from '../../document/presets.ts';
+import { KINDS, OBJECT_KINDS, type ObjectKind, privilegesOf } from '../../model/kinds.ts';
 import { type Wish, wishOf } from '../privileges/rules.ts';
+import { EVERYTHING } from './everything.ts';
 import { writtenName, writtenPrivileges } from './sayable.ts';
 import type { Holding } from './whole-server.ts';
 
@@ -56,7 +58,8 @@ const NOTHING: Wish = wishOf([]);
 function schemaBlocks(database: string, schema: string, held: readonly Holding[], facts: BlockFacts): readonly Block[] {
   const own = held.find(({ kind }) => kind === 'schema')?.wish ?? NOTHING;
   const inside = held.filter(({ kind }) => kind !== 'schema');
-  const isPlain = facts.owns(database, schema) || (own.size === 1 && own.get('USAGE') === false);
+  // Where nothing is given, no USAGE follows.
+  const isPlain = inside.every(({ wish }) => wish.size > 0) && (facts.owns(database, schema) || (own.size === 1 && own.get('USAGE') === false));
   // USAGE follows from what is given in a schema, unless the block says that there is none.
   const said: Written = isPlain ? [schema] : new Map([[schema, writtenPrivileges(own, 'schema', facts.major)]]);
   const again: Written = isPlain || own.size > 0 ? [schema] : said;
@@ -67,7 +70,37 @@ function schemaBlocks(database: string, schema: string, held: readonly Holding[]
     ]);
   const parts = partsOf(inside, facts);
   if (parts.length === 0) return [begun(true)];
-  return parts.map((part, index) => new Map([...begun(index === 0), ...part]));
+  return parts.map((part, index) => withPreset(new Map([...begun(index === 0), ...part]), facts.major));
+}
+
+const KINDS_OF_PRESETS: readonly ObjectKind[] = ['table', 'sequence', 'function', 'type'];
+
+/** A block with a preset in place of what it stands for. What a preset gives on a schema that is only listed is USAGE, or the block stays as it is. */
+function withPreset(block: Block, major: number): Block {
+  const onEverything = (kind: ObjectKind): string => {
+    const targets = block.get(keyOf(kind));
+    return textKey(targets instanceof Map ? ((targets as ReadonlyMap<string, Written>).get(EVERYTHING) ?? null) : null);
+  };
+  const found = (Object.keys(PRESETS) as PresetName[]).find((name) => {
+    const gives = (kind: ObjectKind): Written => {
+      const privileges = PRESETS[name][kind];
+      if (privileges === undefined) return null;
+      const all = privileges.includes('ALL') ? privilegesOf(kind, major) : privileges;
+      return writtenPrivileges(wishOf(all.map((privilege) => [privilege, false] as const)), kind, major);
+    };
+    return (!isList(block.get('schemas')) || name !== 'owner') && KINDS_OF_PRESETS.every((kind) => onEverything(kind) === textKey(gives(kind)));
+  });
+  if (found === undefined) return block;
+  const rest = [...block].flatMap(([key, value]): [string, Written][] => {
+    if (!(value instanceof Map) || !KINDS_OF_PRESETS.some((kind) => keyOf(kind) === key)) return [[key, value]];
+    const left = new Map([...(value as ReadonlyMap<string, Written>)].filter(([name]) => name !== EVERYTHING));
+    return left.size === 0 ? [] : [[key, left]];
+  });
+  const [database, schemas] = [
+    rest.filter(([key]) => key === 'database' || key === 'schemas'),
+    rest.filter(([key]) => key !== 'database' && key !== 'schemas'),
+  ];
+  return new Map([...database, ['preset', found], ...schemas]);
 }
 
 /** What is held in one schema, as the keys of one or more blocks. */

@@ -5,15 +5,16 @@ import { type Written, yamlOf } from '../../document/write-yaml.ts';
 import { type Change, sentenceOf, subjectOf } from '../../changes/change.ts';
 import { definitionOf } from '../../changes/table.ts';
 import type { Document } from '../../model/entries.ts';
-import { ownName } from '../../model/contents.ts';
+import { ownName, PUBLIC } from '../../model/contents.ts';
 import type { Plan, PlanInput } from '../plan-input.ts';
 import { planOf } from '../plan.ts';
 import { DATABASE_OWNER } from '../privileges/acting.ts';
 import { databaseEntries } from './databases.ts';
+import { folding } from './everything.ts';
 import { holdingsOf } from './holdings.ts';
 import { joinedBy } from './memberships.ts';
 import { entryOf, rolesToSay } from './roles.ts';
-import { contentsOf, type Mode, MODES, type Remark, type WholeServer } from './whole-server.ts';
+import { contentsOf, type Holding, type Mode, MODES, type Remark, type WholeServer } from './whole-server.ts';
 
 export interface Imported {
   readonly text: string;
@@ -82,7 +83,7 @@ function wrongAbout(plan: Plan, document: Document): ReadonlyMap<string, string>
 /** @param modes how much is said of each role; of others everything. */
 function compose(whole: WholeServer, modes: ReadonlyMap<string, Mode>): Imported {
   const { catalog } = whole;
-  const holdings = holdingsOf(whole);
+  const holdings = foldedHoldings(whole);
   const joined = joinedBy(catalog.cluster.memberships);
   const owners = schemaOwners(whole);
   const { roles, remarks } = rolesToSay(whole);
@@ -106,6 +107,22 @@ function compose(whole: WholeServer, modes: ReadonlyMap<string, Mode>): Imported
     ...(users.length === 0 ? [['allowEmpty', true] as const] : []),
   ]);
   return { text: yamlOf(document), remarks: [...remarks, ...databases.remarks, ...said.flatMap((one) => one.remarks)] };
+}
+
+/** What each role holds, in few words. */
+function foldedHoldings(whole: WholeServer): ReadonlyMap<string, readonly Holding[]> {
+  const folds = new Map(contentsOf(whole).map((contents) => [contents.name, folding(contents, whole.catalog)]));
+  const holdings = holdingsOf(whole);
+  return new Map(
+    [...whole.catalog.cluster.roles.keys(), PUBLIC].map((role) => {
+      const held = Map.groupBy(holdings.get(role) ?? [], ({ database }) => database);
+      const databases = new Set([...folds.keys(), ...held.keys()]);
+      return [
+        role,
+        [...databases].flatMap((database) => (role === PUBLIC ? undefined : folds.get(database))?.(role, held.get(database) ?? []) ?? held.get(database) ?? []),
+      ];
+    }),
+  );
 }
 
 /** `[database, schema]` → who has the rights of its owner. */

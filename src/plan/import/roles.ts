@@ -105,7 +105,7 @@ function grantsOf(
       return rest.size === 0 ? [] : [{ ...holding, wish: rest }];
     }
     const onSchema = schema === '' ? undefined : usage.get(JSON.stringify([database, schema]));
-    if (onSchema === undefined || onSchema.has('USAGE') || owns(database, schema)) return [holding];
+    if (wish.size === 0 || onSchema === undefined || onSchema.has('USAGE') || owns(database, schema)) return [holding];
     note(holding, 'what is granted in a schema brings USAGE on it, where the role has another right on the schema and not this one');
     return [];
   });

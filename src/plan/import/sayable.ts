@@ -11,10 +11,13 @@ import type { Holding } from './whole-server.ts';
 export const writtenName = (kind: ObjectKind, name: ObjectName): string =>
   kind === 'function' ? `${ownName(name)}(${furtherName(name) ?? ''})` : ownName(name);
 
+const IS_PATTERN = 'a name with * in it is a pattern in a document';
+
 /** Why a document cannot say exactly this holding; undefined where it can. */
-export function whyUnsaid({ database, kind, schema, name }: Holding): string | undefined {
+export function whyUnsaid({ database, kind, schema, name, isPattern }: Holding): string | undefined {
+  if (isPattern === true) return isGlob(database) ? IS_PATTERN : undefined;
   const column = kind === 'column' ? (furtherName(name) ?? '') : '';
-  if ([database, schema, ownName(name), column].some(isGlob)) return 'a name with * in it is a pattern in a document';
+  if ([database, schema, ownName(name), column].some(isGlob)) return IS_PATTERN;
   if (isSystemSchema(schema) || (kind === 'schema' && isSystemSchema(ownName(name)))) return 'it belongs to the server or to pgsteward';
   if (kind === 'function' && !isExactRoutine(name)) return 'a document cannot name this routine';
   if (KINDS[kind].key === undefined) return undefined;

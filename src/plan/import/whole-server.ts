@@ -28,7 +28,10 @@ export interface Holding {
   readonly kind: ObjectKind;
   readonly schema: string;
   readonly name: ObjectName;
+  /** Empty where a wider pattern gives something. */
   readonly wish: Wish;
+  /** Its name and its schema are patterns. */
+  readonly isPattern?: true;
 }
 
 /** Something that is to be said of an import: what the document does not say, and why. */
