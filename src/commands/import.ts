@@ -1,4 +1,5 @@
 // import: a server → the document that says what is so there, on standard output; what is to be said about it, on standard error.
+import { adoptSteps } from './adopt-steps.ts';
 import { oneLine } from '../document/show.ts';
 import { matches } from '../model/pattern.ts';
 import { createConnections } from '../postgres/connection.ts';
@@ -19,7 +20,7 @@ export async function importVerb(given: Given, self: Program): Promise<number> {
   try {
     const imported = await withProgress(stderr, 'reading the server', () => importServer(serverOf(config, connections), asked));
     await say(stdout, imported.text);
-    await say(stderr, remarksOf(imported));
+    await say(stderr, linesOf([...remarksOf(imported), ...(options.has('adopt-plan') ? adoptSteps(config) : [])]));
     return imported.differences.length + imported.problems.length === 0 ? 0 : 2;
   } catch (error) {
     throw new UsageError(oneLine(whyNot(error).message));
@@ -35,15 +36,14 @@ function wanted(option: string | true | undefined): (name: string) => boolean {
   return (name) => patterns.some((pattern) => matches(pattern, name));
 }
 
+const linesOf = (lines: readonly string[]): string => lines.map((line) => `${oneLine(line)}\n`).join('');
+
 /** What is said about a document, a line each. */
-function remarksOf({ remarks, differences, problems }: ImportedServer): string {
-  const lines = [
-    ...remarks.map(({ subject, message }) => (subject === '' ? message : `${subject}: ${message}`)),
-    ...problems.map((problem) => `the document has a problem: ${problem}`),
-    ...differences.map((difference) => `not as the document says: a plan would ${difference}`),
-    differences.length + problems.length === 0
-      ? 'a plan for this document is empty'
-      : `a plan for this document is not empty: ${differences.length} change(s), ${problems.length} problem(s)`,
-  ];
-  return lines.map((line) => `${oneLine(line)}\n`).join('');
-}
+const remarksOf = ({ remarks, differences, problems }: ImportedServer): readonly string[] => [
+  ...remarks.map(({ subject, message }) => (subject === '' ? message : `${subject}: ${message}`)),
+  ...problems.map((problem) => `the document has a problem: ${problem}`),
+  ...differences.map((difference) => `not as the document says: a plan would ${difference}`),
+  differences.length + problems.length === 0
+    ? 'a plan for this document is empty'
+    : `a plan for this document is not empty: ${differences.length} change(s), ${problems.length} problem(s)`,
+];

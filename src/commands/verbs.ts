@@ -57,6 +57,7 @@ const IMPORT: Verb = {
     ...SERVER_OPTIONS,
     roles: { type: 'string', value: 'PATTERN,…', summary: 'only roles whose names match; * stands for any characters' },
     databases: { type: 'string', value: 'PATTERN,…', summary: 'only what is in databases whose names match' },
+    'adopt-plan': { type: 'boolean', summary: 'says how to take the server over, step by step' },
   },
   details: [
     'The document is printed on standard output, and what is to be said about it on standard error; nothing is written anywhere.',

@@ -109,20 +109,27 @@ function keyProblems(node: MappingNode, path: Path) {
   return [...unknownKeys(node, path, DATABASE_KEYS), ...below('schemas', SCHEMA_KEYS), ...below('extensions', EXTENSION_KEYS), ...repeatedKeys(node, path)];
 }
 
-/** `revoked`, or a block that says what PUBLIC may do; what the block does not name is left as it is. */
+/** `revoked`, or blocks that say what PUBLIC may do; what they do not name is left as it is. */
 function readPublic(node: MappingNode, database: string, path: Path, report: ProblemReport, complain: ComplainAt): readonly GrantRule[] {
   const value = valueOf(node, 'public');
   if (value === undefined) return [];
   const at = [...path, 'public'];
-  if (value.kind === 'mapping') {
-    for (const problem of unknownKeys(value, at, BLOCK_KEYS)) complain(problem.offset, problem.path, problem.message);
-    const rules = readBlock(value, { path: at, complain, report, database });
+  const readOne = (block: MappingNode, below: Path): readonly GrantRule[] => {
+    for (const problem of unknownKeys(block, below, BLOCK_KEYS)) complain(problem.offset, problem.path, problem.message);
+    const rules = readBlock(block, { path: below, complain, report, database });
     const passedOn = rules.find((rule) => rule.privileges.some((privilege) => privilege.grantable));
-    if (passedOn !== undefined) complain(value.offset, at, 'PUBLIC cannot have a grant option; take `grantable` away');
+    if (passedOn !== undefined) complain(block.offset, below, 'PUBLIC cannot have a grant option; take `grantable` away');
     return rules;
-  }
+  };
+  if (value.kind === 'mapping') return readOne(value, at);
+  if (value.kind === 'list' && value.items.length > 0)
+    return value.items.flatMap((item, index) => {
+      if (item.kind === 'mapping') return readOne(item, [...at, index]);
+      complain(item.offset, [...at, index], mismatch('a block of grants', item));
+      return [];
+    });
   if (stringOf(value) !== 'revoked') {
-    complain(value.offset, at, mismatch('`revoked` or a block of grants', value));
+    complain(value.offset, at, mismatch('`revoked`, a block of grants or a list of them', value));
     return [];
   }
   const none = { database, name: '*', column: '', privileges: [], implied: false, permission: undefined, position: report.positionOf(value.offset) };

@@ -160,7 +160,9 @@ const database = keyed(
     name,
     owner: said('Its owner, who is created without login if nobody has the name.', name),
     create: said('Whether it is created when it is missing.', flag),
-    public: said('What PUBLIC may do: revoked, or a block of grants without a database.', { anyOf: [words(['revoked']), block(['database', 'databases'])] }),
+    public: said('What PUBLIC may do: revoked, or blocks of grants without a database.', {
+      anyOf: [words(['revoked']), block(['database', 'databases']), { ...listOf(block(['database', 'databases'])), minItems: 1 }],
+    }),
     schemas: said('Schemas that are created when they are missing.', listOf(nameOr(keyed(SCHEMA_KEYS, { name, owner: name }, ['name'])))),
     extensions: said('Extensions that are created when they are missing.', listOf(nameOr(keyed(EXTENSION_KEYS, { name, schema: name }, ['name'])))),
     createdBy: said('Further roles that create objects here.', listOf(name)),

@@ -114,6 +114,7 @@ describe('the schema and the reader agree on', () => {
         extensions: ['x', { name: 'y', schema: 'a' }],
         createdBy: ['owner'],
       },
+      { name: 'hr', public: [{ schemas: ['a'], tables: { t: ['SELECT'] } }] },
     ],
     permissions: [{ name: 'reading', schemas: ['public'], tables: ['*'], actions: ['SELECT'] }],
     roles: [

@@ -178,6 +178,9 @@ it('is a verb: the document on standard output, remarks on standard error, and 0
   expect(stderr).toBe('a plan for this document is empty\n');
   expect(stdout + stderr).not.toMatch(/secret|SCRAM/);
   expect(code).toBe(0);
+  const steps = await callHere(['import', '--roles', 'a*', '--adopt-plan'], '', { ...env, NAMESPACE: 'db' });
+  expect(steps).toMatchObject({ code: 0, stdout });
+  expect(steps.stderr).toContain('kubectl -n db set env deployment/pgsteward REVOKES=report DELETION_POLICY=retain\n');
   const refused = await callHere(['import', '--port', '1'], '', env);
   expect([refused.code, refused.stdout]).toEqual([1, '']);
   expect(refused.stderr).toMatch(/^pgsteward: .*ECONNREFUSED/);
@@ -235,4 +238,31 @@ it("says '*' of every schema where the default privileges are for all of them", 
       { database: 'shop', schemas: { u: [] }, tables: { b: [] } },
     ],
   });
+});
+
+it('says what PUBLIC may do where it is not what the server gives it by itself, and no more', async () => {
+  await server.query('CREATE ROLE own');
+  await server.query('CREATE DATABASE shop OWNER own');
+  await server.query('CREATE DATABASE closed OWNER own');
+  await server.query(
+    `SET ROLE own; CREATE SCHEMA s; CREATE SCHEMA u; GRANT USAGE ON SCHEMA s TO PUBLIC; CREATE TABLE s.a (id int); CREATE TABLE u.b (id int, ${ident(ODD)} int); GRANT SELECT ON s.a TO PUBLIC; GRANT INSERT (${ident(ODD)}) ON u.b TO PUBLIC;
+     CREATE FUNCTION s.f(int) RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE FUNCTION s.g() RETURNS int LANGUAGE sql AS 'SELECT 1'; REVOKE EXECUTE ON FUNCTION s.f FROM PUBLIC; CREATE TYPE s.e AS ENUM ('a'); REVOKE USAGE ON TYPE s.e FROM PUBLIC; RESET ROLE;
+     REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC; REVOKE TEMPORARY ON DATABASE shop FROM PUBLIC`,
+    'shop',
+  );
+  await server.query('REVOKE ALL ON DATABASE closed FROM PUBLIC; REVOKE ALL ON SCHEMA public FROM PUBLIC', 'closed');
+  const { document } = await proved();
+  expect(document.databases).toEqual([
+    { name: 'closed', owner: 'own', public: 'revoked' },
+    {
+      name: 'shop',
+      owner: 'own',
+      schemas: ['s', 'u'],
+      public: [
+        { databasePrivileges: ['CONNECT'], languages: { plpgsql: [] } },
+        { schemas: { s: ['USAGE'] }, tables: { a: ['SELECT'] }, functions: { 'f(integer)': [] }, types: { e: [] } },
+        { schemas: { u: [] }, columns: { b: { [ODD]: ['INSERT'] } } },
+      ],
+    },
+  ]);
 });

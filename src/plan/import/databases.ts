@@ -1,11 +1,14 @@
 // The entries of databases: who owns them and their schemas, and what PUBLIC may do there where that is not what it is by itself.
 import type { Written } from '../../document/write-yaml.ts';
 import { nameProblem } from '../../document/names.ts';
-import { isSystemSchema, ownName } from '../../model/contents.ts';
-import { databaseKey } from '../../changes/change.ts';
+import type { DatabaseFacts } from '../../model/catalog.ts';
+import { type DatabaseContents, isSystemSchema, ownName, PUBLIC } from '../../model/contents.ts';
 import { isGlob } from '../../model/pattern.ts';
+import type { Law } from '../law/law.ts';
 import { DATABASE_OWNER } from '../privileges/acting.ts';
 import { refuseOwner } from '../privileges/plan-database.ts';
+import { wishOf } from '../privileges/rules.ts';
+import { publicOf } from './public-blocks.ts';
 import { contentsOf, type Holding, type Mode, type Remark, type WholeServer } from './whole-server.ts';
 
 export interface SaidDatabases {
@@ -13,7 +16,8 @@ export interface SaidDatabases {
   readonly remarks: readonly Remark[];
 }
 
-export function databaseEntries(whole: WholeServer, _holdings: ReadonlyMap<string, readonly Holding[]>, modes: ReadonlyMap<string, Mode>): SaidDatabases {
+/** The entries of all databases that are asked for and of which there is something to say. */
+export function databaseEntries(whole: WholeServer, holdings: ReadonlyMap<string, readonly Holding[]>, modes: ReadonlyMap<string, Mode>): SaidDatabases {
   const { catalog, law, adminDatabase, isWantedDatabase } = whole;
   const remarks: Remark[] = [];
   const contents = new Map(contentsOf(whole).map((one) => [one.name, one]));
@@ -23,39 +27,48 @@ export function databaseEntries(whole: WholeServer, _holdings: ReadonlyMap<strin
   for (const [name, reading] of whole.readings)
     if (reading.kind === 'unreadable' && isWantedDatabase(name))
       remarks.push({ subject: name, message: `the database cannot be read, and nothing is said of what is in it: ${reading.reason}` });
-  const entries = asked.flatMap(({ name, owner, allowsConnections, exactOnly }): Written[] => {
-    const why = !allowsConnections
-      ? 'it allows no connections'
-      : exactOnly === true
-        ? "it is the platform's own, or closed to us"
-        : isGlob(name)
-          ? 'a name with * in it is a pattern in a document'
-          : nameProblem(name, 'database');
-    if (why !== undefined || modes.get(databaseKey(name)) === 'out') {
-      if (why !== undefined) remarks.push({ subject: name, message: `the database is left out: ${why}` });
+  const entries = asked.flatMap((facts): Written[] => {
+    const { name } = facts;
+    const why = whyLeftOut(facts);
+    if (why !== undefined) {
+      remarks.push({ subject: name, message: `the database is left out: ${why}` });
       return [];
     }
     const entry = new Map<string, Written>([['name', name]]);
-    const refusal = refuseOwner(owner, name, law, adminDatabase);
-    if (refusal === undefined) entry.set('owner', owner);
-    else if (name !== adminDatabase) remarks.push({ subject: name, message: `the owner of the database, ${owner}, is left out: ${refusal}` });
-    const schemas = (contents.get(name)?.groups ?? []).flatMap((group) =>
-      group.kind !== 'schema' || group.extension ? [] : group.names.map((schema) => ({ schema: ownName(schema), owner: group.owner })),
-    );
-    const said = schemas.flatMap(({ schema, owner: schemaOwner }): Written[] => {
-      if (isSystemSchema(schema) || nameProblem(schema, 'schema') !== undefined) return [];
-      const isSaid = schemaOwner !== DATABASE_OWNER && schemaOwner !== owner && law.refuseOwnership(schemaOwner) === undefined;
-      if (isSaid)
-        return [
-          new Map([
-            ['name', schema],
-            ['owner', schemaOwner],
-          ]),
-        ];
-      return schema === 'public' ? [] : [schema];
-    });
-    if (said.length > 0) entry.set('schemas', said);
+    const refusal = refuseOwner(facts.owner, name, law, adminDatabase);
+    if (refusal === undefined) entry.set('owner', facts.owner);
+    else if (name !== adminDatabase) remarks.push({ subject: name, message: `the owner of the database, ${facts.owner}, is left out: ${refusal}` });
+    const found = contents.get(name);
+    const schemas = found === undefined ? [] : schemasOf(found, facts.owner, law);
+    if (schemas.length > 0) entry.set('schemas', schemas);
+    if (found !== undefined && !modes.has(PUBLIC)) {
+      const onDatabase = (holdings.get(PUBLIC) ?? []).find((one) => one.kind === 'database' && one.database === name)?.wish ?? wishOf([]);
+      const { value, unsaid } = publicOf(found, onDatabase, catalog.server.major);
+      if (value !== undefined) entry.set('public', value);
+      if (unsaid > 0) remarks.push({ subject: name, message: `${unsaid} of the grants of PUBLIC cannot be said; they stay` });
+    }
     return entry.size > 1 ? [entry] : [];
   });
   return { entries, remarks };
 }
+
+function whyLeftOut({ name, allowsConnections, exactOnly }: DatabaseFacts): string | undefined {
+  if (!allowsConnections) return 'it allows no connections';
+  if (exactOnly === true) return "it is the platform's own, or closed to our admin";
+  return isGlob(name) ? 'a name with * in it is a pattern in a document' : nameProblem(name, 'database');
+}
+
+/** The schemas of a database, with their owners where these are others than its own. */
+const schemasOf = ({ groups }: DatabaseContents, owner: string, law: Law): readonly Written[] =>
+  groups.flatMap((group): Written[] => {
+    if (group.kind !== 'schema' || group.extension) return [];
+    const isSaid = group.owner !== DATABASE_OWNER && group.owner !== owner && law.refuseOwnership(group.owner) === undefined;
+    return group.names.map(ownName).flatMap((name): Written[] => {
+      if (isSystemSchema(name) || nameProblem(name, 'schema') !== undefined) return [];
+      const entry: readonly [string, Written][] = [
+        ['name', name],
+        ['owner', group.owner],
+      ];
+      return isSaid ? [new Map(entry)] : name === 'public' ? [] : [name];
+    });
+  });
