@@ -20,7 +20,7 @@ export async function readInputs(paths: readonly string[], stdin: Readable): Pro
 }
 
 /** Reads a file, a pipe or standard input. Of one that is too large no more is read than shows it. */
-async function readInput(path: string, stdin: Readable, most: number): Promise<InputFile['read']> {
+export async function readInput(path: string, stdin: Readable, most: number): Promise<InputFile['read']> {
   try {
     return { bytes: await (path === STDIN ? readStream(stdin, most) : readRegularOrPipe(path, most)) };
   } catch (error) {

@@ -27,3 +27,17 @@ export const ACCESS_OPTIONS: VerbOptions = {
   ...SERVER_OPTIONS,
   output: { type: 'string', short: 'o', value: 'FORMAT', choices: ['text', 'json'], summary: 'how the answer is said' },
 };
+
+/** A server as it was. */
+export const SNAPSHOT_OPTIONS: VerbOptions = {
+  snapshot: {
+    type: 'string',
+    value: 'FILE',
+    summary: 'plan for the server as pgsteward snapshot has it; - is standard input. Nothing is connected to, and no Secret read',
+  },
+  'snapshot-max-age': {
+    type: 'string',
+    value: 'DURATION',
+    summary: 'refuse an older one, as 12h or 3d; without it one of more than a day is said to be stale',
+  },
+};

@@ -1,7 +1,7 @@
 // A plan as Markdown: a comment of a pull request.
 import { oneLine } from '../document/show.ts';
 import type { PlanView, ShownChange } from './plan-view.ts';
-import { countsOf, databaseWords, dividedByLoss, LOSSES, RESULTS } from './plan-words.ts';
+import { countsOf, databaseWords, dividedByLoss, LOSSES, RESULTS, snapshotWords } from './plan-words.ts';
 
 /** Characters of each section, as a comment may have 65,536. */
 const SECTION = 12_000;
@@ -45,7 +45,7 @@ export function asMarkdown(view: PlanView, isFull: boolean): string {
 }
 
 function headOf({ server, document, withSecrets }: PlanView): string {
-  const where = server === null ? 'No server was read' : `PostgreSQL ${server.major} at ${code(`${server.host}:${server.port}`)}`;
+  const where = server === null ? 'No server was read' : `PostgreSQL ${server.major} at ${code(`${server.host}:${server.port}`)}${snapshotWords(server)}`;
   return `${where}, document ${code(document)}${withSecrets ? '' : ', passwords left out'}.`;
 }
 

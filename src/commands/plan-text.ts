@@ -1,7 +1,7 @@
 // A plan as text for people: what takes something away first, by database and role, and counts at the end.
 import { oneLine } from '../document/show.ts';
 import type { PlanView, ShownChange } from './plan-view.ts';
-import { countsOf, databaseWords, dividedByLoss, LOSSES, RESULTS } from './plan-words.ts';
+import { countsOf, databaseWords, dividedByLoss, LOSSES, RESULTS, snapshotWords } from './plan-words.ts';
 
 /** Gives a line the colour of what it means, where there is colour. */
 export type PlanPaint = (meaning: 'loss' | 'gain' | 'warning' | 'heading', line: string) => string;
@@ -41,7 +41,8 @@ const titled = (title: string, of: readonly string[], paint: PlanPaint): readonl
   of.length === 0 ? [] : ['', paint('heading', `${title} (${of.length})`), ...of];
 
 function headOf({ server, document, withSecrets }: PlanView): string {
-  const where = server === null ? 'no server was read' : `${server.host}:${server.port} (PostgreSQL ${server.major}, as ${server.login})`;
+  const where =
+    server === null ? 'no server was read' : `${server.host}:${server.port} (PostgreSQL ${server.major}, as ${server.login})${snapshotWords(server)}`;
   return `Plan for ${where}, of ${document}${withSecrets ? '' : '; passwords are left out'}`;
 }
 

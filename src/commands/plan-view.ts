@@ -51,6 +51,16 @@ export interface ShownServer {
   readonly systemIdentifier: string | null;
   /** By its own clock, when it was read. */
   readonly readAt: string;
+  /** null: it was read for this plan. */
+  readonly snapshot: ShownSnapshot | null;
+}
+
+/** That the server is as a snapshot has it. */
+export interface ShownSnapshot {
+  /** By our clock. */
+  readonly ageSeconds: number;
+  /** Much may be otherwise by now. */
+  readonly isStale: boolean;
 }
 
 export interface PlanView {
@@ -80,7 +90,7 @@ export interface ViewInput {
   readonly within: ReadonlyMap<string, string>;
   /** undefined where there is no document to plan for. */
   readonly planned: Planned | undefined;
-  readonly address: Pick<ShownServer, 'host' | 'port' | 'adminDatabase'>;
+  readonly address: Pick<ShownServer, 'host' | 'port' | 'adminDatabase' | 'snapshot'>;
 }
 
 /** What is shown of a plan. */
@@ -119,12 +129,13 @@ const renderOf = (planned: Planned | undefined): RenderOptions => ({
   grantor: planned?.input.catalog.server.grantor ?? '',
 });
 
-const serverOf = ({ input: { catalog } }: Planned, address: ViewInput['address']): ShownServer => ({
+const serverOf = ({ input: { catalog } }: Planned, { snapshot, ...address }: ViewInput['address']): ShownServer => ({
   ...address,
   login: catalog.server.admin,
   major: catalog.server.major,
   systemIdentifier: catalog.server.place.server,
   readAt: new Date(catalog.server.now).toISOString(),
+  snapshot,
 });
 
 function shownChange(change: Change, render: RenderOptions): ShownChange {

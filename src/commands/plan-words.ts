@@ -1,6 +1,6 @@
 // Words that the outputs of a plan for people share.
 import type { Loss } from '../changes/loss.ts';
-import type { PlanResult, PlanView, ShownChange } from './plan-view.ts';
+import type { PlanResult, PlanView, ShownChange, ShownServer } from './plan-view.ts';
 
 export const RESULTS: Readonly<Record<PlanResult, string>> = {
   as_declared: 'the server is as declared',
@@ -18,6 +18,25 @@ export const LOSSES: Readonly<Record<Loss, string>> = {
 };
 
 const IN_ORDER = Object.keys(LOSSES) as readonly Loss[];
+
+/** When a server was as a snapshot has it; nothing where it was read for this plan. */
+export function snapshotWords({ readAt, snapshot }: ShownServer): string {
+  if (snapshot === null) return '';
+  return ` as in a snapshot of ${readAt}, ${ageWords(snapshot.ageSeconds * 1000)}${snapshot.isStale ? ', which is stale' : ''}`;
+}
+
+const UNITS: readonly (readonly [ms: number, word: string])[] = [
+  [86_400_000, 'day(s)'],
+  [3_600_000, 'hour(s)'],
+  [60_000, 'minute(s)'],
+];
+
+/** How old something is, roughly. */
+export function ageWords(ms: number): string {
+  if (ms < -60_000) return 'which is still to come by our clock';
+  const [unit, word] = UNITS.find(([length]) => ms >= length) ?? [1000, 'second(s)'];
+  return `${Math.max(0, Math.floor(ms / unit))} ${word} old`;
+}
 
 /** Where a change is made, for a heading. */
 export const databaseWords = ({ database }: ShownChange): string => (database === null ? 'all databases' : `database ${database}`);

@@ -11,7 +11,8 @@ import { type PlanInputs, readPlanInputs } from './plan-inputs.ts';
 import { type Bound, boundOf } from './plan-bound.ts';
 import { rendered } from './plan-output.ts';
 import { scriptOf } from './plan-script.ts';
-import { EXIT_CODES, viewOf } from './plan-view.ts';
+import { openSnapshot } from './plan-snapshot.ts';
+import { EXIT_CODES, type ViewInput, viewOf } from './plan-view.ts';
 import { withProgress } from './progress.ts';
 import { type SavedPlan, writeSavedPlan } from './saved-plan.ts';
 import { settingsFrom } from './settings.ts';
@@ -21,14 +22,17 @@ import { type Given, type Program, say, UsageError } from './verb.ts';
 export interface OpenPlace {
   readonly place: PlanPlace;
   /** What it is called. */
-  readonly address: { readonly host: string; readonly port: number; readonly adminDatabase: string };
+  readonly address: ViewInput['address'];
   readonly close: () => Promise<void>;
 }
 
 /** Shows what would be done. @returns the exit code. @throws UsageError */
 export async function plan(given: Given, self: Program): Promise<number> {
   const config = settingsFrom(given, self);
-  const shown = await planFor(given, self, config, liveServer(config, self));
+  const fromSnapshot = await openSnapshot(given, config, self, warning(self));
+  const shown = await (fromSnapshot === undefined
+    ? planFor(given, self, config, liveServer(config, self))
+    : planFor(fromSnapshot.given, self, fromSnapshot.config, fromSnapshot.open));
   const out = given.options.get('out');
   if (typeof out === 'string') await save(out, shown);
   await say(self.stdout, rendered(shown, given, self));
@@ -86,7 +90,7 @@ function liveServer(config: Config, self: Program): OpenPlace {
   const { host, port, adminDatabase } = config.server;
   return {
     place: livePlace(serverOf(config, connections), config.stateFile, warning(self)),
-    address: { host, port, adminDatabase },
+    address: { host, port, adminDatabase, snapshot: null },
     close: () => connections.close(),
   };
 }

@@ -50,6 +50,8 @@ const server = z.object({
   major: z.number(),
   systemIdentifier: text.nullable(),
   readAt: text,
+  // What is saved was read from the server itself.
+  snapshot: z.null(),
 });
 const schema = z.object({
   format: z.literal('pgsteward plan'),

@@ -1,5 +1,5 @@
 // The verbs of the program. What each one needs is loaded when it is asked for.
-import { ACCESS_OPTIONS, OUTPUT_OPTIONS, SERVER_OPTIONS, SOURCE_OPTIONS } from './options.ts';
+import { ACCESS_OPTIONS, OUTPUT_OPTIONS, SERVER_OPTIONS, SNAPSHOT_OPTIONS, SOURCE_OPTIONS } from './options.ts';
 import type { Verb } from './verb.ts';
 
 export const RUN: Verb = {
@@ -9,6 +9,19 @@ export const RUN: Verb = {
   details: ['Its settings are variables of the environment, see docs/reference.md; DRY_RUN=true writes nothing anywhere.'],
   example: 'DRY_RUN=true SOURCE=dir:manifests/example DB_HOST=localhost pgsteward run',
   run: async (_given, self) => (await import('./daemon.ts')).daemon(self),
+};
+
+const SNAPSHOT: Verb = {
+  name: 'snapshot',
+  summary: 'everything that a plan needs of the server, in one file',
+  operands: '[FILE]',
+  options: SERVER_OPTIONS,
+  details: [
+    'Without FILE it goes to standard output. It holds names, privileges and what is ours, and no password, no verifier and no salt of one.',
+    'Then pgsteward plan --snapshot FILE says what a document would change, with no access to any database. Its settings are those of the daemon.',
+  ],
+  example: 'pgsteward snapshot --host localhost server.json',
+  run: async (given, self) => (await import('./snapshot.ts')).snapshot(given, self),
 };
 
 const VALIDATE: Verb = {
@@ -39,6 +52,7 @@ const PLAN: Verb = {
   options: {
     ...SERVER_OPTIONS,
     ...SOURCE_OPTIONS,
+    ...SNAPSHOT_OPTIONS,
     ...OUTPUT_OPTIONS,
     out: { type: 'string', value: 'FILE', summary: 'saves the plan as well, for show and apply' },
   },
@@ -159,4 +173,4 @@ const COMPLETION: Verb = {
   run: async (given, self) => (await import('./completion.ts')).completion(given, self, VERBS),
 };
 
-export const VERBS: readonly Verb[] = [RUN, VALIDATE, SCHEMA, PLAN, SHOW, APPLY, IMPORT, EXPLAIN, WHO_CAN, WHAT_CAN, STATUS, COMPLETION];
+export const VERBS: readonly Verb[] = [RUN, VALIDATE, SCHEMA, SNAPSHOT, PLAN, SHOW, APPLY, IMPORT, EXPLAIN, WHO_CAN, WHAT_CAN, STATUS, COMPLETION];

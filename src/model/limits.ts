@@ -40,6 +40,9 @@ export const LIMITS = {
   parameterName: 1024,
   /** Characters of a role's comment. */
   comment: 8192,
+  /** Bytes of a snapshot's file, and items of one of its lists. */
+  snapshotBytes: 134_217_728,
+  snapshotItems: 2_000_000,
   /** Characters of log lines that wait for whoever reads the log. */
   logWaiting: 4_194_304,
   /** Rounds of PBKDF2 that a stored verifier may ask of us (more only as the server itself says), and one in a Secret of the server; the most that anybody advises. */

@@ -11,7 +11,7 @@ export interface Counted {
 }
 
 /** A database in which there is more than may be read. Nothing was read of it. */
-class TooManyObjects extends Error {
+export class TooManyObjects extends Error {
   override readonly name = 'TooManyObjects';
 }
 

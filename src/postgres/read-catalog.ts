@@ -26,12 +26,12 @@ export interface CatalogRequest {
   readonly client: pg.ClientBase;
   readonly source: string;
   readonly named: ReadonlySet<string>;
-  /** Those whose privileges are compared. */
-  readonly declaring: ReadonlySet<string>;
+  /** Those whose privileges are compared; `everybody` for all entries that there are, of whom `granted` then tells nothing. */
+  readonly declaring: ReadonlySet<string> | 'everybody';
   /** The database that stands for what all databases share. */
   readonly adminDatabase: string;
   /** Who may not log in at a moment (milliseconds of the server's clock): their sessions are counted. */
-  readonly closed: (now: number, managed: Catalog['managed']) => readonly string[];
+  readonly closed: (now: number, managed: Catalog['managed'], oids: Catalog['oids']) => readonly string[];
   readonly statementTimeout: number;
   readonly lockTimeout: number;
   /** What the state file remembers, where there is no ledger to ask. */
@@ -73,7 +73,7 @@ export async function readCatalog(request: CatalogRequest): Promise<ReadCatalog>
 /** The rows of each statement, by what they are about: one round trip. */
 async function readRows({ client, declaring }: CatalogRequest, facts: Facts) {
   const { server, hasLedger } = facts;
-  const names = [...declaring];
+  const names = declaring === 'everybody' ? [] : [...declaring];
   const statements = {
     roles: rolesQuery(server.readsVerifiers),
     memberships: membershipsQuery(server.major),
@@ -83,7 +83,7 @@ async function readRows({ client, declaring }: CatalogRequest, facts: Facts) {
     parameters: PARAMETERS,
     ledger: hasLedger ? ledgerSelect(facts) : NOTHING,
     triggers: hasLedger && facts.knowsTriggers ? 'SELECT name FROM pgsteward.trigger_database' : NOTHING,
-    shared: sharedQuery(names, server.major),
+    shared: sharedQuery(declaring === 'everybody' ? declaring : names, server.major),
     firstByIndex: FIRST_BY_INDEX,
     granted: grantedQuery(names),
     anyPlan: ANY_PLAN,
@@ -105,7 +105,7 @@ async function catalogOf(request: CatalogRequest, facts: Facts, rows: Awaited<Re
   const publicConnect = new Set(connects.flatMap(({ grantee, database }) => (grantee === 0 ? [database] : [])));
   const factsOf = new Map(databases.map((row) => [row.name, databaseFacts(row, nameOf, publicConnect, (role) => oids.has(role))]));
   const leaving = removalCandidates(managed.values(), request.source, request.named).flatMap((role) => oids.get(role.name) ?? []);
-  const counted = [...new Set([...leaving, ...request.closed(server.now, managed).flatMap((name) => oids.get(name) ?? [])])];
+  const counted = [...new Set([...leaving, ...request.closed(server.now, managed, oids).flatMap((name) => oids.get(name) ?? [])])];
   return {
     server,
     cluster: {

@@ -66,8 +66,8 @@ export function connectGrants(rows: readonly ConnectRow[], nameOf: ReadonlyMap<n
 }
 
 /** Objects that are in no database, with the entries of those whose privileges are compared. */
-export function sharedQuery(names: readonly string[], major: number): string {
-  const roles = (column: string): string => inNames(column, names);
+export function sharedQuery(names: readonly string[] | 'everybody', major: number): string {
+  const roles = (column: string): string => (names === 'everybody' ? 'true' : inNames(column, names));
   const group = ({ kind, catalog, owner, name, acl, code }: StoredKind): string =>
     `SELECT '${kind}', '', pg_catalog.pg_get_userbyid(${owner}), false, ${acl} IS NULL, pg_catalog.json_build_array(${name}), ${entriesSql(`coalesce(${acl}, pg_catalog.acldefault('${code}', ${owner}))`, owner, roles)} FROM pg_catalog.${catalog} o`;
   return sharedKinds(major).map(group).join(' UNION ALL ');
@@ -91,6 +91,10 @@ export const grantedQuery = (names: readonly string[], read: readonly string[] =
     AND s.refobjid = ANY (ARRAY(SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = ANY (ARRAY[${names.map(literal).join(', ')}])))
     ORDER BY s.dbid, s.classid, s.objid LIMIT 1) AS holds
   FROM pg_catalog.pg_database d${read.length === 0 ? '' : ` WHERE d.datname <> ALL (ARRAY[${read.map(literal).join(', ')}])`}) g WHERE g.holds`;
+
+/** Of each database, the roles that are named in an ACL of something in it: for whom `grantedQuery` would have told it. */
+export const HOLDERS = `SELECT d.datname, pg_catalog.array_agg(DISTINCT r.rolname::pg_catalog.text) FROM pg_catalog.pg_shdepend s JOIN pg_catalog.pg_database d ON d.oid = s.dbid
+  JOIN pg_catalog.pg_roles r ON r.oid = s.refobjid WHERE s.deptype = 'a' AND s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass GROUP BY 1`;
 
 const inTransaction = (value: string): string =>
   `SELECT pg_catalog.set_config('enable_bitmapscan', '${value}', true), pg_catalog.set_config('enable_sort', '${value}', true)`;

@@ -27,5 +27,10 @@ export const objectsNaming = (roles: (column: string) => string, major: number):
       ON o.class = s.classid AND o.object = s.objid
     WHERE o.acl IS NOT NULL`;
 
+/** A SELECT of the OIDs of all who granted something, in this database and on what all share, that is not theirs. */
+export const grantorsSql = (major: number): string =>
+  `SELECT DISTINCT x.grantor FROM (${[...IN_DATABASES, ...sharedKinds(major)].map(sourceOf).join('\n      UNION ALL ')}) o(class, object, kind, name, col, owner, acl, around)
+    CROSS JOIN LATERAL pg_catalog.aclexplode(o.acl || '{}'::pg_catalog.aclitem[]) x WHERE o.acl IS NOT NULL AND x.grantor <> o.owner`;
+
 /** Before a statement that has this query: the server guesses at a handful of objects and entries, and would go through all catalogs for each object, and through all objects for each entry. */
 export const BY_HASH = 'SET LOCAL enable_nestloop = off';

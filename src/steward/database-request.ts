@@ -20,7 +20,7 @@ export function databasesRequest(
   document: Document,
   catalog: Catalog,
   version: string,
-  { adminDatabase, policy: { defaultDatabase } }: Pick<Server, 'adminDatabase' | 'policy'>,
+  { adminDatabase, policy: { defaultDatabase } }: Pick<Server, 'adminDatabase'> & { readonly policy: Pick<Server['policy'], 'defaultDatabase'> },
 ): DatabasesRequest {
   const subjects = subjectsOf({ document, catalog, adminDatabase, defaultDatabase, isManaged: () => true });
   const names = databasesToRead(subjects, { document, catalog, defaultDatabase });

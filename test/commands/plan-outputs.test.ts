@@ -32,6 +32,7 @@ const SHOWN: ShownPlan = {
       major: 17,
       systemIdentifier: '7391',
       readAt: '2026-11-27T18:00:00.000Z',
+      snapshot: { ageSeconds: 200_000, isStale: true },
     },
     document: 'users.yaml',
     withSecrets: false,

@@ -51,6 +51,8 @@ it('each limit stands in the table, with its number', () => {
     wholeSecrets: 'a Secret that is read as a whole',
     connectionKeys: 'a connection Secret',
     triggerRules: 'the event trigger',
+    snapshotBytes: 'a snapshot',
+    snapshotItems: 'a snapshot',
     entriesOfLeaver: 'a role that is to be dropped',
     logWaiting: 'the log',
     definers: 'explain and who-can',
@@ -145,6 +147,7 @@ const TESTS: Readonly<Record<string, readonly (readonly [file: string, title: st
     ['cycle/bounds', 'at the limit it is read, and with one object more it is told'],
     ['cycle/bounds', 'databases that are too much together are read one after the other'],
   ],
+  'a snapshot': [['core/snapshot-file', 'has as many bytes and items as may be, and no more']],
   'an answer of the server': [
     ['sessions/answers', '%s may be as long as the limit, and is refused beyond it'],
     ['daemon/outages', '$outage, as $name: an error in the log, metrics, /status and not ready'],

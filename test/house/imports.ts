@@ -12,6 +12,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['document/', 'sql/'],
   ['changes/', 'explain/'],
   ['plan/'],
+  ['snapshot/'],
   ['async/', 'files/'],
   ['state/', 'postgres/', 'kubernetes/'],
   ['sources/'],
@@ -27,7 +28,7 @@ const FLOORS: readonly (readonly string[])[] = [
 const MAY_IMPORT_KUBERNETES = /^(?:sources\/kubernetes|kubernetes\/)/;
 
 /** The pure rooms. */
-const IS_PURE = /^(?:model|document|sql|changes|explain|plan)\//;
+const IS_PURE = /^(?:model|document|sql|changes|explain|plan|snapshot)\//;
 
 /** What they may import from outside: no I/O, no clock. */
 const PURE: ReadonlySet<string> = new Set(['node:buffer', 'node:crypto', 'node:util', 'yaml', 'zod']);

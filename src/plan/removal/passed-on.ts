@@ -24,6 +24,24 @@ export interface PassedOn {
 /** What leavers passed on, or why that could not be read. */
 export type PassedOnBy = ReadonlyMap<string, readonly PassedOn[] | { readonly unreadable: string }>;
 
+/** What one who leaves passed on in one database, and of what all share. */
+export interface HeldThere {
+  readonly name: string;
+  readonly database: string;
+  readonly held: readonly PassedOn[] | { readonly unreadable: string };
+}
+
+/** All of it by who leaves; those of whom nobody holds anything are not in it. */
+export function passedOnFrom(found: readonly HeldThere[]): PassedOnBy {
+  const result = new Map<string, readonly PassedOn[] | { readonly unreadable: string }>();
+  for (const { name, held } of found) {
+    const before = result.get(name) ?? [];
+    if ('unreadable' in held) result.set(name, held);
+    else if (!('unreadable' in before) && held.length > 0) result.set(name, [...before, ...held]);
+  }
+  return result;
+}
+
 /** Statements that one notice shows. */
 const SHOWN = 20;
 

@@ -1,0 +1,46 @@
+// A server that answers from a snapshot, as the server itself would have answered when that was taken.
+import { comparedNames } from '../model/named.ts';
+import { passedOnFrom } from '../plan/removal/passed-on.ts';
+import type { DatabaseReading } from '../plan/privileges/privileges-plan.ts';
+import { type Asked, catalogFor, contentsFor, heldFor } from '../snapshot/narrow.ts';
+import type { RecordedDatabase, Snapshot } from '../snapshot/snapshot.ts';
+import { databasesRequest } from './database-request.ts';
+import type { PlanPlace } from './plan-once.ts';
+import type { ServerReader } from './read-for-plan.ts';
+import type { Policy } from './server.ts';
+
+/** The snapshot as a place to plan for. */
+export const snapshotPlace = (snapshot: Snapshot, policy: Policy): PlanPlace => ({
+  adminDatabase: snapshot.adminDatabase,
+  policy,
+  reader: snapshotReader(snapshot),
+  ledger: () => Promise.resolve(snapshot.ledger === undefined ? [] : [snapshot.ledger]),
+});
+
+/** For a plan without passwords: of those, a snapshot knows nothing that a Secret could be compared with. */
+export const snapshotReader = (snapshot: Snapshot): ServerReader => ({
+  catalog: (document) => Promise.resolve(catalogFor(document, snapshot)),
+  passwords: (_document, _credentials, _catalog, stale) => Promise.resolve(stale),
+  isChanged: () => false,
+  databases: {
+    read: (document, catalog, version) => {
+      const { adminDatabase, defaultDatabase } = snapshot;
+      const { names, contents } = databasesRequest(document, catalog, version, { adminDatabase, policy: { defaultDatabase } });
+      const roles = new Set([...comparedNames(document)].filter((name) => catalog.oids.has(name)));
+      const { columns, largeObjects } = contents;
+      return Promise.resolve(new Map(names.map((name) => [name, readingOf(snapshot.databases.get(name), { roles, columns, largeObjects })])));
+    },
+    passedOn: (leavers, catalog) => Promise.resolve(passedOnFrom(heldFor(leavers, catalog, snapshot.passedOn))),
+  },
+  backoff: { atThisMoment: () => ({ any: false, isDeferred: () => false }) },
+});
+
+function readingOf(recorded: RecordedDatabase | undefined, asked: Asked): DatabaseReading {
+  if (recorded === undefined) return { kind: 'unreadable', reason: 'it is not in the snapshot' };
+  if (recorded.kind === 'unreadable') return recorded;
+  if (!recorded.whole && (asked.columns || asked.largeObjects)) {
+    const reason = `not all of its columns and large objects are in the snapshot, and the document has rules for such: ${recorded.reason ?? 'there were too many'}`;
+    return { kind: 'unreadable', reason };
+  }
+  return { kind: 'read', contents: contentsFor(recorded.contents, asked) };
+}
