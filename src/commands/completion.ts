@@ -20,9 +20,6 @@ const spellings = (name: string, { short }: VerbOption): readonly string[] => [`
 
 const allSpellings = (options: VerbOptions): readonly string[] => Object.entries(options).flatMap(([name, option]) => spellings(name, option));
 
-/** What may stand behind the options, where it is one of some words. */
-const choicesOf = ({ operands }: Verb): readonly string[] => (operands !== undefined && /^[a-z]+(\|[a-z]+)+$/.test(operands) ? operands.split('|') : []);
-
 /** Where no word fits, bash completes names of files. */
 function bashScript(verbs: readonly Verb[]): string {
   const cases = verbs.map((verb) => {
@@ -30,7 +27,7 @@ function bashScript(verbs: readonly Verb[]): string {
     const values = Object.entries(options).flatMap(([name, option]) =>
       option.type === 'string' ? [`        ${spellings(name, option).join('|')}) words=${word((option.choices ?? []).join(' '))} ;;`] : [],
     );
-    const other = `        *) if [[ $current == -* ]]; then words=${word(allSpellings(options).join(' '))}; else words=${word(choicesOf(verb).join(' '))}; fi ;;`;
+    const other = `        *) if [[ $current == -* ]]; then words=${word(allSpellings(options).join(' '))}; else words=${word((verb.words ?? []).join(' '))}; fi ;;`;
     return [`    ${verb.name})`, '      case $before in', ...values, other, '      esac', '      ;;'].join('\n');
   });
   return `# pgsteward: completion for bash. source <(pgsteward completion bash)
@@ -69,8 +66,8 @@ function zshOption(name: string, option: VerbOption): string {
 
 function zshScript(verbs: readonly Verb[]): string {
   const cases = verbs.map((verb) => {
-    const choices = choicesOf(verb);
-    const operands = verb.operands === undefined ? [] : [word(`*:${escaped(verb.operands)}:${choices.length === 0 ? '_files' : `(${choices.join(' ')})`}`)];
+    const { words = [] } = verb;
+    const operands = verb.operands === undefined ? [] : [word(`*:${escaped(verb.operands)}:${words.length === 0 ? '_files' : `(${words.join(' ')})`}`)];
     const specs = [...Object.entries(optionsOf(verb)).map(([name, option]) => zshOption(name, option)), ...operands];
     return `    ${verb.name}) _arguments ${specs.join(' ')} ;;`;
   });

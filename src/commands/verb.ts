@@ -36,6 +36,8 @@ export interface Verb {
   readonly summary: string;
   /** What stands behind the options, as `FILE…`; undefined where nothing may. */
   readonly operands?: string;
+  /** What that may be, where it is one of a few words. */
+  readonly words?: readonly string[];
   readonly options: VerbOptions;
   /** What else is to be said, a line each. */
   readonly details: readonly string[];

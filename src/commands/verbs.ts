@@ -164,10 +164,11 @@ const STATUS: Verb = {
 const COMPLETION: Verb = {
   name: 'completion',
   summary: 'a script that completes verbs and options in a shell',
-  operands: 'bash|zsh',
+  operands: 'SHELL',
+  words: ['bash', 'zsh'],
   options: {},
   details: [
-    'It is read by the shell itself: source <(pgsteward completion bash), for example in ~/.bashrc; zsh also takes it as a file _pgsteward in a folder of fpath.',
+    'A SHELL is bash or zsh. The script is read by the shell itself: source <(pgsteward completion bash), for example in ~/.bashrc; zsh also takes it as a file _pgsteward in a folder of fpath.',
   ],
   example: 'pgsteward completion bash',
   run: async (given, self) => (await import('./completion.ts')).completion(given, self, VERBS),
