@@ -267,3 +267,41 @@ it('whatever is set on the database, the role or the server, the same is read an
   await operator.query('SELECT pg_reload_conf()');
   await operator.end();
 });
+
+it.each(['a superuser', 'a plain admin'])(
+  'each parameter by itself on the server changes nothing of what %s reads and plans, timeouts included',
+  async (who) => {
+    await steward.close();
+    await server.query(`CREATE ROLE reader; CREATE ROLE adm LOGIN CREATEROLE PASSWORD 'adm'; GRANT reader TO adm WITH ADMIN OPTION`);
+    const plain = { MAX_LISTENERS: '0', DB_USER: 'adm', DB_PASS: 'adm', DRY_RUN: 'true' };
+    steward = await createSteward(server, who === 'a superuser' ? { MAX_LISTENERS: '0', DRY_RUN: 'true' } : plain);
+    steward.manifests.users([{ username: 'web', login: false, roles: ['reader'], validUntil: '2031-02-03T04:05:06Z', settings: { search_path: 'a"b, c' } }]);
+    const planned = async (): Promise<unknown> => {
+      // New sessions, as they begin under what is set now.
+      steward = await steward.restart();
+      const { error, notices, planned: changes } = await steward.cycle();
+      return [error, notices.filter(({ kind }) => kind === 'failed'), changes.map(sentenceOf)];
+    };
+    const calm = await planned();
+    expect(JSON.stringify(calm)).toContain('create user: web');
+    const operator = await server.client();
+    await operator.query(OPERATOR);
+    const isSet = async (name: string): Promise<boolean> =>
+      (await operator.query(`SELECT FROM pg_settings WHERE name = $1 AND (sourcefile LIKE '%auto.conf' OR source = 'session')`, [name])).rows.length > 0;
+    try {
+      for (const parameter of pinned()) {
+        await operator.query(`ALTER SYSTEM SET ${written(parameter)}`);
+        await operator.query('SELECT pg_reload_conf()');
+        for (let tries = 0; tries < 200 && !(await isSet(parameter.name)); tries += 1) await sleep(10);
+        // What the operator has set for this very session says nothing of the file.
+        await sleep(50);
+        expect(await planned(), `${written(parameter)} on the server`).toEqual(calm);
+        await operator.query(`ALTER SYSTEM RESET "${parameter.name}"`);
+      }
+    } finally {
+      await operator.query('ALTER SYSTEM RESET ALL');
+      await operator.query('SELECT pg_reload_conf()');
+      await operator.end();
+    }
+  },
+);
