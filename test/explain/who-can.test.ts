@@ -38,7 +38,7 @@ beforeAll(async () => {
   );
   if (postgres.major >= 15)
     await postgres.query(
-      'SET ROLE boss; CREATE VIEW hr.as_asked WITH (security_invoker = true) AS SELECT * FROM hr.payroll; GRANT SELECT ON hr.as_asked TO PUBLIC',
+      'SET ROLE boss; CREATE VIEW hr.as_asked WITH (security_invoker = Ye) AS SELECT * FROM hr.payroll; GRANT SELECT ON hr.as_asked TO PUBLIC',
       'shop',
     );
 });
