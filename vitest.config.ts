@@ -16,7 +16,7 @@ const SLOW = {
   pooler: 'test/pooler/**/*.test.ts',
   privileges: 'test/privileges/round-trip-*.test.ts',
   thorough:
-    'test/{cycle/{adopted-roles,advice,audit-log,cycle-end,drain,dry-run-order,encodings,heirs,missed-drift,opening,own-rights,passed-on,platforms,probes,said-sql,server-log,turns},privileges/{admins,extensions,hostile,inherent,kinds,lapsed,names,objects-to-come,rules,unmodelled,values},daemon/{daemon,outages}}.test.ts',
+    'test/{cycle/{adopted-roles,advice,audit-log,cycle-end,drain,dry-run-order,encodings,heirs,missed-drift,opening,own-rights,passed-on,platforms,probes,renaming,renaming-refused,said-sql,server-log,turns},privileges/{admins,extensions,hostile,inherent,kinds,lapsed,names,objects-to-come,rules,unmodelled,values},daemon/{daemon,outages}}.test.ts',
   year: 'test/year/**/*.test.ts',
   triggers: 'test/{triggers/{admins,hostile,listener,objects,restore},daemon/{drift,making-way}}.test.ts',
 };

@@ -41,7 +41,8 @@ export interface Advice {
 export function adviceFor(change: Change, { major, admin }: Pick<ServerFacts, 'major' | 'admin'>): Advice | undefined {
   if (!isAdvised(change.kind)) return undefined;
   // Without a grantor of its own: what it revokes is somebody else's, and is said to be. In our own schemas it finds what we put there.
-  return advice(change.kind, showChange(asSuperuser(change), { major, grantor: '', trusted: admin }), databaseOf(change));
+  const statements = showChange(asSuperuser(change), { major, grantor: '', trusted: admin });
+  return statements.length === 0 ? undefined : advice(change.kind, statements, databaseOf(change));
 }
 
 const asSuperuser = (change: Change): Change => definitionOf(change).asSuperuser?.(change) ?? change;

@@ -17,7 +17,8 @@ interface PasswordSecret {
   readonly spec: Extract<PasswordSpec, { kind: 'generate' }>;
 }
 
-type CreateSecret = PasswordSecret & { readonly kind: 'create_secret' };
+/** `takes`: the Secret that holds the user's password under the name that it had. */
+type CreateSecret = PasswordSecret & { readonly kind: 'create_secret'; readonly takes?: string | undefined };
 type RotateSecret = PasswordSecret & { readonly kind: 'rotate_secret'; readonly reason: RotationReason };
 
 interface WriteConnectionSecret {
@@ -61,7 +62,8 @@ export const createSecret: InKubernetes<CreateSecret> = {
   ...PASSWORD_SECRET,
   ...NOT_ON_SERVER,
   roles: () => [],
-  sentence: ({ secret, role }) => `create secret: ${secret} (a generated password for ${role})`,
+  sentence: ({ secret, role, takes }) =>
+    `create secret: ${secret} (${takes === undefined ? 'a generated password' : `the password of the secret ${takes}`} for ${role})`,
 };
 
 /** It needs the right to set the password that comes with it. */

@@ -7,6 +7,7 @@ import * as ledger from './ledger.ts';
 import * as membership from './membership.ts';
 import * as password from './password.ts';
 import * as privilege from './privilege.ts';
+import * as renaming from './renaming.ts';
 import * as role from './role.ts';
 import * as secret from './secret.ts';
 import * as trigger from './trigger.ts';
@@ -15,6 +16,7 @@ import * as trigger from './trigger.ts';
 export type Change =
   | secret.SecretChange
   | ledger.LedgerChange
+  | renaming.RenameRole
   | role.RoleChange
   | membership.MembershipChange
   | database.DatabaseChange
@@ -38,6 +40,7 @@ const CHANGES = {
   create_secret: secret.createSecret,
   rotate_secret: secret.rotateSecret,
   recognise_roles: ledger.recogniseRoles,
+  rename_role: renaming.renameRole,
   adopt_role: ledger.adoptRole,
   forget_role: ledger.forgetRole,
   forget_privileges: ledger.forgetPrivileges,

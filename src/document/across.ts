@@ -5,6 +5,7 @@ import { reportContradictions } from './contradictions.ts';
 import { membershipCycles } from './cycles.ts';
 import { checkDatabases } from './database-entries.ts';
 import { type DocumentDraft, type Draft, fileOfOther, type ItemDraft, type RoleDraft } from './draft.ts';
+import { checkFormerNames } from './former-names.ts';
 import { checkTurnNames } from './rotation.ts';
 import type { GrantRule } from '../model/entries.ts';
 import { show, showPath } from './show.ts';
@@ -24,6 +25,7 @@ export function checkAcross({ users, roles, databases }: Together, defaultDataba
     ...checkSecrets(users),
     ...checkConnectionSecrets(users),
     ...checkTurnNames(users, roles),
+    ...checkFormerNames(users, roles, databases),
     ...checkCycles(all),
     ...checkRules(all, defaultDatabase),
     ...checkAssumedRoles(users, roles),

@@ -29,6 +29,8 @@ export interface MemberDraft extends ItemDraft {
   /** Every name that the item may mean (a repeated key can give it several); only those that the server can hold. */
   readonly names: readonly string[];
   readonly roles: readonly { readonly name: string; readonly offset: number; readonly path: Path }[];
+  /** What it was called, by its `renamedFrom`. */
+  readonly former: { readonly name: string; readonly offset: number } | undefined;
 }
 
 /** An item of `roles`. */

@@ -70,6 +70,7 @@ export const grantsMode = z.string().transform((text, context) => {
 /** Keys that are not named here are for `unknownKeys` to report: zod would lose one called `__proto__`. */
 export const entrySchema = z.object({
   username: name('user'),
+  renamedFrom: name('user').optional(),
   database: name('database').optional(),
   databases: z.array(name('database')).optional(),
   roles: z.array(membership).nullish(),

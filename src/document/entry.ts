@@ -2,6 +2,7 @@
 import { readConnectionSecret } from './connection-secret.ts';
 import { type EntryValues, entrySchema } from './entry-schema.ts';
 import type { Draft } from './draft.ts';
+import { formerName } from './former-names.ts';
 import { mismatch } from './issues.ts';
 import { entryKeyProblems, repeatedKeys } from './keys.ts';
 import { derivedSecretName, patternProblem, secretNameProblem } from './names.ts';
@@ -26,7 +27,7 @@ export function readEntry(node: Node, index: number, permissions: Permissions, r
   if (node.kind === 'mapping') return readMapping(node, path, permissions, report);
   report.add({ offset: node.offset, path, message: mismatch('a mapping with the key `username`', node) });
   for (const problem of repeatedKeys(node, path)) report.add(problem);
-  return { report, path, offset: node.offset, nameOffset: node.offset, names: [], roles: [], derivedSecret: undefined, entry: undefined };
+  return { report, path, offset: node.offset, nameOffset: node.offset, names: [], roles: [], former: undefined, derivedSecret: undefined, entry: undefined };
 }
 
 function readMapping(node: MappingNode, path: Path, permissions: Permissions, report: ProblemReport): Draft {
@@ -59,7 +60,7 @@ function readMapping(node: MappingNode, path: Path, permissions: Permissions, re
       : undefined;
   // A merged name stands in another entry; there it would point at the wrong one.
   const nameOffset = Math.max(valueOf(node, 'username')?.offset ?? 0, node.offset);
-  return { report, path, offset: node.offset, nameOffset, names, roles: membershipNames(node, path, 'roles'), derivedSecret, entry };
+  return { report, path, offset: node.offset, nameOffset, names, roles: membershipNames(node, path, 'roles'), former: formerName(node), derivedSecret, entry };
 }
 
 function complainOfDate(node: MappingNode, path: Path, complain: ComplainAt): void {
@@ -135,6 +136,7 @@ function entryOf(
 ): Omit<UserEntry, 'roles' | 'settings' | 'databaseSettings' | 'rules' | 'password' | 'connectionSecret' | 'rotation'> {
   const {
     username,
+    renamedFrom,
     database,
     databases = [],
     passwordSecretRef,
@@ -149,6 +151,7 @@ function entryOf(
   } = values;
   return {
     username,
+    renamedFrom,
     database,
     databases: [...new Set(databases)],
     secret: passwordSecretRef ?? { name: derivedSecretName(username), key: 'password' },

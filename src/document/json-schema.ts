@@ -85,6 +85,8 @@ const membership = nameOr(
   ),
 );
 
+const renamedFrom = said('What the role was called: one that still is gets the new name, and keeps what it owns, holds and belongs to.', name);
+
 const composition = {
   grants: said('What it may do: blocks of grants.', listOf(ref('block'))),
   permissions: said('Names of permissions that it has.', listOf(text)),
@@ -128,6 +130,7 @@ const user = keyed(
   ENTRY,
   {
     username: said('The role’s name.', name),
+    renamedFrom,
     database: said('The database that the user may connect to; DB_NAME where it is left out.', name),
     databases: said('Further databases that it may connect to.', listOf(name)),
     roles: said('Roles that it is a member of; other memberships are revoked.', { anyOf: [listOf(ref('membership')), { type: 'null' }] }),
@@ -150,7 +153,7 @@ const user = keyed(
 
 const role = keyed(
   ROLE_KEYS,
-  { name, ...composition, memberOf: said('Roles that it is a member of; left alone where it is left out.', listOf(ref('membership'))) },
+  { name, renamedFrom, ...composition, memberOf: said('Roles that it is a member of; left alone where it is left out.', listOf(ref('membership'))) },
   ['name'],
 );
 

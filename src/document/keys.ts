@@ -8,6 +8,7 @@ import { duplicateKeys, type MappingNode, type Node, type Path, valueOf } from '
 export const TOP_LEVEL = ['timestamp', 'databases', 'permissions', 'roles', 'users', 'allowEmpty'] as const;
 export const ENTRY = [
   'username',
+  'renamedFrom',
   'database',
   'databases',
   'roles',

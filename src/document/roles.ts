@@ -5,17 +5,19 @@ import { comment, deletionPolicy, grantsMode, membership, name } from './entry-s
 import { mismatch } from './issues.ts';
 import { MEMBERSHIP_KEYS, repeatedKeys, unknownKeys } from './keys.ts';
 import { isStorable } from './names.ts';
+import { formerName } from './former-names.ts';
 import { type Permissions, readComposition } from './permissions.ts';
 import type { ProblemReport } from './problem-report.ts';
 import { type MappingNode, type Node, type Path, stringOf, valueOf } from './tree.ts';
 import { readMemberships, readValues } from './values.ts';
 
 /** Every key of an item of `roles`. */
-export const ROLE_KEYS = ['name', 'permissions', 'memberOf', 'grants', 'grantsMode', 'comment', 'deletionPolicy'] as const;
+export const ROLE_KEYS = ['name', 'renamedFrom', 'permissions', 'memberOf', 'grants', 'grantsMode', 'comment', 'deletionPolicy'] as const;
 const READ_APART: ReadonlySet<string> = new Set(['grants']);
 
 const schema = z.object({
   name: name('role'),
+  renamedFrom: name('user').optional(),
   permissions: z.array(z.string()).optional(),
   memberOf: z.array(membership).optional(),
   grantsMode: grantsMode.optional(),
@@ -30,7 +32,7 @@ export const readRoles = (node: Node | undefined, permissions: Permissions, repo
 function readRole(node: Node, path: Path, permissions: Permissions, report: ProblemReport): RoleDraft {
   if (node.kind !== 'mapping') {
     report.add({ offset: node.offset, path, message: mismatch('a mapping with the key `name`', node) });
-    return { report, path, offset: node.offset, nameOffset: node.offset, names: [], roles: [], declaration: undefined };
+    return { report, path, offset: node.offset, nameOffset: node.offset, names: [], roles: [], former: undefined, declaration: undefined };
   }
   const names = namesOf(node, 'name');
   const complaints = report.complaints(names[0]);
@@ -44,6 +46,7 @@ function readRole(node: Node, path: Path, permissions: Permissions, report: Prob
     complaints.none && values !== undefined
       ? {
           name: values.name,
+          renamedFrom: values.renamedFrom,
           memberOf,
           rules,
           additive: values.grantsMode === 'additive',
@@ -53,7 +56,7 @@ function readRole(node: Node, path: Path, permissions: Permissions, report: Prob
         }
       : undefined;
   const nameOffset = Math.max(valueOf(node, 'name')?.offset ?? 0, node.offset);
-  return { report, path, offset: node.offset, nameOffset, names, roles: membershipNames(node, path, 'memberOf'), declaration };
+  return { report, path, offset: node.offset, nameOffset, names, roles: membershipNames(node, path, 'memberOf'), former: formerName(node), declaration };
 }
 
 const keyProblems = (node: MappingNode, path: Path) => {

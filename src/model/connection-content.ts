@@ -21,6 +21,8 @@ export interface ConnectionFacts extends ConnectionDefaults {
   readonly username: string;
   /** The user of the document. */
   readonly declaredUser: string;
+  /** What that one was called: a Secret for it is the same one. */
+  readonly formerUser?: string | undefined;
   readonly entry: ConnectionSecret;
   /** `namespace/name` of the ConfigMap. */
   readonly source: string;
@@ -56,9 +58,13 @@ export function connectionContent(facts: ConnectionFacts, password: string): Sec
 }
 
 /** Why nothing of ours may be written over it; undefined where it is ours for this user. */
-export function whyNotOurs(present: PresentSecret, { declaredUser, source }: Pick<ConnectionFacts, 'declaredUser' | 'source'>): string | undefined {
+export function whyNotOurs(
+  present: PresentSecret,
+  { declaredUser, formerUser, source }: Pick<ConnectionFacts, 'declaredUser' | 'formerUser' | 'source'>,
+): string | undefined {
   if (present.labels[MANAGED_BY] !== 'pgsteward') return 'somebody else made a Secret of that name';
-  if (present.annotations[CONNECTION_OF] !== declaredUser) return 'pgsteward made a Secret of that name for something else';
+  const whose = present.annotations[CONNECTION_OF];
+  if (whose !== declaredUser && (formerUser === undefined || whose !== formerUser)) return 'pgsteward made a Secret of that name for something else';
   return present.annotations[SOURCE] === source ? undefined : 'another pgsteward made a Secret of that name';
 }
 

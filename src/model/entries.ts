@@ -109,6 +109,8 @@ export interface GrantRule {
 /** One valid entry of `roles`. */
 export interface RoleDeclaration {
   readonly name: string;
+  /** What the role was called; one that still is gets this name (plan/renaming.ts). */
+  readonly renamedFrom?: string | undefined;
   /** undefined: memberships of the role are left to whoever manages them. */
   readonly memberOf: readonly RoleEntry[] | undefined;
   /** undefined: it declares neither grants nor permissions, and its privileges are left alone. */
@@ -138,6 +140,8 @@ export interface DatabaseEntry {
 /** One valid entry of `users`. Names are already checked: 1 to 63 bytes of UTF-8, no NUL, no reserved prefix. */
 export interface UserEntry {
   readonly username: string;
+  /** What the role was called; one that still is gets this name (plan/renaming.ts). */
+  readonly renamedFrom?: string | undefined;
   /** The user's home database; undefined means the default database. */
   readonly database?: string | undefined;
   /** Further databases that the user may connect to. */

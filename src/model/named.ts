@@ -1,16 +1,18 @@
 // Every role that a document mentions, valid or not: none of them is removed.
 import type { Document } from './entries.ts';
 
-/** Names of users and roles, of what they are members of, and of those that own something. */
+/** Names of users and roles, also those that they had, of what they are members of, and of those that own something. */
 export function namesIn(document: Document): ReadonlySet<string> {
   const names = new Set<string>(document.invalid);
   for (const user of document.users) {
     names.add(user.username);
+    if (user.renamedFrom !== undefined) names.add(user.renamedFrom);
     for (const role of user.roles) names.add(role.name);
     if (user.assumeRole !== undefined) names.add(user.assumeRole);
   }
   for (const role of document.roles) {
     names.add(role.name);
+    if (role.renamedFrom !== undefined) names.add(role.renamedFrom);
     for (const entry of role.memberOf ?? []) names.add(entry.name);
   }
   for (const owner of ownersIn(document)) names.add(owner);

@@ -17,3 +17,10 @@ export const ROTATE_AT = 'pgsteward.dev/rotate-at';
 export const ROTATED_FOR = 'pgsteward.dev/rotated-for';
 /** As whom the password logs in, where two users take turns. */
 export const LOGIN = 'pgsteward.dev/login';
+
+/** Whether it is one that we made for a user of a source. */
+export const isMadeFor = (
+  { labels, annotations }: { readonly labels: Readonly<Record<string, unknown>>; readonly annotations: Readonly<Record<string, unknown>> },
+  user: string,
+  source: string,
+): boolean => labels[MANAGED_BY] === 'pgsteward' && annotations[SOURCE] === source && annotations[PASSWORD_OF] === user;

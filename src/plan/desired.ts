@@ -18,6 +18,8 @@ export interface DesiredInput {
   readonly catalog: Catalog;
   readonly law: Law;
   readonly defaultDatabase: string;
+  /** Names of roles that are to be renamed and cannot be now: their entries do nothing. */
+  readonly held: ReadonlySet<string>;
   /** Users whose Secret cannot be used, with the reason: they are not created, and of one that exists only the password stays as it is. */
   readonly withoutSecret: ReadonlyMap<string, string>;
 }
@@ -35,7 +37,7 @@ export interface Desired {
 
 /** What the document wants of this server. Pure; every entry that cannot be had leaves a notice and nothing else. */
 export function desiredOf(input: DesiredInput): Desired {
-  const { document, catalog, law } = input;
+  const { document, catalog, law, held } = input;
   const roles = new Map<string, Role>();
   const memberships: Membership[] = [];
   const grants: ConnectGrant[] = [];
@@ -79,6 +81,7 @@ export function desiredOf(input: DesiredInput): Desired {
   };
 
   for (const role of document.roles) {
+    if (held.has(role.name)) continue;
     const keptBecause = reasonToKeepRole(role, input);
     if (keptBecause !== undefined) {
       notices.push(keptBecause);
@@ -89,6 +92,7 @@ export function desiredOf(input: DesiredInput): Desired {
     needMemberships(role.name, role.memberOf ?? []);
   }
   for (const user of document.users) {
+    if (held.has(user.username)) continue;
     const keptBecause = reasonToKeep(user, input);
     if (keptBecause !== undefined) {
       notices.push(keptBecause);
@@ -120,7 +124,7 @@ function reasonToKeepRole(role: RoleDeclaration, { catalog, law }: DesiredInput)
 function renamedNotice(subject: string, catalog: Catalog, position?: Position): Notice[] {
   const now = renamedTo(subject, catalog);
   if (now === undefined) return [];
-  const message = `somebody renamed it to ${now}, as the OID says; that one is still ours and keeps its login, password and privileges, so nothing is made under the name ${subject}. Rename it back: ALTER ROLE ${saidName(now)} RENAME TO ${saidName(subject)} (an MD5 password does not survive that); or declare ${now} as well, and it goes on as that; or drop it`;
+  const message = `somebody renamed it to ${now}, as the OID says; that one is still ours and keeps its login, password and privileges, so nothing is made under the name ${subject}. Rename it back: ALTER ROLE ${saidName(now)} RENAME TO ${saidName(subject)} (an MD5 password does not survive that); or declare it as ${now} with \`renamedFrom: ${subject}\` in the place of ${subject}, and it goes on as that; or drop it`;
   return [{ kind: 'cannot', subject, position, message }];
 }
 

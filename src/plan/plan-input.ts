@@ -7,6 +7,7 @@ import type { LawOptions } from './law/law.ts';
 import type { Notice } from '../changes/notice.ts';
 import type { PassedOnBy } from './removal/passed-on.ts';
 import type { DatabaseReading } from './privileges/privileges-plan.ts';
+import type { Renaming } from './renaming.ts';
 import type { RemovalOptions } from './removal/removal-policy.ts';
 import type { SecretWishes } from './secrets/secret-plan.ts';
 import type { TriggerPolicy } from './triggers/plan-trigger.ts';
@@ -20,6 +21,8 @@ export interface PlanInput {
   readonly adminDatabase: string;
   /** The one that users and rules are about which name none. */
   readonly defaultDatabase: string;
+  /** What gets another name; the catalog and the readings are as they are then. */
+  readonly renaming: Renaming;
   /** Users whose Secret cannot be used, with the reason: their passwords stay as they are. */
   readonly withoutSecret: ReadonlyMap<string, string>;
   /** Users whose stored password is not the one of their Secret. */

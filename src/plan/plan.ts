@@ -3,7 +3,7 @@ import { membersOfAdopted } from './adopted.ts';
 import { canonical } from './canonical.ts';
 import type { Catalog } from '../model/catalog.ts';
 import { type Change, type Entity, sentenceOf, subjectOf } from '../changes/change.ts';
-import { definitionOf } from '../changes/table.ts';
+import { definitionOf, isBefore } from '../changes/table.ts';
 import { additiveUsers, decisionsOf, handedOver, managedPart, oursByOid } from './decided.ts';
 import { type Desired, desiredOf } from './desired.ts';
 import { diff } from './diff.ts';
@@ -32,7 +32,7 @@ export function* planOf(read: PlanInput): InParts<Plan> {
   const { document } = input;
   const law = lawOf(input.catalog, input.law);
   const catalog = withPlannedDatabases(input.catalog, document, law, input.adminDatabase);
-  const desired = desiredOf({ document, catalog, law, defaultDatabase: input.defaultDatabase, withoutSecret: input.withoutSecret });
+  const desired = desiredOf({ document, catalog, law, defaultDatabase: input.defaultDatabase, withoutSecret: input.withoutSecret, held: input.renaming.held });
   const { entities } = desired;
   const decisions = decisionsOf(input, catalog, entities);
   const { changes: compared, openings } = openWithPassword(differencesOf(input, catalog, law, desired, decisions), { ...input, catalog });
@@ -49,7 +49,7 @@ export function* planOf(read: PlanInput): InParts<Plan> {
   const removal = planRemoval({
     catalog,
     law,
-    named: desired.named,
+    named: desired.named.union(input.renaming.kept),
     heldBecause: reasonToHoldRemovals(document),
     changes: compared,
     told: input.secrets.told,
@@ -59,21 +59,22 @@ export function* planOf(read: PlanInput): InParts<Plan> {
     ...decisions,
   });
   const drained = planDrain(document, catalog, entities, input.removal.drain);
-  const creations = [...input.secrets.create, ...input.secrets.rotate].filter((change) => entities.get(change.role) === 'user');
+  const creations = [...creationsOf(input), ...input.secrets.rotate].filter((change) => entities.get(change.role) === 'user');
   const [wanted, held] = withoutHeld([...creations, ...compared, ...privileges.changes], input);
   const taken = [
     ...recognitions(catalog),
     ...wanted,
     ...forgottenPrivileges(input, entities),
-    ...passwordsToSet(input.passwords, openings, entities),
+    ...passwordsToSet(withoutTaken(input), openings, entities),
     ...passwordsOutOfTurn(document, catalog, entities),
     ...drained.changes,
     ...surplusRights(catalog, input.removal.source, new Set(removal.changes.map(subjectOf))),
     ...removal.changes,
   ];
-  const { changes, blocked, deferred } = yield* sift(yield* inOrder(taken, pace), input, pace);
+  const { changes, blocked, deferred } = withRenames(input, yield* sift(yield* inOrder(taken, pace), input, pace));
   const notices = [
     ...movedNotices(catalog),
+    ...input.renaming.notices,
     ...desired.notices,
     ...membersOfAdopted(catalog, desired),
     ...privileges.notices,
@@ -108,6 +109,31 @@ export function* planOf(read: PlanInput): InParts<Plan> {
       nextOf(input.secrets.rotationDue.values(), catalog.server.now),
     ),
   };
+}
+
+type Sifted = Pick<Plan, 'changes' | 'blocked' | 'deferred'>;
+
+/** What is about the names of roles comes before everything on the server that says them. */
+function withRenames({ renaming }: PlanInput, { changes, blocked, deferred }: Sifted): Sifted {
+  const isEarly = (change: Change): boolean => isBefore(change, 'rename_role');
+  return {
+    changes: [...changes.filter(isEarly), ...renaming.renames, ...changes.filter((change) => !isEarly(change))],
+    blocked: [...renaming.blocked, ...blocked],
+    deferred: [...renaming.deferred, ...deferred],
+  };
+}
+
+/** A password is taken over together with the name, and not when the Secret is made again later, for a new one. */
+function creationsOf({ secrets, renaming }: PlanInput): PlanInput['secrets']['create'] {
+  const renamed = new Set(renaming.renames.map(({ role }) => role));
+  return secrets.create.map((change) => (change.takes === undefined || renamed.has(change.role) ? change : { ...change, takes: undefined }));
+}
+
+/** Whose password is not taken over: that one stays as it is. */
+function withoutTaken(input: PlanInput): PlanInput['passwords'] {
+  const taken = new Set(creationsOf(input).flatMap(({ role, takes }) => (takes === undefined ? [] : [role])));
+  const cleared = new Set(input.renaming.renames.flatMap(({ role, clearsPassword }) => (clearsPassword ? [role] : [])));
+  return taken.size === 0 ? input.passwords : new Map([...input.passwords].filter(([role]) => !taken.has(role) || cleared.has(role)));
 }
 
 /** What roles, memberships and CONNECT have to become. */

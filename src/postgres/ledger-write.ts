@@ -24,6 +24,7 @@ export function managedRoleSql(changes: readonly Change[], facts: RoleFacts): st
   const closed: string[] = [];
   const opened: string[] = [];
   const known: object[] = [];
+  const renamed: object[] = [];
   for (const change of changes) {
     const definition = definitionOf(change);
     const name = subjectOf(change);
@@ -43,6 +44,9 @@ export function managedRoleSql(changes: readonly Change[], facts: RoleFacts): st
       case 'no longer ours':
         gone.push(name);
         break;
+      case 'renamed':
+        if (memory.recorded !== undefined && memory.recorded !== name) renamed.push({ name, recorded: memory.recorded, oid: memory.oid });
+        break;
       case 'no privileges':
         undeclared.push(name);
         break;
@@ -56,6 +60,7 @@ export function managedRoleSql(changes: readonly Change[], facts: RoleFacts): st
   }
   return [
     ...(known.length === 0 ? [] : [recognisedSql(known, facts.server)]),
+    ...(renamed.length === 0 ? [] : renamedSql(renamed)),
     ...(upserts.length === 0 ? [] : [upsertSql(upserts, facts)]),
     ...(witnesses.length === 0 ? [] : [witnessSql(witnesses)]),
     ...(statuses.length === 0
@@ -81,6 +86,16 @@ const nullable = (value: string | null): string => (value === null ? 'NULL' : li
 const recognisedSql = (known: readonly object[], server: string | null): string =>
   `UPDATE pgsteward.managed_role m SET oid = r.oid, server = ${nullable(server)}, ledger = ${LEDGER}
    FROM jsonb_to_recordset(${records(known)}) AS x(name text, oid oid) JOIN pg_roles r ON r.rolname = x.name AND r.oid = x.oid WHERE m.name = x.name`;
+
+/** A row that stood under the new name was of a role that is gone. The proof of an MD5 password ends with the password. */
+function renamedSql(renamed: readonly object[]): string[] {
+  const now = `jsonb_to_recordset(${records(renamed)}) AS x(name text, recorded text, oid oid) JOIN pg_roles r ON r.rolname = x.name AND r.oid = x.oid`;
+  const proof = ['version', 'salt', 'iterations', 'proof'].map((part) => `witness_${part} = CASE WHEN m.witness_salt <> '' THEN m.witness_${part} END`);
+  return [
+    `DELETE FROM pgsteward.managed_role m WHERE EXISTS (SELECT FROM ${now} JOIN pgsteward.managed_role o ON o.name = x.recorded WHERE x.name = m.name)`,
+    `UPDATE pgsteward.managed_role m SET name = x.name, ${proof.join(', ')} FROM ${now} WHERE m.name = x.recorded`,
+  ];
+}
 
 const upsertSql = (upserts: readonly object[], { source, server }: RoleFacts): string =>
   `INSERT INTO pgsteward.managed_role (name, entity, origin, source, oid, server, ledger, status)

@@ -39,6 +39,7 @@ export function createConnectionSecrets({ wholeSecrets, namespace, connection, s
       database: user.connectionSecret.database ?? user.database ?? connection.database,
       username: user.username,
       declaredUser: declaredUserOf(user),
+      formerUser: user.renamedFrom,
       entry: user.connectionSecret,
       source: sourceId,
     };
@@ -80,7 +81,8 @@ export function createConnectionSecrets({ wholeSecrets, namespace, connection, s
     const reason = whyWritten(facts, password, present);
     if (reason === undefined) return undefined;
     const before = present && loginIn(present);
-    const isBroken = before?.username === username && before.password !== password;
+    // Nobody logs in any longer by the name that the user had.
+    const isBroken = (before?.username === username && before.password !== password) || (before !== undefined && before.username === user.renamedFrom);
     return { kind: 'write_connection_secret', role: username, namespace: where, secret: name, reason, isBroken };
   };
 

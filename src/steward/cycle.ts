@@ -84,7 +84,7 @@ async function converge(parts: CycleParts, begun: Begun, fence: string): Promise
     if (next.length === 0) return conclude(parts, inputs, first, pass, rows, applied);
     const outcomes = await apply(parts, next, pass, context);
     applied.add(outcomes);
-    memory.note(pass.input.catalog.managed, outcomes, pass.input.catalog.server.place);
+    memory.note(pass.recorded, outcomes, pass.input.catalog.server.place);
     look.heed(hearing.version(inputs));
     focus = undefined;
   }
@@ -102,14 +102,15 @@ async function approved(parts: CycleParts, begun: Begun, isFirst: boolean): Prom
 /** Writes what the ledger lacks, and where event triggers will be, before anything is done. @returns the rows that say something else by now. */
 async function remember(
   { memory, retried }: CycleParts,
-  { plan, input, snapshot, unwitnessed }: Pass,
+  { plan, input, snapshot, recorded, unwitnessed }: Pass,
   changes: readonly Change[],
   fence: string,
   signal: AbortSignal,
 ): Promise<readonly ManagedRole[]> {
   const { document, catalog, readings } = input;
   const { place } = catalog.server;
-  const rows = correctedRows(catalog, plan.entities, document, unwitnessed);
+  // Those that get another name have a change of their own, and are looked at again after it.
+  const rows = correctedRows({ ...catalog, managed: recorded }, plan.entities, document, unwitnessed);
   const imported = new Map(snapshot.imported.map((role) => [role.name, role]));
   await retried(() => memory.write([...withRows(imported, rows).values()], fence, place), signal);
   await retried(() => memory.rememberTriggers(catalog.triggerDatabases, databasesWithTrigger(catalog, readings, changes), fence), signal);
@@ -140,7 +141,7 @@ async function conclude(
   applied.end();
   databases.settle(plan);
   const notices = [...plan.notices, ...failureNotices(outcomes, plan, catalog.server, secrets.lastFailure), ...applied.notices];
-  await memory.save(withRows(catalog.managed, rows), document, appliedDigests(document, plan, outcomes, memory.digests), catalog.server.place);
+  await memory.save(withRows(pass.recorded, rows), document, appliedDigests(document, plan, outcomes, memory.digests), catalog.server.place);
   const report = { ...foundBy(inputs, first, pass), outcomes, notices, result: resultOf(inputs, notices, outcomes) };
   if (memory.isPrepared && isQuiet(pass, notices)) await look.settle(quietly(report));
   return report;

@@ -1,4 +1,5 @@
 // Import: the whole server is read, its document is made, and then the document is planned against the server as any other would be.
+import { NO_RENAMING } from '../plan/renaming.ts';
 import { inTurns } from '../async/in-turns.ts';
 import type { Catalog } from '../model/catalog.ts';
 import type { Document, Position } from '../model/entries.ts';
@@ -39,7 +40,15 @@ export async function importServer(server: Server, asked: Asked): Promise<Import
   const reader = readerOf(server, { remembered: new Map(), missing: () => [], triggerDatabases: new Set() });
   const { catalog, readings } = await readWhole(reader);
   const whole: WholeServer = { catalog, readings, law: lawOf(catalog, policy.law), adminDatabase, defaultDatabase: policy.defaultDatabase, ...asked };
-  const nothing = { withoutSecret: new Map(), passwords: new Map(), secrets: NO_WISHES, passedOn: new Map(), isDeferred: () => false, anyDeferred: false };
+  const nothing = {
+    renaming: NO_RENAMING,
+    withoutSecret: new Map(),
+    passwords: new Map(),
+    secrets: NO_WISHES,
+    passedOn: new Map(),
+    isDeferred: () => false,
+    anyDeferred: false,
+  };
   const { text, remarks } = await inTurns(importOf(whole, { ...policy, ...nothing }));
   const document = parseDocument(Buffer.from(text), IMPORTED, policy.defaultDatabase);
   const { plan } = await readForPlan(server, { document, version: '', credentials: NO_CREDENTIALS, wishes: () => NO_WISHES }, reader);

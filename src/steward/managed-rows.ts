@@ -4,6 +4,7 @@ import { type Entity, subjectOf } from '../changes/change.ts';
 import { definitionOf } from '../changes/table.ts';
 import type { Document, UserEntry } from '../model/entries.ts';
 import { additiveNames, declaringNames } from '../model/named.ts';
+import { renamedRow } from '../plan/renamed-catalog.ts';
 import type { Outcome } from '../postgres/run.ts';
 import type { RememberedRole } from '../state/state-file.ts';
 
@@ -32,6 +33,13 @@ export function afterOutcomes(managed: ReadonlyMap<string, ManagedRole>, outcome
       case 'password':
         update(name, { witness: (memory.isSet ? outcome.witness : undefined) ?? null });
         break;
+      case 'renamed': {
+        const row = memory.recorded === undefined ? undefined : result.get(memory.recorded);
+        if (row === undefined) break;
+        result.delete(row.name);
+        result.set(name, renamedRow(row, name));
+        break;
+      }
       case 'no privileges':
         update(name, { privileges: false });
         break;

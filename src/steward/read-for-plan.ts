@@ -4,6 +4,8 @@ import type { PasswordReason } from '../changes/change.ts';
 import type { Document } from '../model/entries.ts';
 import { closedNames } from '../plan/removal/drain.ts';
 import { withRecognised } from '../plan/moved.ts';
+import { renamedPassedOn, renamedReadings } from '../plan/renamed-catalog.ts';
+import { withRenamed } from '../plan/renaming.ts';
 import { declaringNames, namesIn } from '../model/named.ts';
 import { isForeign } from '../plan/secrets/password-check.ts';
 import { planOf } from '../plan/plan.ts';
@@ -53,6 +55,8 @@ export interface ForPlan {
   readonly plan: Plan;
   /** The catalog as it was read, before records of another server were found again in it. */
   readonly snapshot: ReadCatalog;
+  /** What is remembered as it is written down, before any role gets another name. */
+  readonly recorded: Catalog['managed'];
   /** Right passwords that nothing remembers yet. */
   readonly unwitnessed: ReadonlyMap<string, Witness>;
 }
@@ -66,19 +70,22 @@ export async function readForPlan(
   const { version, credentials } = request;
   const snapshot = await reader.catalog(request.document);
   const document = withTurnsEnded(request.document, snapshot, reader);
-  const catalog = withRecognised(snapshot, movedFrom);
+  const recognised = withRecognised(snapshot, movedFrom);
+  const waiting = reader.backoff.atThisMoment();
+  const { catalog, renaming } = withRenamed(recognised, document, { law: policy.law, isDeferred: (key) => waiting.isDeferred(key) });
+  const { renames } = renaming;
   const { stale, unwitnessed } = await checkPasswords(credentials, catalog);
-  const passwords = await reader.passwords(document, credentials, catalog, stale);
-  const aboutDatabases = JSON.stringify([version, ...credentials.withoutSecret.keys()]);
+  const passwords = await reader.passwords(withoutUsers(document, renames), credentials, catalog, stale);
+  const aboutDatabases = JSON.stringify([version, [...credentials.withoutSecret.keys()], renames.map(({ from, role }) => [from, role])]);
   const readings = await reader.databases.read(document, catalog, aboutDatabases, request.focus);
   const passedOn = await reader.databases.passedOn(dropCandidates(catalog, policy.removal, namesIn(document)), catalog);
   // A plan is made in turns, and its questions are asked over a while: all of them are about one moment.
-  const waiting = reader.backoff.atThisMoment();
   const input = {
     document,
     catalog,
-    readings,
-    passedOn,
+    readings: renamedReadings(readings, renames),
+    passedOn: renamedPassedOn(passedOn, renames),
+    renaming,
     adminDatabase,
     ...policy,
     withoutSecret: credentials.withoutSecret,
@@ -88,8 +95,14 @@ export async function readForPlan(
     anyDeferred: waiting.any,
   };
   // Nobody changes what it reads while others have their turn: document, catalog and readings are values, and what failed is noted only by the cycle that waits here.
-  return { input, plan: await inTurns(planOf(input)), snapshot, unwitnessed };
+  return { input, plan: await inTurns(planOf(input)), snapshot, recorded: recognised.managed, unwitnessed };
 }
+
+/** Nobody can log in yet by a name that is to come. */
+const withoutUsers = (document: Document, renames: readonly { readonly role: string }[]): Document => {
+  const names = new Set(renames.map(({ role }) => role));
+  return names.size === 0 ? document : { ...document, users: document.users.filter(({ username }) => !names.has(username)) };
+};
 
 /** The document with who logs in now of those who take turns. */
 export const withTurnsEnded = (document: Document, snapshot: ReadCatalog, { isChanged }: Pick<ServerReader, 'isChanged'>): Document =>

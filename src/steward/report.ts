@@ -102,7 +102,7 @@ export function summarize(report: CycleReport): Summary {
     ...changes.flatMap((change) => (change.kind === 'disable_role' && change.keep ? [change.role] : [])),
   ]);
   const touched = new Set(changes.filter((change) => !('entity' in change) && !definitionOf(change).isOfNoUser).map(subjectOf));
-  for (const name of [...roles('alter_role', 'user'), ...roles('adopt_role', 'user')]) touched.add(name);
+  for (const name of [...roles('alter_role', 'user'), ...roles('adopt_role', 'user'), ...roles('rename_role', 'user')]) touched.add(name);
   return {
     users_created: created.size,
     users_updated: [...touched].filter((name) => report.entities.get(name) !== 'role' && !created.has(name) && !deleted.has(name)).length,

@@ -1,8 +1,10 @@
 // Secrets of ours: which are to be made or written, what keeps us from it, and doing it.
 import { type Change, keyOf, sentenceOf } from '../changes/change.ts';
 import type { KubernetesChange } from '../changes/table.ts';
-import type { Document, UserEntry } from '../model/entries.ts';
+import { derivedSecretName } from '../document/names.ts';
+import { type Document, hasPassword, type UserEntry } from '../model/entries.ts';
 import type { Notice } from '../changes/notice.ts';
+import { isMadeFor } from '../model/secret-annotations.ts';
 import type { SecretPlace } from '../model/secret-place.ts';
 import type { SecretWishes } from '../plan/secrets/secret-plan.ts';
 import type { ApplyContext, Outcome } from '../postgres/run.ts';
@@ -48,10 +50,10 @@ export function createSecrets({ secrets, secretStore: store, isDeferred, ...opti
 
   return {
     ...rotations,
-    places: (document) => (wholeSecrets === undefined ? [] : [...connections.places(document), ...rotations.places(document)]),
+    places: (document) => (wholeSecrets === undefined ? [] : [...connections.places(document), ...rotations.places(document), ...formerPlaces(document)]),
     credentials: (document) => readCredentials(document, rotations.valuesFor(document), mayGenerate),
     wishes: (document, credentials, now) => {
-      const create = document.users.flatMap((user) => (credentials.toGenerate.has(user.username) ? (creationOf(user) ?? []) : []));
+      const create = document.users.flatMap((user) => (credentials.toGenerate.has(user.username) ? (creationOf(user, takenFrom(user)) ?? []) : []));
       const connecting = connections.wishes(document, credentials);
       const rotating = rotations.wishes(document, now);
       const unmade = document.users.flatMap((user) => (credentials.notGenerated.has(user.username) ? notGenerated(user) : []));
@@ -89,6 +91,21 @@ export function createSecrets({ secrets, secretStore: store, isDeferred, ...opti
     lastFailure: (change) => failures.get(keyOf(change)),
   };
 
+  function formerPlaces({ users }: Document): SecretPlace[] {
+    return users.flatMap((user) => {
+      const name = formerSecretOf(user);
+      return name === undefined ? [] : [{ namespace, name }];
+    });
+  }
+
+  /** The Secret under the user's former name, where it is one that we made for it. */
+  function takenFrom(user: UserEntry): string | undefined {
+    const name = formerSecretOf(user);
+    const reading = name === undefined ? undefined : wholeSecrets?.of({ namespace, name });
+    const isOurs = reading?.kind === 'read' && reading.object !== undefined && isMadeFor(reading.object, user.renamedFrom ?? '', sourceId);
+    return isOurs ? name : undefined;
+  }
+
   function notGenerated(user: UserEntry): Notice[] {
     const change = creationOf(user);
     if (change === undefined) return [];
@@ -99,7 +116,15 @@ export function createSecrets({ secrets, secretStore: store, isDeferred, ...opti
   }
 }
 
-const creationOf = (user: UserEntry): Extract<Change, { kind: 'create_secret' }> | undefined =>
+/** The Secret that a generated password had by the naming rule. */
+function formerSecretOf(user: UserEntry): string | undefined {
+  const { renamedFrom, secret, secretIsDerived, password } = user;
+  if (renamedFrom === undefined || !secretIsDerived || password?.kind !== 'generate' || !hasPassword(user)) return undefined;
+  const name = derivedSecretName(renamedFrom);
+  return name === secret.name ? undefined : name;
+}
+
+const creationOf = (user: UserEntry, takes?: string): Extract<Change, { kind: 'create_secret' }> | undefined =>
   user.password?.kind === 'generate'
-    ? { kind: 'create_secret', role: user.username, secret: user.secret.name, key: user.secret.key, spec: user.password }
+    ? { kind: 'create_secret', role: user.username, secret: user.secret.name, key: user.secret.key, spec: user.password, takes }
     : undefined;

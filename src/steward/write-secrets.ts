@@ -106,6 +106,7 @@ async function create(change: Extract<Change, { kind: 'create_secret' }>, writin
   const { store, namespace, sourceId, userOf, now } = writing;
   const user = userOf(change.role);
   const inTurns = user?.turn !== undefined;
+  const former = formerOf(change, writing);
   await store.create(
     { namespace, name: change.secret },
     {
@@ -113,13 +114,26 @@ async function create(change: Extract<Change, { kind: 'create_secret' }>, writin
       annotations: {
         [PASSWORD_OF]: user === undefined ? change.role : declaredUserOf(user),
         [SOURCE]: sourceId,
-        [GENERATED_AT]: new Date(now).toISOString(),
+        [GENERATED_AT]: former?.generatedAt ?? new Date(now).toISOString(),
         ...(inTurns ? { [LOGIN]: change.role } : {}),
       },
-      data: new Map([...usernameFor(change, inTurns), [change.key, generatePassword(change.spec)]]),
+      data: new Map([...usernameFor(change, inTurns), [change.key, former?.password ?? generatePassword(change.spec)]]),
     },
     signal,
   );
+}
+
+/** The password of the Secret that the user had under its former name, with its age. */
+function formerOf(
+  { takes }: Extract<Change, { kind: 'create_secret' }>,
+  { wholeSecrets, namespace }: SecretWriting,
+): { readonly password: string; readonly generatedAt: string | undefined } | undefined {
+  const reading = takes === undefined ? undefined : wholeSecrets.of({ namespace, name: takes });
+  const object = reading?.kind === 'read' ? reading.object : undefined;
+  const password = object?.data['password'];
+  const generatedAt = object?.annotations[GENERATED_AT];
+  if (typeof password !== 'string' || password === '') return undefined;
+  return { password: Buffer.from(password, 'base64').toString(), generatedAt: typeof generatedAt === 'string' ? generatedAt : undefined };
 }
 
 /** A new password in the place of the old one, in one write with who logs in with it and what was asked for. */
@@ -129,7 +143,10 @@ async function rotate(change: RotateSecret, writing: SecretWriting, signal: Abor
   const reading = wholeSecrets.of(place);
   const before = reading.kind === 'read' ? reading.object : undefined;
   if (before === undefined) return;
-  await store.change(place, rotationChange(change, before, userOf(change.role)?.turn !== undefined, now), before, signal);
+  const user = userOf(change.role);
+  const { data, annotations } = rotationChange(change, before, user?.turn !== undefined, now);
+  // It may be from before the user got its name.
+  await store.change(place, { data, annotations: { ...annotations, [PASSWORD_OF]: user === undefined ? change.role : declaredUserOf(user) } }, before, signal);
 }
 
 /** What of a Secret is another after a rotation; null where it is gone. */

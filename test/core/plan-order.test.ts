@@ -8,6 +8,7 @@ import type { AclEntry, DatabaseContents, ObjectGroup, ObjectName } from '../../
 import { atOnce } from '../../src/model/in-parts.ts';
 import { planOf } from '../../src/plan/plan.ts';
 import type { Plan, PlanInput } from '../../src/plan/plan-input.ts';
+import { NO_RENAMING } from '../../src/plan/renaming.ts';
 import { NO_TRIGGER } from '../../src/model/trigger-state.ts';
 import { read } from '../document/read.ts';
 import { catalogOf, inputOfPlans } from '../support/pure-plan.ts';
@@ -210,6 +211,10 @@ function inputOf(catalog: Catalog): PlanInput {
           OLD.foreign.map((grantee) => ({ database: 'shop', grantee, owner: 'owner', isConnect: false, objects: 1, statements: [`GRANT TO ${grantee}`] })),
         ]),
     ),
+    renaming: {
+      ...NO_RENAMING,
+      renames: [{ kind: 'rename_role', role: OLD.declared[0] ?? '', from: 'was', recorded: 'was', oid: 1, entity: 'user', clearsPassword: false }],
+    },
     passwords: new Map(OLD.declared.map((name) => [name, 'drift'])),
     secrets: {
       ...inputOfPlans(document, catalog).secrets,
@@ -228,7 +233,7 @@ function inputOf(catalog: Catalog): PlanInput {
 }
 
 /** What has an order of its own, or belongs together. */
-const KEPT = new Set(['recognised', 'statements', 'document', 'secrets', 'law', 'removal', 'withoutSecret']);
+const KEPT = new Set(['recognised', 'statements', 'document', 'secrets', 'law', 'removal', 'renaming', 'withoutSecret']);
 
 /** The same values with every list, set and map in another order. */
 function shuffled<T>(value: T, order: () => number, key = ''): T {

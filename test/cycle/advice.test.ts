@@ -124,6 +124,12 @@ const SCENARIOS: Readonly<Record<AdviceKind, Scenario | readonly Scenario[]>> = 
     from: 'failure',
     prints: /^table s\./,
   },
+  rename_role: {
+    first: users(user()),
+    document: users({ username: `new ${ODD}${KEYS}`, login: false, renamedFrom: ALICE }),
+    from: 'plan',
+    holds: `SELECT count(*) = 1 AS yes FROM pg_roles WHERE rolname = ${literal(`new ${ODD}${KEYS}`)}`,
+  },
   alter_role: { first: users(user()), document: users(user({ connectionLimit: 3 })), from: 'plan' },
   set_comment: { first: users(user()), document: users(user({ comment: `${ODD}${KEYS}` })), from: 'plan' },
   set_setting: {

@@ -43,6 +43,7 @@ describe('the reference', () => {
     // The compiler asks for a line here whenever an entry can say more.
     const keys: Record<Exclude<keyof UserEntry, 'position' | 'secretIsDerived' | 'rules' | 'additive' | 'turn'>, string> = {
       username: 'username',
+      renamedFrom: 'renamedFrom',
       database: 'database',
       databases: 'databases',
       roles: 'roles',

@@ -44,6 +44,11 @@ export class MemorySecrets implements SecretStore {
     for (const [key, value] of this.values(namespace, name)) writeFileSync(join(folder, key), value);
   }
 
+  /** As somebody deletes it. */
+  remove(namespace: string, name: string): void {
+    this.#objects.delete(placeName({ namespace, name }));
+  }
+
   async create(place: SecretPlace, content: SecretContent): Promise<SecretObject> {
     if (this.#objects.has(placeName(place))) throw new SourceError('conflict', `there is a Secret ${placeName(place)}`);
     return this.#put(place, content, 'Opaque');

@@ -4,6 +4,7 @@ import type { Document } from '../../src/model/entries.ts';
 import { atOnce, type InParts } from '../../src/model/in-parts.ts';
 import type { Membership, Role } from '../../src/model/cluster.ts';
 import { planOf } from '../../src/plan/plan.ts';
+import { NO_RENAMING } from '../../src/plan/renaming.ts';
 import type { DatabaseReading } from '../../src/plan/privileges/privileges-plan.ts';
 import type { ObjectGroup } from '../../src/model/contents.ts';
 import { NO_TRIGGER } from '../../src/model/trigger-state.ts';
@@ -121,6 +122,7 @@ export const inputOfPlans = (document: Document, catalog: Catalog, readings: Rea
   passedOn: new Map(),
   ...policyOfPlans,
   adminDatabase: 'postgres',
+  renaming: NO_RENAMING,
   withoutSecret: new Map(),
   secrets: { create: [], rotate: [], rotationDue: new Map(), write: [], told: new Map(), notices: [] },
   passwords: new Map(),

@@ -72,7 +72,7 @@ export function notOurs(role: ManagedRole, { catalog, law }: RemovalInput): OneR
     return nothing({
       kind: 'cannot',
       subject: role.name,
-      message: `no longer named, but not removed: somebody renamed it to ${renamed}, as the OID says, and it goes on as that; rename it back, and it is removed, or declare ${renamed}`,
+      message: `no longer named, but not removed: somebody renamed it to ${renamed}, as the OID says, and it goes on as that; rename it back, and it is removed, or declare ${renamed} with \`renamedFrom: ${role.name}\``,
     });
   if (oid === undefined) return forget(role, 'it is gone from the server');
   if (role.oid !== 0 && role.oid !== oid) return forget(role, 'somebody dropped it and made another role of this name');

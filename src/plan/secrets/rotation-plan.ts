@@ -4,7 +4,7 @@ import type { PresentSecret } from '../../model/connection-content.ts';
 import type { Document, UserEntry } from '../../model/entries.ts';
 import { nextInTurn, declaredUserOf } from '../../model/turns.ts';
 import { askedFor, type DatedSecret, rotationDue } from '../../model/secret-age.ts';
-import { LOGIN, MANAGED_BY, PASSWORD_OF, SOURCE } from '../../model/secret-annotations.ts';
+import { isMadeFor, LOGIN } from '../../model/secret-annotations.ts';
 
 export interface RotationFacts {
   /** The user that logs in with the password. */
@@ -63,6 +63,6 @@ function obstacle({ user, document, now }: RotationFacts, next: string): string 
 
 /** Why the password is not ours to replace. */
 function notGenerated({ user, secret, source }: RotationFacts): string | undefined {
-  const isOurs = secret.labels[MANAGED_BY] === 'pgsteward' && secret.annotations[SOURCE] === source && secret.annotations[PASSWORD_OF] === declaredUserOf(user);
+  const isOurs = [declaredUserOf(user), ...(user.renamedFrom === undefined ? [] : [user.renamedFrom])].some((name) => isMadeFor(secret, name, source));
   return isOurs ? undefined : 'pgsteward did not make it for this user';
 }

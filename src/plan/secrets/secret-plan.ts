@@ -83,14 +83,16 @@ export function planConnections(
 }
 
 /**
- * What is done next of these changes: Secrets with passwords, which the others are planned anew with; then the server; and connection Secrets
- * when nothing is left to do there.
+ * What is done next of these changes: Secrets with passwords, which the others are planned anew with, and then the names of roles; then the
+ * server; and connection Secrets when nothing is left to do there.
  * @param stuck changes that do not take effect.
  */
 export function nextStep(changes: readonly Change[], stuck: readonly Change[], document: Document): readonly Change[] {
   if (changes.length === 0) return changes;
   const passwords = changes.filter(makesPassword);
   if (passwords.length > 0) return passwords;
+  const renames = changes.filter(({ kind }) => kind === 'rename_role');
+  if (renames.length > 0) return renames;
   const server = changes.filter((change) => !isInKubernetes(change));
   if (server.length > 0) return server;
   const lacking = waitingFor(document, { changes: stuck, notices: [] });
