@@ -35,8 +35,8 @@ it('a plain admin that may not lend CREATE on a schema says what a superuser has
   declare([KEEPER]);
   const { message = '' } = (await steward.cycle()).notices.find((notice) => notice.subject === `mal'"l;ory`) ?? {};
   const heir = await heirOf();
-  const sql = /run in database shop as a superuser: (REASSIGN OWNED BY .*? TO \w+)/.exec(message)?.[1] ?? '';
-  expect([message.includes('permission denied for schema theirs'), sql]).toEqual([true, `REASSIGN OWNED BY "mal'""l;ory" TO ${heir}`]);
+  const sql = /run in database shop as a superuser: (REASSIGN OWNED BY .*? TO "\w+")/.exec(message)?.[1] ?? '';
+  expect([message.includes('permission denied for schema theirs'), sql]).toEqual([true, `REASSIGN OWNED BY "mal'""l;ory" TO "${heir}"`]);
   await server.query(sql, 'shop');
   steward = await steward.restart();
   expect((await steward.cycle()).outcomes.filter(({ result }) => result !== 'applied')).toEqual([]);

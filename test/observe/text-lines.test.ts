@@ -10,9 +10,9 @@ import { inFormat, LONGEST_LINE, type LogFormat } from '../../src/observe/text-l
 import { EMPTY } from '../../src/steward/report-parts.ts';
 import type { CycleReport } from '../../src/steward/report.ts';
 
-/** What is written of reports. */
+/** What is written of reports. A terminal knows the wish for no colours, as node's own do. */
 async function logged(reports: readonly Partial<CycleReport>[], format: LogFormat, isTTY: boolean): Promise<string> {
-  const stream = Object.assign(new PassThrough(), { isTTY, getColorDepth: () => 8 });
+  const stream = Object.assign(new PassThrough(), { isTTY, getColorDepth: () => (process.env['NO_COLOR'] === undefined ? 8 : 1) });
   const output = createLogOutput(stream);
   const say = createReportLog(createLog('info', inFormat(output, format, stream)), output);
   for (const report of reports) await say({ ...EMPTY, ...report });
