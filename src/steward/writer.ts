@@ -34,8 +34,10 @@ export async function asWriter(options: WriterOptions, signal: AbortSignal): Pro
     status.setRole('standby');
     metrics.setWriter(false);
     connections.drop();
+    if (!signal.aborted) log.warn('the writer lock was lost: nothing is written until it is ours again');
   };
-  lock.lost.addEventListener('abort', onLost, { once: true });
+  if (lock.lost.aborted) onLost();
+  else lock.lost.addEventListener('abort', onLost, { once: true });
   try {
     await cycles(lock.fence, AbortSignal.any([signal, lock.lost]));
   } catch (error) {
@@ -46,7 +48,6 @@ export async function asWriter(options: WriterOptions, signal: AbortSignal): Pro
     residents.follow([]);
     await lock.release();
   }
-  if (lock.lost.aborted && !signal.aborted) log.warn('the writer lock was lost: nothing is written until it is ours again');
 }
 
 /** Waits for the lock, and says meanwhile what keeps it from us. */
