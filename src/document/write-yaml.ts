@@ -11,14 +11,17 @@ const ONE_LINE = 100;
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
 /** What other readers of YAML take for a moment. */
 const DATE = /^\d{4}-\d{2}-\d{2}/;
+/** As a key without quotes it is none: what stands behind it would be merged into the mapping. */
+const MERGE = '<<';
 const UNSEEN_BUT_LINE_ENDS = /(?!\n)[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
 /** The text of a document, in YAML. */
 export function yamlOf(written: Written): string {
-  const document = new Document(written);
+  // What is said twice is written twice: an alias is nothing for people.
+  const document = new Document(written, { aliasDuplicateObjects: false });
   visit(document, {
     Scalar: (_key, node) => {
-      if (typeof node.value === 'string' && (UNSEEN.test(node.value) || DATE.test(node.value))) node.type = Scalar.QUOTE_DOUBLE;
+      if (typeof node.value === 'string' && (node.value === MERGE || UNSEEN.test(node.value) || DATE.test(node.value))) node.type = Scalar.QUOTE_DOUBLE;
     },
     Seq: (_key, node) => {
       node.flow = isShort(node);

@@ -170,6 +170,21 @@ it('takes a name with a star for no pattern: it is told, and what is held stays'
   expect(said).toContain('web: 1 of its grants cannot be said (a name with * in it is a pattern in a document); they stay');
 });
 
+it('takes a name that YAML has another meaning for as a name, and writes again what it says again', async () => {
+  await server.query('CREATE ROLE amy; CREATE ROLE bob');
+  await server.query(
+    `CREATE SCHEMA s; CREATE TABLE s."<<" ("<<" int, "&a" int); CREATE TABLE s."=" (); CREATE TABLE s."*" (); CREATE VIEW s."---" AS SELECT 1;
+     GRANT SELECT ON s."<<" TO amy WITH GRANT OPTION; GRANT INSERT ON s."=" TO amy; GRANT UPDATE ON s."---" TO amy; GRANT USAGE ON SCHEMA s TO amy, bob;
+     GRANT UPDATE ("<<"), INSERT ("&a") ON s."<<" TO bob`,
+  );
+  const { text, problems, differences } = await imported(server);
+  expect([...problems, ...differences], text).toEqual([]);
+  expect(text).toContain('"<<"');
+  expect(text).not.toMatch(/[&*]a1/);
+  await proved();
+  await server.query('DROP SCHEMA s CASCADE');
+});
+
 it('is a verb: the document on standard output, remarks on standard error, and 0 for an empty plan', async () => {
   await server.query('CREATE ROLE amy LOGIN PASSWORD $$amy has a secret$$');
   const env = { DB_HOST: server.host, DB_PORT: String(server.port), DB_USER: server.user, DB_PASS: server.password };

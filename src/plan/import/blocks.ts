@@ -1,6 +1,6 @@
 // Holdings → blocks of grants, as short as a person would write them: what holds the same is one rule, and what is alike in several schemas or databases one block.
 import type { Written } from '../../document/write-yaml.ts';
-import { furtherName, ownName } from '../../model/contents.ts';
+import { furtherName, nameKey, ownName } from '../../model/contents.ts';
 import { PRESETS, type PresetName } from '../../document/presets.ts';
 import { KINDS, OBJECT_KINDS, type ObjectKind, privilegesOf } from '../../model/kinds.ts';
 import { type Wish, wishOf } from '../privileges/rules.ts';
@@ -134,7 +134,7 @@ function actionsLast(block: Block): Block {
 }
 
 function writtenColumns(columns: readonly Holding[], major: number): Written {
-  const tables = Map.groupBy(columns, ({ name }) => ownName(name));
+  const tables = Map.groupBy(byName(columns), ({ name }) => ownName(name));
   return new Map(
     [...tables].map(([table, those]) => [
       table,
@@ -151,7 +151,13 @@ function mapped(held: readonly Holding[], block: Block, { major }: BlockFacts): 
 }
 
 const byKind = (held: readonly Holding[]): readonly (readonly [ObjectKind, readonly Holding[]])[] =>
-  [...Map.groupBy(held, ({ kind }) => kind)].toSorted(([a], [b]) => OBJECT_KINDS.indexOf(a) - OBJECT_KINDS.indexOf(b));
+  [...Map.groupBy(byName(held), ({ kind }) => kind)].toSorted(([a], [b]) => OBJECT_KINDS.indexOf(a) - OBJECT_KINDS.indexOf(b));
+
+/** In whichever order the server has them: that goes by OIDs, which no document knows. */
+function byName(held: readonly Holding[]): readonly Holding[] {
+  const keyed = held.map((holding) => ({ holding, key: nameKey(holding.name) }));
+  return keyed.toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)).map(({ holding }) => holding);
+}
 
 /** Blocks that say the same of several schemas of one database, or of several databases, as one. */
 function merged(blocks: readonly Block[], key: 'schemas' | 'database'): readonly Block[] {
