@@ -10,7 +10,7 @@ import { withProgress } from './progress.ts';
 import { settingsFrom } from './settings.ts';
 import { type Given, type Program, say, UsageError } from './verb.ts';
 
-/** Prints the document of a server. @returns 0 where a plan for it is empty, 2 where something is left, 1 where there is none. @throws UsageError */
+/** Prints the document of a server. @returns 0 where a plan for it is empty, 2 where something is left or could not be read, 1 where there is none. @throws UsageError */
 export async function importVerb(given: Given, self: Program): Promise<number> {
   const config = settingsFrom(given, self);
   const { options } = given;
@@ -21,7 +21,7 @@ export async function importVerb(given: Given, self: Program): Promise<number> {
     const imported = await withProgress(stderr, 'reading the server', () => importServer(serverOf(config, connections), asked));
     await say(stdout, imported.text);
     await say(stderr, linesOf([...remarksOf(imported), ...(options.has('adopt-plan') ? adoptSteps(config) : [])]));
-    return imported.differences.length + imported.problems.length === 0 ? 0 : 2;
+    return imported.isWhole && imported.differences.length + imported.problems.length === 0 ? 0 : 2;
   } catch (error) {
     throw new UsageError(oneLine(whyNot(error).message));
   } finally {
@@ -39,11 +39,11 @@ function wanted(option: string | true | undefined): (name: string) => boolean {
 const linesOf = (lines: readonly string[]): string => lines.map((line) => `${oneLine(line)}\n`).join('');
 
 /** What is said about a document, a line each. */
-const remarksOf = ({ remarks, differences, problems }: ImportedServer): readonly string[] => [
+const remarksOf = ({ remarks, differences, problems, isWhole }: ImportedServer): readonly string[] => [
   ...remarks.map(({ subject, message }) => (subject === '' ? message : `${subject}: ${message}`)),
   ...problems.map((problem) => `the document has a problem: ${problem}`),
   ...differences.map((difference) => `not as the document says: a plan would ${difference}`),
   differences.length + problems.length === 0
-    ? 'a plan for this document is empty'
+    ? `a plan for this document is empty${isWhole ? '' : ', as far as the server could be read'}`
     : `a plan for this document is not empty: ${differences.length} change(s), ${problems.length} problem(s)`,
 ];

@@ -75,7 +75,7 @@ const IMPORT: Verb = {
   },
   details: [
     'The document is printed on standard output, and what is to be said about it on standard error; nothing is written anywhere.',
-    'Exit code 0: a plan for the document is empty; 2: something is left, which is said; 1: an error. Its settings are those of the daemon.',
+    'Exit code 0: a plan for the document is empty; 2: something is left or could not be read, which is said; 1: an error. Its settings are those of the daemon.',
   ],
   example: 'pgsteward import --host localhost > users.yaml',
   run: async (given, self) => (await import('./import.ts')).importVerb(given, self),

@@ -27,6 +27,8 @@ export interface ImportedServer {
   readonly differences: readonly string[];
   /** Problems of the document, in words. */
   readonly problems: readonly string[];
+  /** Everything could be read. */
+  readonly isWhole: boolean;
 }
 
 /** No entry of an import has a password. */
@@ -49,7 +51,7 @@ export async function importServer(server: Server, asked: Asked): Promise<Import
     isDeferred: () => false,
     anyDeferred: false,
   };
-  const { text, remarks } = await inTurns(importOf(whole, { ...policy, ...nothing }));
+  const { text, remarks, isWhole } = await inTurns(importOf(whole, { ...policy, ...nothing }));
   const document = parseDocument(Buffer.from(text), IMPORTED, policy.defaultDatabase);
   const { plan } = await readForPlan(server, { document, version: '', credentials: NO_CREDENTIALS, wishes: () => NO_WISHES }, reader);
   return {
@@ -57,6 +59,7 @@ export async function importServer(server: Server, asked: Asked): Promise<Import
     remarks: [...remarks, ...plan.notices.map(({ subject, message }) => ({ subject, message }))],
     differences: remaining(plan).map((change: Change) => sentenceOf(change)),
     problems: document.problems.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)),
+    isWhole,
   };
 }
 

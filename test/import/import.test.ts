@@ -185,6 +185,23 @@ it('takes a name that YAML has another meaning for as a name, and writes again w
   await server.query('DROP SCHEMA s CASCADE');
 });
 
+it('takes nothing in a database that could not be read, and does not end with 0', async () => {
+  await server.query('CREATE ROLE web; CREATE ROLE own');
+  await server.query('CREATE DATABASE shop OWNER own');
+  await server.query('CREATE TABLE t (); GRANT SELECT ON t TO web', 'shop');
+  await server.query(`DO $$ BEGIN FOR i IN 1..1100 LOOP EXECUTE format('CREATE DOMAIN d%s AS int', i); END LOOP; END $$`, 'shop');
+  const env = { DB_HOST: server.host, DB_PORT: String(server.port), DB_USER: server.user, DB_PASS: server.password, DB_SSLMODE: 'disable' };
+  const { code, stdout, stderr } = await callHere(['import'], '', { ...env, MAX_OBJECTS: '1000' });
+  expect(code, stderr).toBe(2);
+  expect(stderr).toContain('shop: what roles hold in the database could not be looked at');
+  expect(stderr).toContain('a plan for this document is empty, as far as the server could be read');
+  const steward = await createSteward(server);
+  steward.manifests.users(stdout);
+  await steward.cycle();
+  await steward.close();
+  expect(await server.query(`SELECT has_table_privilege('web', 't', 'SELECT') AS may`, 'shop')).toEqual([{ may: true }]);
+});
+
 it('is a verb: the document on standard output, remarks on standard error, and 0 for an empty plan', async () => {
   await server.query('CREATE ROLE amy LOGIN PASSWORD $$amy has a secret$$');
   const env = { DB_HOST: server.host, DB_PORT: String(server.port), DB_USER: server.user, DB_PASS: server.password };

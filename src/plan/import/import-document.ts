@@ -14,11 +14,13 @@ import { folding } from './everything.ts';
 import { holdingsOf } from './holdings.ts';
 import { joinedBy } from './memberships.ts';
 import { entryOf, rolesToSay } from './roles.ts';
-import { contentsOf, type Holding, type Mode, MODES, type Remark, type WholeServer } from './whole-server.ts';
+import { contentsOf, type Holding, type Mode, MODES, type Remark, unreadOf, type WholeServer } from './whole-server.ts';
 
 export interface Imported {
   readonly text: string;
   readonly remarks: readonly Remark[];
+  /** Everything could be read that the document is about. */
+  readonly isWhole: boolean;
 }
 
 /** What a plan is made of beside the document and the server. */
@@ -31,24 +33,31 @@ export const IMPORTED = 'users.yaml';
 export function* importOf(whole: WholeServer, facts: PlanFacts): InParts<Imported> {
   const { catalog, readings, adminDatabase, defaultDatabase } = whole;
   const modes = new Map<string, Mode>();
+  const unread = unreadOf(whole);
+  // What nobody could look at is in no grants: where these were all that is to be, it would be taken as soon as it can be read.
+  const most: Mode = unread.length === 0 ? 'exact' : 'additive';
+  const unseen = unread.map((subject) => ({
+    subject,
+    message: 'what roles hold in the database could not be looked at: they are written as grantsMode: additive, and keep it; import again once it can be read',
+  }));
   const lowered: Remark[] = [];
   for (;;) {
-    const { text, remarks } = compose(whole, modes);
+    const { text, remarks } = compose(whole, modes, most);
     yield;
     const document = parseDocument(Buffer.from(text), IMPORTED, defaultDatabase);
     const plan = yield* planOf({ ...facts, document, catalog, readings, adminDatabase, defaultDatabase });
     const wrong = wrongAbout(plan, document);
     const moved = [...wrong].filter(([subject]) => modes.get(subject) !== 'out');
     for (const [subject, why] of moved) {
-      const mode = next(modes.get(subject));
+      const mode = next(modes.get(subject) ?? most);
       modes.set(subject, mode);
       lowered.push({ subject, message: `${LOWERED[mode]}: ${why}` });
     }
-    if (moved.length === 0) return { text, remarks: [...remarks, ...last(lowered)] };
+    if (moved.length === 0) return { text, remarks: [...remarks, ...unseen, ...last(lowered)], isWhole: unread.length === 0 };
   }
 }
 
-const next = (mode: Mode = 'exact'): Mode => MODES[MODES.indexOf(mode) + 1] ?? 'out';
+const next = (mode: Mode): Mode => MODES[MODES.indexOf(mode) + 1] ?? 'out';
 
 const LOWERED: Readonly<Record<Mode, string>> = {
   exact: '',
@@ -80,8 +89,8 @@ function wrongAbout(plan: Plan, document: Document): ReadonlyMap<string, string>
   return found;
 }
 
-/** @param modes how much is said of each role; of others everything. */
-function compose(whole: WholeServer, modes: ReadonlyMap<string, Mode>): Imported {
+/** @param modes how much is said of each role. @param most how much of others. */
+function compose(whole: WholeServer, modes: ReadonlyMap<string, Mode>, most: Mode): Omit<Imported, 'isWhole'> {
   const { catalog } = whole;
   const holdings = foldedHoldings(whole);
   const joined = joinedBy(catalog.cluster.memberships);
@@ -92,7 +101,7 @@ function compose(whole: WholeServer, modes: ReadonlyMap<string, Mode>): Imported
       whole,
       holdings: holdings.get(role.name) ?? [],
       joined: joined.get(role.name) ?? [],
-      mode: modes.get(role.name) ?? 'exact',
+      mode: modes.get(role.name) ?? most,
       owns: (database, schema) => owners.get(JSON.stringify([database, schema])) === role.name,
     });
     return entry ?? [];

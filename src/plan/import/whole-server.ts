@@ -53,3 +53,9 @@ export const contentsOf = ({ readings, isWantedDatabase }: Pick<WholeServer, 're
   [...readings.values()]
     .flatMap((reading) => (reading.kind === 'read' && isWantedDatabase(reading.contents.name) ? [reading.contents] : []))
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+
+/** Databases in which somebody may hold what could not be looked at. */
+export const unreadOf = ({ catalog, readings }: Pick<WholeServer, 'catalog' | 'readings'>): readonly string[] =>
+  [...catalog.databases.keys()]
+    .filter((name) => readings.get(name)?.kind === 'unreadable' || (!readings.has(name) && catalog.granted.has(name)))
+    .toSorted();
