@@ -9,6 +9,7 @@ import { livePlace, planOnce, type Planned, type PlanPlace } from '../steward/pl
 import { serverOf } from '../steward/server.ts';
 import { type PlanInputs, readPlanInputs } from './plan-inputs.ts';
 import { type Bound, boundOf } from './plan-bound.ts';
+import { refuseOddFile } from './out-file.ts';
 import { rendered } from './plan-output.ts';
 import { scriptOf } from './plan-script.ts';
 import { openSnapshot } from './plan-snapshot.ts';
@@ -29,11 +30,12 @@ export interface OpenPlace {
 /** Shows what would be done. @returns the exit code. @throws UsageError */
 export async function plan(given: Given, self: Program): Promise<number> {
   const config = settingsFrom(given, self);
+  const out = given.options.get('out');
+  if (typeof out === 'string') await refuseOddFile(out, 'a plan is saved as a file of its own');
   const fromSnapshot = await openSnapshot(given, config, self, warning(self));
   const shown = await (fromSnapshot === undefined
     ? planFor(given, self, config, liveServer(config, self))
     : planFor(fromSnapshot.given, self, fromSnapshot.config, fromSnapshot.open));
-  const out = given.options.get('out');
   if (typeof out === 'string') await save(out, shown);
   await say(self.stdout, rendered(shown, given, self));
   return EXIT_CODES[shown.view.result];

@@ -1,5 +1,4 @@
 // snapshot: everything that a plan needs of the server, in one file. Nothing is written on the server.
-import { lstat } from 'node:fs/promises';
 import { oneLine } from '../document/show.ts';
 import { createConnections } from '../postgres/connection.ts';
 import { whyNot } from '../postgres/outage-of.ts';
@@ -10,6 +9,7 @@ import { serverOf } from '../steward/server.ts';
 import { type Taken, takeSnapshot } from '../steward/take-snapshot.ts';
 import type { Config } from '../config.ts';
 import { version } from './help.ts';
+import { refuseOddFile } from './out-file.ts';
 import { withProgress } from './progress.ts';
 import { settingsFrom } from './settings.ts';
 import { type Given, type Program, say, UsageError } from './verb.ts';
@@ -20,7 +20,7 @@ export async function snapshot(given: Given, self: Program): Promise<number> {
   const [file, ...rest] = given.operands.filter((operand) => operand !== '-');
   if (rest.length > 0) throw new UsageError('a snapshot goes to one FILE, or to standard output');
   const warn = (message: string): Promise<void> => say(self.stderr, `pgsteward: ${oneLine(message)}\n`);
-  if (file !== undefined) await refuseOddFile(file);
+  if (file !== undefined) await refuseOddFile(file, 'without FILE a snapshot goes to standard output');
   const taken = await withProgress(self.stderr, 'reading the server', () => take(config, warn));
   for (const [database, reason] of taken.lacking)
     await warn(`database ${database} is not in the snapshot as a whole, and a plan that needs the rest says so: ${reason}`);
@@ -42,12 +42,6 @@ async function take(config: Config, warn: (message: string) => Promise<void>): P
   } finally {
     await connections.close();
   }
-}
-
-/** What stands there is replaced: that must be a file. @throws UsageError */
-async function refuseOddFile(file: string): Promise<void> {
-  const found = await lstat(file).catch(() => undefined);
-  if (found !== undefined && !found.isFile()) throw new UsageError(`${oneLine(file)} is no regular file; without FILE a snapshot goes to standard output`);
 }
 
 /** For our account alone: names, privileges and what is ours are nobody else's. */

@@ -1,5 +1,5 @@
 // A plan that is saved, shown and applied: what is agreed to is done and nothing else, and where anything is otherwise by then, nothing at all.
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { Change } from '../../src/changes/change.ts';
@@ -80,6 +80,14 @@ it('a saved plan is for our account alone, holds no secret, is shown as it was m
   expect((await call(['plan'])).code).toBe(0);
   expect(await call(['apply', file])).toMatchObject({ code: 3, stdout: '' });
   expect((await call(['show', file])).code).toBe(2);
+});
+
+it('a plan is saved in place of a file, and of nothing else', async () => {
+  await begin();
+  const file = join(scratch('plans'), 'link');
+  symlinkSync('/dev/null', file);
+  expect(await call(['plan', '--out', file])).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('is no regular file') as string });
+  expect(lstatSync(file).isSymbolicLink()).toBe(true);
 });
 
 it('a password that is set has another verifier each time, and the plan holds nevertheless', async () => {
