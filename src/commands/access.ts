@@ -8,6 +8,7 @@ import { PUBLIC } from '../model/contents.ts';
 import { type Connections, createConnections } from '../postgres/connection.ts';
 import { whyNot } from '../postgres/outage-of.ts';
 import { inRealm } from '../postgres/read-realm.ts';
+import { harmless } from './plan-json.ts';
 import { withProgress } from './progress.ts';
 import { settingsFrom } from './settings.ts';
 import { type Given, type Program, say, UsageError } from './verb.ts';
@@ -85,7 +86,7 @@ export async function answer(given: Given, self: Program, work: (ask: Ask) => Pr
         }
       }),
     );
-    await say(self.stdout, given.options.get('output') === 'json' ? `${JSON.stringify(data, undefined, 2)}\n` : `${lines.map(oneLine).join('\n')}\n`);
+    await say(self.stdout, given.options.get('output') === 'json' ? `${harmless(JSON.stringify(data, undefined, 2))}\n` : `${lines.map(oneLine).join('\n')}\n`);
     return code;
   } catch (error) {
     const wrong = usage(error);
