@@ -1,6 +1,7 @@
 // who-can: everybody who has a privilege on an object.
 import { whoCanData } from '../explain/as-data.ts';
 import { secondWays, throughOf } from '../explain/definers.ts';
+import type { Securable } from '../explain/securable.ts';
 import { whoCanLines } from '../explain/say-who.ts';
 import { whoCan as everybody } from '../explain/who-can.ts';
 import { readDefiners } from '../postgres/read-definers.ts';
@@ -28,10 +29,21 @@ export async function whoCan(given: Given, self: Program): Promise<number> {
         who,
         ways,
         more: definers?.more === true,
-        remarks: found.around.remarks,
+        remarks: [...found.around.remarks, ...onColumns(found.object, privilege)],
       };
       const isUnsure = told.more || ways.some(({ way, people, everybody: all }) => !way.sure && (all || people.length > 0));
       return { code: isUnsure ? 2 : 0, lines: whoCanLines(told), data: whoCanData(told) };
     }),
   );
+}
+
+/** So many columns are named. */
+const NAMED = 10;
+
+/** Whoever has it on a column alone is not among those who have it on the whole: that there are such is said. */
+function onColumns({ kind, columns, owner }: Securable, privilege: string): readonly string[] {
+  if (kind !== 'table') return [];
+  const found = [...columns].filter(([, entries]) => entries.some((entry) => entry.privilege === privilege && entry.grantee !== owner)).map(([name]) => name);
+  const names = `${found.slice(0, NAMED).join(', ')}${found.length > NAMED ? ', …' : ''}`;
+  return found.length === 0 ? [] : [`${privilege} is granted on single columns as well (${names}), which who-can says of a column`];
 }

@@ -54,6 +54,11 @@ const NO_RELATION = { isCatalog: 'false', columns: 'NULL', rowSecurity: 'false',
 /** What the server knows of it that no ACL says. */
 const REMARKS: Partial<Record<ObjectKind, string>> = {
   language: `CASE WHEN NOT o.lanpltrusted THEN 'the language is not trusted: only superusers make functions in it' END`,
+  // Our own session has it off; what others begin with is what this one began with.
+  large_object: `CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_settings s WHERE s.name = 'lo_compat_privileges' AND s.reset_val = 'on')
+    THEN 'lo_compat_privileges is on: everybody may read and write every large object, whatever its ACL says'
+    WHEN EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) c (one) WHERE pg_catalog.starts_with(c.one, 'lo_compat_privileges='))
+    THEN 'lo_compat_privileges is set for a role or a database: where it is on, every large object may be read and written, whatever its ACL says' END`,
 };
 
 export const objectColumns = (stored: StoredKind) =>

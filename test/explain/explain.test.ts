@@ -223,6 +223,32 @@ it.each([
   expect([called.code, called.stderr]).toEqual([code, '']);
 });
 
+it('a large object that everybody may read, as privileges of such are not looked at, is said to be one', async () => {
+  await postgres.query('SELECT lo_create(4711)', 'shop');
+  const said = async (): Promise<string> => (await explain('alice', 'SELECT', 'large object', 'shop', '4711')).stdout;
+  expect(await said()).not.toContain('lo_compat_privileges');
+  await postgres.query('ALTER ROLE carol SET lo_compat_privileges = on');
+  expect(await said()).toContain('lo_compat_privileges is set for a role or a database');
+  await postgres.query('ALTER ROLE carol RESET lo_compat_privileges; ALTER DATABASE shop SET lo_compat_privileges = on');
+  expect(await said()).toContain('lo_compat_privileges is on: everybody may read and write');
+  await postgres.query('ALTER DATABASE shop RESET lo_compat_privileges');
+});
+
+it('a name is no command to a terminal, in JSON neither', async () => {
+  const name = 'a\u009b31mb\u202ec\u007f';
+  await postgres.query(`CREATE ROLE "${name}"; GRANT reader TO "${name}"`);
+  const { stdout } = await callHere(['who-can', '-o', 'json', 'SELECT', 'shop.hr.payroll'], '', env());
+  expect(stdout).not.toMatch(/[\u0080-\u009f\u202e\u007f]/u);
+  expect(JSON.parse(stdout)).toMatchObject({ roles: expect.arrayContaining([expect.objectContaining({ role: name })]) as unknown });
+  await postgres.query(`DROP ROLE "${name}"`);
+});
+
+it('who-can tells that there are grants on columns alone', async () => {
+  const object = 'shop.hr."Odd.t ""x"""';
+  expect((await callHere(['who-can', 'SELECT', object], '', env())).stdout).toContain('SELECT is granted on single columns as well (id)');
+  expect((await callHere(['who-can', 'INSERT', object], '', env())).stdout).not.toContain('single columns');
+});
+
 it('a parameter that everybody may set is said to be one', async () => {
   const called = await explain('alice', 'SET', 'parameter', 'work_mem');
   expect(called).toMatchObject(
