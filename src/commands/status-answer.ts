@@ -8,6 +8,7 @@ const maybe = <T extends z.ZodType>(type: T) => type.nullish();
 const ANSWER = z.object({
   role: text,
   dryRun: z.boolean(),
+  alive: maybe(z.boolean()),
   outage: maybe(z.object({ reason: maybe(text), message: text })),
   statusNotWritten: maybe(text),
   paused: z.boolean(),
@@ -44,7 +45,9 @@ export interface Verdict {
 }
 
 /** Whether the server is as declared, as far as the daemon knows. */
-export function verdictOf({ outage, source, lastCycle, role, statusNotWritten }: StatusAnswer): Verdict {
+export function verdictOf({ alive, outage, source, lastCycle, role, statusNotWritten }: StatusAnswer): Verdict {
+  // What it says else was so when it last moved.
+  if (alive === false) return { code: 1, says: 'the daemon has stood still for minutes, and what it says is old' };
   if (outage != null) return { code: 1, says: `nothing can be done: ${outage.message}` };
   if (source.failure != null) return { code: 1, says: `the document cannot be read, and what was in force stays: ${source.failure.message}` };
   if (role === 'standby') return { code: 2, says: 'this instance stands by; another one is the writer, and knows more' };

@@ -39,6 +39,7 @@ export function createStatus(options: { readonly source: string; readonly dryRun
   let outage: CycleReport['error'];
   let stale: string | undefined;
   const iso = (time: number | undefined): string | null => (time === undefined ? null : new Date(time).toISOString());
+  const isAlive = (): boolean => now() - heartbeat < options.patience;
   return {
     record: (report) => {
       last = report;
@@ -60,11 +61,12 @@ export function createStatus(options: { readonly source: string; readonly dryRun
     beat: () => {
       heartbeat = now();
     },
-    isAlive: () => now() - heartbeat < options.patience,
+    isAlive,
     unreadiness: () => outage?.message ?? (last !== undefined || role === 'standby' ? undefined : 'no cycle has ended yet'),
     toJson: () => ({
       role,
       dryRun: options.dryRun,
+      alive: isAlive(),
       outage: outage === undefined ? null : { reason: outage.outage, message: outage.message },
       statusNotWritten: stale ?? null,
       paused: last?.requests?.paused ?? false,

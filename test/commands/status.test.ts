@@ -24,8 +24,12 @@ async function ask(listener: RequestListener, args: readonly string[] = []) {
   }
 }
 
-const reported = (report: Partial<CycleReport> | undefined, role: 'writer' | 'standby' | 'dry_run' | 'starting' = 'writer'): RequestListener => {
-  const status = createStatus({ source: `directory ${TRICK}`, dryRun: role === 'dry_run', patience: 1 });
+const reported = (
+  report: Partial<CycleReport> | undefined,
+  role: 'writer' | 'standby' | 'dry_run' | 'starting' = 'writer',
+  patience = 600_000,
+): RequestListener => {
+  const status = createStatus({ source: `directory ${TRICK}`, dryRun: role === 'dry_run', patience });
   status.setRole(role);
   if (report !== undefined) status.record({ ...EMPTY, result: 'converged', ...report });
   return (_request, response) => void response.end(JSON.stringify(status.toJson()));
@@ -43,6 +47,7 @@ describe('an answer', () => {
     ['no cycle', reported(undefined, 'starting'), 2, 'no cycle has ended yet'],
     ['one that stands by', reported(undefined, 'standby'), 2, 'stands by'],
     ['an error', reported({ notices: [{ kind: 'failed', subject: TRICK, message: 'it failed' }] }), 1, '1 error(s) in the last cycle\n'],
+    ['a loop that stands still after a right cycle', reported({}, 'writer', 0), 1, 'has stood still for minutes'],
     ['a source that cannot be read', reported({ sourceFailure: { reason: 'x', message: 'gone' } }), 1, 'gone'],
   ])('about %s', async (_what, listener, code, said) => {
     const found = await ask(listener);

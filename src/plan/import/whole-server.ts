@@ -56,6 +56,4 @@ export const contentsOf = ({ readings, isWantedDatabase }: Pick<WholeServer, 're
 
 /** Databases in which somebody may hold what could not be looked at. */
 export const unreadOf = ({ catalog, readings }: Pick<WholeServer, 'catalog' | 'readings'>): readonly string[] =>
-  [...catalog.databases.keys()]
-    .filter((name) => readings.get(name)?.kind === 'unreadable' || (!readings.has(name) && catalog.granted.has(name)))
-    .toSorted();
+  [...catalog.databases.keys()].filter((name) => readings.get(name)?.kind === 'unreadable' || (!readings.has(name) && catalog.granted.has(name))).toSorted();
