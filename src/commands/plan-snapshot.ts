@@ -41,6 +41,11 @@ export async function openSnapshot(given: Given, config: Config, { stdin }: Pick
       address: { host, port, adminDatabase, snapshot: { ageSeconds: Math.round(age / 1000), isStale } },
       close: async (): Promise<void> => undefined,
     },
+    /** What is thrown where no plan can be made of it: a name that no server has cannot be quoted, and what the error says of it is somebody's text. */
+    refused: (error: unknown): unknown =>
+      error instanceof RangeError || error instanceof SyntaxError
+        ? unusable(file, 'it is broken, or somebody changed it: something in it has a name that no server gives')
+        : error,
   };
 }
 
@@ -62,14 +67,15 @@ function refuseOld(most: string | true | undefined, age: number): void {
   if (age > mostMs) throw new UsageError(`the snapshot is ${ageWords(age)}, and --snapshot-max-age allows ${most}; take another one with pgsteward snapshot`);
 }
 
+const unusable = (file: string, why: string): UsageError => new UsageError(`the snapshot ${oneLine(file)} cannot be used: ${why}`);
+
 async function readFile(file: string, stdin: Program['stdin']): Promise<Snapshot> {
   const read = await readInput(file, stdin, LIMITS.snapshotBytes);
-  const refuse = (why: string): UsageError => new UsageError(`the snapshot ${oneLine(file)} cannot be used: ${why}`);
-  if (read.message !== undefined) throw refuse(read.message);
+  if (read.message !== undefined) throw unusable(file, read.message);
   try {
     return readSnapshot(read.bytes);
   } catch (error) {
-    throw error instanceof SnapshotError ? refuse(error.message) : error;
+    throw error instanceof SnapshotError ? unusable(file, error.message) : error;
   }
 }
 

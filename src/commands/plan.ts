@@ -35,7 +35,9 @@ export async function plan(given: Given, self: Program): Promise<number> {
   const fromSnapshot = await openSnapshot(given, config, self, warning(self));
   const shown = await (fromSnapshot === undefined
     ? planFor(given, self, config, liveServer(config, self))
-    : planFor(fromSnapshot.given, self, fromSnapshot.config, fromSnapshot.open));
+    : planFor(fromSnapshot.given, self, fromSnapshot.config, fromSnapshot.open).catch((error: unknown) => {
+        throw fromSnapshot.refused(error);
+      }));
   if (typeof out === 'string') await save(out, shown);
   await say(self.stdout, rendered(shown, given, self));
   return EXIT_CODES[shown.view.result];

@@ -79,10 +79,13 @@ const connect = z.strictObject({
   grantable: flag,
 } satisfies ShapeOf<ConnectGrant>);
 
+/** It stands in SQL as it is. */
+const privilege = z.string().max(63).regex(/^[A-Z]+(?: [A-Z]+)*$/);
+
 const entry = z.strictObject({
   grantee: text,
   grantor: text,
-  privilege: text,
+  privilege,
   grantable: flag,
   lapsed: z.strictObject({ holds: flag }).exactOptional(),
 } satisfies ShapeOf<AclEntry>);

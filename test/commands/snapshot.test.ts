@@ -137,6 +137,9 @@ it('refuses what is no snapshot, a newer one, and one that somebody changed, in 
     [changed((copy) => (copy['takenAt'] = 'now()')), /what stands at takenAt/],
     [changed((copy) => ((copy.catalog.cluster.roles[0] ?? [])[0] = 'a\0b')), /what stands at catalog.cluster.roles/],
     [changed((copy) => ((copy.catalog.cluster.roles[0] as unknown[])[1] = { name: '\u001b[2J' })), /what stands at catalog.cluster.roles/],
+    // What stands in SQL as it is, and names that nothing can be called.
+    [JSON.stringify(good).replaceAll('"INSERT"', JSON.stringify('\u001b[2J')), /what stands at databases.shop/],
+    [JSON.stringify(good).replaceAll('"goods"', JSON.stringify(`\u001b[2J${'g'.repeat(70)}`)), /something in it has a name that no server gives/],
     [`{"__proto__": {"format": "pgsteward snapshot"}}`, /it is no snapshot/],
     ['['.repeat(1_000_000), /only a part of one/],
   ];
