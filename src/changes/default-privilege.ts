@@ -1,6 +1,6 @@
 // Changes of default privileges: what objects that somebody makes will give.
 import { KINDS, kindWords, type ObjectKind } from '../model/kinds.ts';
-import { identifier, keyword, list, type Sql, sql } from '../sql/sql-text.ts';
+import { identifier, keyword, list, type Sql, sql, storedIdentifier } from '../sql/sql-text.ts';
 import { actedAs, type ActedAs, actors, asNobodyElse } from './acted-as.ts';
 import { type Advised, driftByEntry } from './definition.ts';
 import { grantees } from './privilege-sql.ts';
@@ -26,7 +26,7 @@ const words = ({ database, object, schema, creator }: OnDefaults): string =>
   `future ${kindWords(object)}s of ${creator}${schema === '' ? '' : ` in schema ${schema}`}${inDatabase(database)}`;
 
 const alter = ({ creator, schema }: OnDefaults): Sql =>
-  sql`ALTER DEFAULT PRIVILEGES FOR ROLE ${identifier(creator)}${schema === '' ? sql`` : sql` IN SCHEMA ${identifier(schema)}`}`;
+  sql`ALTER DEFAULT PRIVILEGES FOR ROLE ${identifier(creator)}${schema === '' ? sql`` : sql` IN SCHEMA ${storedIdentifier(schema)}`}`;
 
 const what = ({ privileges, object }: OnDefaults): Sql => sql`${list(privileges.map(keyword))} ON ${keyword(KINDS[object].defaults?.keyword ?? '')}`;
 

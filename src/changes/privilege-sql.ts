@@ -1,7 +1,7 @@
 // GRANT and REVOKE on objects: these as the server looks them up, each part of a name quoted by itself.
 import { type ObjectName, ownName, PUBLIC, type Routine, type TypeName } from '../model/contents.ts';
 import { KINDS } from '../model/kinds.ts';
-import { identifier, identifiers, keyword, list, settingName, type Sql, sql } from '../sql/sql-text.ts';
+import { identifier, keyword, list, settingName, type Sql, sql, storedIdentifier } from '../sql/sql-text.ts';
 import { actedAs, type ActedAs } from './acted-as.ts';
 import type { GrantTarget } from './target.ts';
 
@@ -66,7 +66,7 @@ function objects({ object, schema, names }: GrantTarget): readonly Sql[] {
   return [sql`${keyword(KINDS[object].keyword)} ${list((object === 'column' ? names.slice(0, 1) : names).map(one))}`];
 }
 
-const inSchema = (schema: string, name: string): Sql => (schema === '' ? identifier(name) : sql`${identifier(schema)}.${identifier(name)}`);
+const inSchema = (schema: string, name: string): Sql => (schema === '' ? storedIdentifier(name) : sql`${storedIdentifier(schema)}.${storedIdentifier(name)}`);
 
 /**
  * Functions and procedures apart: they may share name and input types (`f(integer)` and `f(OUT integer)`), and ROUTINE would find both. A
@@ -89,7 +89,7 @@ const typeName = ({ schema, name }: TypeName): Sql => inSchema(schema, name);
 /** The privileges; on columns each with the list of them. */
 function privilegeList(privileges: readonly string[], { object, names }: GrantTarget): Sql {
   if (object !== 'column') return list(privileges.map(keyword));
-  const columns = identifiers(names.map((name) => (typeof name === 'object' && 'column' in name ? name.column : '')));
+  const columns = list(names.map((name) => storedIdentifier(typeof name === 'object' && 'column' in name ? name.column : '')));
   return list(privileges.map((privilege) => sql`${keyword(privilege)} (${columns})`));
 }
 

@@ -80,7 +80,10 @@ const connect = z.strictObject({
 } satisfies ShapeOf<ConnectGrant>);
 
 /** It stands in SQL as it is. */
-const privilege = z.string().max(63).regex(/^[A-Z]+(?: [A-Z]+)*$/);
+const privilege = z
+  .string()
+  .max(63)
+  .regex(/^[A-Z]+(?: [A-Z]+)*$/);
 
 const entry = z.strictObject({
   grantee: text,

@@ -28,8 +28,18 @@ const hex = (char: string, digits: number): string => char.charCodeAt(0).toStrin
  * @throws RangeError for NUL (the protocol cannot carry it) and for names over 63 bytes (the server would cut them silently and hit another role).
  */
 export function identifier(name: string): Sql {
-  if (name.includes('\0') || name === '') throw new RangeError('a name must not be empty or contain NUL');
   if (Buffer.byteLength(name) > 63) throw new RangeError(`the name «${name}» has ${Buffer.byteLength(name)} bytes; the server keeps 63`);
+  return storedIdentifier(name);
+}
+
+/**
+ * A name that a database has something by. Where it has another encoding, 63 bytes there may be more of ours, and are no more characters; it is cut there or not as it was
+ * when the name was given, which it was not.
+ * @throws RangeError for NUL and for names over 63 characters.
+ */
+export function storedIdentifier(name: string): Sql {
+  if (name.includes('\0') || name === '') throw new RangeError('a name must not be empty or contain NUL');
+  if (name.length > 63 && [...name].length > 63) throw new RangeError(`the name «${name}» has more than 63 characters; the server keeps 63 bytes`);
   return respelled(`"${name.replaceAll('"', '""')}"`) as Sql;
 }
 

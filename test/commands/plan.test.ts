@@ -132,6 +132,27 @@ it('a document that cannot be read is said at its place, and no server is asked 
   expect(stdout).toMatch(/users\.yaml:2:\d+: /);
 });
 
+it('a name that is longer in our encoding than in that of its database is a name like any other', async () => {
+  await server.query(`CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'`);
+  steward = await createSteward(server);
+  const grants = [{ database: 'latin', schemas: ['*'], tables: { '*': ['SELECT'] } }];
+  steward.manifests.users([{ username: 'alice', database: 'latin', password: 'none', grants }]);
+  await steward.cycle();
+  const name = `"${'é'.repeat(63)}"`;
+  await server.query(
+    `CREATE SCHEMA ${name}; CREATE TABLE ${name}.${name} (${name} int); CREATE TYPE ${name}.${name.replace('é', 'è')} AS ENUM ('a');
+     CREATE FUNCTION ${name}.${name}(${name}.${name.replace('é', 'è')}) RETURNS int LANGUAGE sql AS 'SELECT 1'; ALTER DEFAULT PRIVILEGES IN SCHEMA ${name} GRANT INSERT ON TABLES TO alice;
+     GRANT CREATE ON SCHEMA ${name} TO alice; GRANT INSERT, UPDATE (${name}) ON ${name}.${name} TO alice; GRANT EXECUTE ON FUNCTION ${name}.${name} TO alice`,
+    'latin',
+  );
+  const { code, stdout } = await plan('-o', 'sql');
+  expect(code).toBe(2);
+  expect(stdout).toContain(`REVOKE INSERT ON TABLE ${name}.${name} FROM "alice";`);
+  expect(await steward.cycle()).toMatchObject({ result: 'changed' });
+  expect((await plan()).code).toBe(0);
+  expect(await server.query(`SELECT has_table_privilege('alice', '${name}.${name}', 'INSERT') AS may`, 'latin')).toEqual([{ may: false }]);
+});
+
 it('works beside whoever writes, with every option of a text for people', async () => {
   steward = await createSteward(server);
   steward.manifests.users([{ username: 'alice', password: 'none', roles: ['a\u001B[2Jb'] }]);
