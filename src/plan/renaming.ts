@@ -138,6 +138,8 @@ function decideByName(wish: Wish, row: ManagedRole | undefined, facts: Facts): R
   if (other !== undefined) return refused(former, `it is the role ${other}, which somebody renamed, and the document names that as well`);
   const refusal = law.refuseToManage(former);
   if (refusal !== undefined) return refused(former, refusal);
+  const lost = row?.name === name ? undefined : goneFrom(name, catalog);
+  if (lost !== undefined) return wouldForget(wish, lost);
   // Its own notice says so.
   if (law.refuseToManage(name) !== undefined) return undefined;
   if (turnNames(former).some((one) => isOurs(one, catalog) && catalog.cluster.roles.get(one)?.comment === turnComment(former)))
@@ -160,13 +162,29 @@ function decideByName(wish: Wish, row: ManagedRole | undefined, facts: Facts): R
 }
 
 /** Somebody did it by hand: what is remembered goes with the role. */
-function follow({ name, former, entity }: Wish, row: ManagedRole, { catalog, law, source }: Facts): Rename | Refusal | undefined {
+function follow(wish: Wish, row: ManagedRole, { catalog, law, source }: Facts): Rename | Refusal | undefined {
+  const { name, former, entity } = wish;
   if (row.source !== source) return refused(former, `it belongs to the source ${row.source}`);
   // Under its new name it looks like a role that was there before us.
   if (law.protects(name) !== undefined || (catalog.managed.get(name)?.source ?? source) !== source) return undefined;
+  const lost = goneFrom(name, catalog);
+  if (lost !== undefined) return wouldForget(wish, lost);
   if (catalog.recognised.some(({ names }) => names.includes(row.name))) return { kind: 'pending', message: `is recognised from another server first` };
   return { kind: 'rename_role', role: name, from: name, recorded: row.name, oid: row.oid, entity, clearsPassword: false };
 }
+
+/** How the role is called now that is recorded by a name, where somebody renamed it and nothing else is recorded of it: another one's record would take the place of its. */
+function goneFrom(name: string, { managed, oids, unsure, absent }: Catalog): string | undefined {
+  const row = managed.get(name);
+  if (row === undefined || row.oid === 0 || unsure.has(name) || absent.has(name)) return undefined;
+  const now = namesByOid(oids).get(row.oid);
+  return now === undefined || now === name || managed.get(now)?.oid === row.oid ? undefined : now;
+}
+
+const wouldForget = ({ name, former }: Wish, now: string): Refusal => ({
+  kind: 'cannot',
+  message: `is to be the role ${former}, but the role that is ours as ${name} is called ${now} now, as the OID says: somebody renamed it, and with its record it would be forgotten; rename it back, drop it, or declare it as ${now} first`,
+});
 
 /** As what a role is recorded that somebody renamed. */
 const rowByOid = (name: string, { managed, oids, unsure, absent }: Catalog): ManagedRole | undefined =>

@@ -101,6 +101,42 @@ describe('nothing is done, and nothing is dropped', () => {
     await expectQuiet();
   });
 
+  it('while the new name is recorded of a role that somebody renamed: it is not forgotten', async () => {
+    await start([{ username: 'amy' }, { username: 'bob' }]);
+    const before = await kept('amy', 'bob');
+    await at.server.query('ALTER ROLE bob RENAME TO robert');
+    follow([{ username: 'bob', renamedFrom: 'amy' }]);
+    const report = await at.steward.cycle();
+    expect([kinds(report), said(report)]).toEqual([
+      [],
+      [expect.stringContaining('cannot: bob: is to be the role amy, but the role that is ours as bob is called robert now')],
+    ]);
+    expect(await kept('amy', 'robert', 'bob')).toEqual([...before, undefined]);
+    expect((await ledger('amy', 'bob')).map(({ name }) => name)).toEqual(['amy', 'bob']);
+    // Declared as what it is called, it is ours by that name, and the other one gets its own.
+    at.steward.manifests.secret('robert', PASSWORD);
+    follow([{ username: 'bob', renamedFrom: 'amy' }, { username: 'robert' }]);
+    await at.steward.cycle();
+    await at.steward.cycle();
+    expect(await kept('bob', 'robert', 'amy')).toEqual([...before, undefined]);
+    expect((await ledger('amy', 'bob', 'robert')).map(({ name, same }) => [name, same])).toEqual([
+      ['bob', true],
+      ['robert', true],
+    ]);
+    await expectQuiet();
+  });
+
+  it('where somebody gave two roles the names of each other: the record of neither is lost', async () => {
+    await start([{ username: 'amy' }, { username: 'bob' }]);
+    const [amy, bob] = await kept('amy', 'bob');
+    await at.server.query('ALTER ROLE bob RENAME TO third; ALTER ROLE amy RENAME TO bob; ALTER ROLE third RENAME TO amy');
+    follow([{ username: 'bob', renamedFrom: 'amy' }]);
+    const report = await at.steward.cycle();
+    expect([kinds(report), said(report)]).toEqual([[], [expect.stringContaining('but the role that is ours as bob is called amy now')]]);
+    expect(await kept('bob', 'amy')).toEqual([amy, bob]);
+    expect((await ledger('amy', 'bob')).length).toBe(2);
+  });
+
   it('where somebody dropped the role and made another one of its name', async () => {
     await start([{ username: 'amy' }]);
     await at.server.query('DROP OWNED BY amy; DROP ROLE amy; CREATE ROLE amy');
