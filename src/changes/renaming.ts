@@ -29,6 +29,7 @@ export const renameRole: Advised<RenameRole> = {
   needs: ({ role, from }) => (from === role ? [] : [{ what: 'administer', role: from }]),
   isDrift: neverDrift,
   isAdvised: true,
+  endsHolders: 'any',
   forLogin: true,
   remembers: ({ recorded, oid }) => ({ what: 'renamed', recorded, oid }),
 };

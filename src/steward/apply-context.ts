@@ -2,6 +2,7 @@
 import type { Change } from '../changes/change.ts';
 import { endableRoles, leavingRoles } from '../plan/removal/drain.ts';
 import { loansOf } from '../plan/loans.ts';
+import type { Renaming } from '../plan/renaming.ts';
 import type { ApplyContext } from '../postgres/run.ts';
 import type { Backoff } from './backoff.ts';
 import { entryKey } from './drift.ts';
@@ -41,7 +42,7 @@ export function applyContext({ server, memory, backoff, repeats, onProgress }: A
     connections,
     adminDatabase,
     superuser: catalog.server.superuser,
-    endable: endableRoles(catalog, source),
+    endable: asCalledNow(endableRoles(catalog, source), input.renaming),
     leaving: leavingRoles([...plan.changes, ...plan.deferred]),
     render: { major: catalog.server.major, grantor: catalog.server.grantor },
     loans: loansOf(catalog, plan.changes),
@@ -55,3 +56,7 @@ export function applyContext({ server, memory, backoff, repeats, onProgress }: A
     onProgress,
   };
 }
+
+/** The catalog has the names that roles get, and until then the server says those that they had. */
+const asCalledNow = (roles: ReadonlySet<string>, { renames }: Pick<Renaming, 'renames'>): ReadonlySet<string> =>
+  roles.union(new Set(renames.flatMap(({ from, role }) => (roles.has(role) ? [from] : []))));

@@ -120,6 +120,18 @@ describe('a user that is ours', () => {
     await expectQuiet();
   });
 
+  it('is not kept from it by a transaction of its own', async () => {
+    await start([{ username: 'amy', roles: ['team'] }], [], { DB_LOCK_TIMEOUT: '0.5' });
+    const oid = await oidOf('amy');
+    const session = await at.server.client('postgres', { user: 'amy', password: PASSWORD });
+    session.on('error', () => undefined);
+    await session.query(`BEGIN; ALTER ROLE amy PASSWORD 'x'`);
+    follow([{ username: 'bob', renamedFrom: 'amy', login: false }]);
+    expect(kinds(await at.steward.cycle())).toEqual(expect.arrayContaining(['end_sessions', 'rename_role', 'alter_role', 'revoke_membership']));
+    expect([await oidOf('bob'), await oidOf('amy')]).toEqual([oid, undefined]);
+    await session.end().catch(() => undefined);
+  });
+
   it('and that was disabled as no document named it is a user again under its new name', async () => {
     await start([{ username: 'amy', deletionPolicy: 'disable' }]);
     follow([]);
