@@ -41,3 +41,16 @@ export const additiveNames = (document: Document): ReadonlySet<string> =>
 /** Those whose entries of ACLs a plan looks at: beside the declaring, the owners of databases. */
 export const comparedNames = (document: Document): ReadonlySet<string> =>
   new Set([...declaringNames(document), ...document.databases.flatMap((entry) => entry.owner ?? [])]);
+
+/** What the roles of entries were called: new name → former one. */
+export const formerNames = ({ users, roles }: Document): ReadonlyMap<string, string> =>
+  new Map([
+    ...users.flatMap(({ username, renamedFrom }) => (renamedFrom === undefined ? [] : [[username, renamedFrom] as const])),
+    ...roles.flatMap(({ name, renamedFrom }) => (renamedFrom === undefined ? [] : [[name, renamedFrom] as const])),
+  ]);
+
+/** These, also by the names that their roles had: until one is renamed, the server knows it by that alone. */
+export function withFormerNames(names: Iterable<string>, document: Document): ReadonlySet<string> {
+  const former = formerNames(document);
+  return new Set([...names].flatMap((name) => [name, former.get(name) ?? name]));
+}

@@ -6,7 +6,7 @@ import { closedNames } from '../plan/removal/drain.ts';
 import { withRecognised } from '../plan/moved.ts';
 import { renamedPassedOn, renamedReadings } from '../plan/renamed-catalog.ts';
 import { withRenamed } from '../plan/renaming.ts';
-import { declaringNames, namesIn } from '../model/named.ts';
+import { declaringNames, namesIn, withFormerNames } from '../model/named.ts';
 import { isForeign } from '../plan/secrets/password-check.ts';
 import { planOf } from '../plan/plan.ts';
 import type { Plan, PlanInput } from '../plan/plan-input.ts';
@@ -119,8 +119,8 @@ export const readRoles = (
       client,
       source,
       named: namesIn(document),
-      declaring: declaringNames(document),
-      closed: (now, managed) => closedNames(document, now, managed),
+      declaring: withFormerNames(declaringNames(document), document),
+      closed: (now, managed, oids) => closedNames(document, now, { managed, oids }),
       adminDatabase,
       remembered: memory.remembered,
       missing: (found) => memory.missing(found),

@@ -1,4 +1,5 @@
 // A server that answers from a snapshot, as the server itself would have answered when that was taken.
+import { namesByOid } from '../model/catalog.ts';
 import { comparedNames } from '../model/named.ts';
 import { passedOnFrom } from '../plan/removal/passed-on.ts';
 import type { DatabaseReading } from '../plan/privileges/privileges-plan.ts';
@@ -26,7 +27,9 @@ export const snapshotReader = (snapshot: Snapshot): ServerReader => ({
     read: (document, catalog, version) => {
       const { adminDatabase, defaultDatabase } = snapshot;
       const { names, contents } = databasesRequest(document, catalog, version, { adminDatabase, policy: { defaultDatabase } });
-      const roles = new Set([...comparedNames(document)].filter((name) => catalog.oids.has(name)));
+      // The catalog may have names that are to come, and the contents have those of the snapshot.
+      const nameOf = namesByOid(snapshot.catalog.oids);
+      const roles = new Set([...comparedNames(document)].flatMap((name) => nameOf.get(catalog.oids.get(name) ?? 0) ?? []));
       const { columns, largeObjects } = contents;
       return Promise.resolve(new Map(names.map((name) => [name, readingOf(snapshot.databases.get(name), { roles, columns, largeObjects })])));
     },

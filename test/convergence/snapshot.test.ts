@@ -95,6 +95,13 @@ const ASKS: readonly object[] = [
     ],
   },
   {
+    users: [
+      { username: 'anna', renamedFrom: 'alice', roles: ['team'], grants: [BLOCKS] },
+      { username: 'carla', renamedFrom: 'carol', disabled: true },
+    ],
+    roles: [{ name: 'erin-was', renamedFrom: 'erin' }],
+  },
+  {
     users: USERS.slice(0, 2).map((user) => ({ ...user, grantsMode: 'additive' })),
     roles: [
       { name: STRANGER, grants: [BLOCKS] },

@@ -120,6 +120,32 @@ describe('a user that is ours', () => {
     await expectQuiet();
   });
 
+  it('is planned with all that it held by the old name: a dry run says what is revoked and ended, and nothing that is there', async () => {
+    await at.server.query('CREATE DATABASE app');
+    await at.server.query('CREATE DATABASE unnamed');
+    await at.server.query('CREATE TABLE t (id int)', 'unnamed');
+    const user = (...databasePrivileges: string[]) => ({ database: 'app', grants: [{ database: 'app', schemas: [], databasePrivileges }] });
+    await start([{ username: 'amy', ...user('CONNECT', 'CREATE', 'TEMPORARY') }]);
+    await at.server.query('GRANT SELECT ON t TO amy', 'unnamed');
+    const session = await at.server.client('app', { user: 'amy', password: PASSWORD });
+    session.on('error', () => undefined);
+    follow([{ username: 'bob', renamedFrom: 'amy', login: false, ...user('CONNECT', 'TEMPORARY') }]);
+    const dry = await createSteward(at.server, { DRY_RUN: 'true' }, at.steward.manifests);
+    const planned = (await dry.cycle()).planned.map(sentenceOf);
+    const made = (await at.steward.cycle()).outcomes.map(({ change }) => sentenceOf(change));
+    expect(made.toSorted()).toEqual(planned.toSorted());
+    expect(planned.map((sentence) => sentence.replace(/ \(.*/, ''))).toEqual(
+      expect.arrayContaining([
+        'alter user: bob',
+        'revoke SELECT on table public.t in database unnamed from: bob',
+        'revoke CREATE on database app from: bob',
+        'end 1 session(s) of user: bob',
+      ]),
+    );
+    await session.end().catch(() => undefined);
+    await expectQuiet();
+  });
+
   it('is not kept from it by a transaction of its own', async () => {
     await start([{ username: 'amy', roles: ['team'] }], [], { DB_LOCK_TIMEOUT: '0.5' });
     const oid = await oidOf('amy');

@@ -3,7 +3,7 @@ import { type Catalog, isSameRole, type ManagedRole } from '../../model/catalog.
 import type { Change, Entity } from '../../changes/change.ts';
 import type { Document, RoleDeclaration, UserEntry } from '../../model/entries.ts';
 import { drainTime } from '../../model/duration.ts';
-import { ownersIn } from '../../model/named.ts';
+import { formerNames, ownersIn } from '../../model/named.ts';
 import type { Notice } from '../../changes/notice.ts';
 
 export interface Ending {
@@ -63,10 +63,18 @@ const membershipsOf = (entry: UserEntry | RoleDeclaration): readonly string[] =>
   ('username' in entry ? entry.roles : (entry.memberOf ?? [])).map((role) => role.name);
 
 /** Those of whom the sessions are counted at a moment. */
-export const closedNames = (document: Document, now: number, managed: Catalog['managed']): readonly string[] => [
-  ...closedUsers(document, now).map((user) => user.username),
-  ...formerUsers(document, managed).map((role) => role.name),
-];
+export function closedNames(document: Document, now: number, { managed, oids }: Pick<Catalog, 'managed' | 'oids'>): readonly string[] {
+  // One that is to be renamed is there, and recorded, by the name that it had.
+  const toRename = new Map([...formerNames(document)].filter(([name]) => !oids.has(name)));
+  const recorded = [...toRename].flatMap(([name, former]): [string, ManagedRole][] => {
+    const row = managed.get(former);
+    return row === undefined || managed.has(name) ? [] : [[name, row]];
+  });
+  return [
+    ...closedUsers(document, now).map(({ username }) => toRename.get(username) ?? username),
+    ...formerUsers(document, new Map([...managed, ...recorded])).map((role) => role.name),
+  ];
+}
 
 /** Whose sessions and transactions may be ended where they keep us waiting: users of this source, still the very roles that were recorded. */
 export const endableRoles = (catalog: Catalog, source: string): ReadonlySet<string> =>
