@@ -1,6 +1,6 @@
 // One document of several: the entries of all, held against each other, and the problems of each at its place.
 import { checkAcross } from './across.ts';
-import type { DocumentDraft } from './draft.ts';
+import type { DocumentDraft, MemberDraft } from './draft.ts';
 import { type Document, UNKNOWN_DATABASE } from '../model/entries.ts';
 
 /**
@@ -16,14 +16,16 @@ export function compose(drafts: readonly DocumentDraft[], defaultDatabase?: stri
   const read = usable ? drafts : [];
   const [users, roles, databases] = [read.flatMap((draft) => draft.users), read.flatMap((draft) => draft.roles), read.flatMap((draft) => draft.databases)];
   const refused = checkAcross({ users, roles, databases }, defaultDatabase);
+  const invalid: readonly MemberDraft[] = [
+    ...users.filter((draft) => draft.entry === undefined || refused.has(draft)),
+    ...roles.filter((draft) => draft.declaration === undefined || refused.has(draft)),
+  ];
   return {
     users: users.flatMap((draft) => (refused.has(draft) ? [] : (draft.entry ?? []))),
     roles: roles.flatMap((draft) => (refused.has(draft) ? [] : (draft.declaration ?? []))),
     databases: databases.flatMap((draft) => (refused.has(draft) ? [] : (draft.entry ?? []))),
-    invalid: new Set([
-      ...users.flatMap((draft) => (draft.entry === undefined || refused.has(draft) ? draft.names : [])),
-      ...roles.flatMap((draft) => (draft.declaration === undefined || refused.has(draft) ? draft.names : [])),
-    ]),
+    invalid: new Set(invalid.flatMap(({ names }) => names)),
+    invalidRenames: new Map(invalid.flatMap(({ names, former }) => (former === undefined ? [] : names.map((name) => [name, former.name] as const)))),
     invalidDatabases: new Set(databases.flatMap((draft) => (draft.entry === undefined || refused.has(draft) ? [draft.name ?? UNKNOWN_DATABASE] : []))),
     usable,
     problems: drafts.flatMap((draft) => draft.report.sorted()),

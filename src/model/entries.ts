@@ -201,6 +201,8 @@ export interface Document {
   readonly databases: readonly DatabaseEntry[];
   /** Names of users and roles whose entries are there but invalid: kept as they were, never removed. */
   readonly invalid: ReadonlySet<string>;
+  /** What the roles of invalid entries were called, by their names: kept as they were as well, under the one name or the other. */
+  readonly invalidRenames?: ReadonlyMap<string, string> | undefined;
   /** Names of databases whose entries are there but invalid: nothing is taken away in them. */
   readonly invalidDatabases: ReadonlySet<string>;
   /** False where nothing of it can be used (not YAML, not a mapping, no `users` list; of several, where that is so of one): the last good document stays in force. */

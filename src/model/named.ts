@@ -3,7 +3,7 @@ import type { Document } from './entries.ts';
 
 /** Names of users and roles, also those that they had, of what they are members of, and of those that own something. */
 export function namesIn(document: Document): ReadonlySet<string> {
-  const names = new Set<string>(document.invalid);
+  const names = new Set<string>([...document.invalid, ...(document.invalidRenames?.values() ?? [])]);
   for (const user of document.users) {
     names.add(user.username);
     if (user.renamedFrom !== undefined) names.add(user.renamedFrom);

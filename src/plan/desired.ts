@@ -18,8 +18,8 @@ export interface DesiredInput {
   readonly catalog: Catalog;
   readonly law: Law;
   readonly defaultDatabase: string;
-  /** Names of roles that are to be renamed and cannot be now: their entries do nothing. */
-  readonly held: ReadonlySet<string>;
+  /** Names that roles are to get and cannot now, and how they are called: their entries do nothing, and who is in them stays. */
+  readonly held: ReadonlyMap<string, string>;
   /** Users whose Secret cannot be used, with the reason: they are not created, and of one that exists only the password stays as it is. */
   readonly withoutSecret: ReadonlyMap<string, string>;
 }
@@ -50,7 +50,7 @@ export function desiredOf(input: DesiredInput): Desired {
 
   /** A role that is only named: made NOLOGIN where nobody has it. */
   const needBareRole = (name: string): void => {
-    if (declared.has(name) || entities.has(name) || law.refuseToManage(name) !== undefined) return;
+    if (declared.has(name) || held.has(name) || entities.has(name) || law.refuseToManage(name) !== undefined) return;
     if (renamedTo(name, catalog) !== undefined) {
       away.add(name);
       return;
@@ -61,6 +61,13 @@ export function desiredOf(input: DesiredInput): Desired {
   /** @param own the role that a user of our making stands in for: what holds of that one is decided there. */
   const needMemberships = (member: string, wanted: readonly RoleEntry[], own?: string): void => {
     for (const entry of wanted) {
+      const former = held.get(entry.name);
+      if (former !== undefined) {
+        for (const name of [former, entry.name]) tolerated.add(membershipKey(name, member));
+        const message = `membership in ${entry.name} waits until the role ${former} has that name`;
+        notices.push({ kind: 'pending', subject: member, position: entry.position, message });
+        continue;
+      }
       // Also for users of this very document: naming a superuser as a user must not make it a role that can be handed out.
       const refusal = entry.name === own ? undefined : law.refuseMembership(entry.name);
       if (refusal !== undefined) {
@@ -161,7 +168,7 @@ function passwordUnknown(user: UserEntry, { catalog, withoutSecret }: DesiredInp
   return { kind: 'secret', subject, position: user.position, message: `${secret}; ${after}` };
 }
 
-function userRole(user: UserEntry, { catalog, law, defaultDatabase }: DesiredInput, notices: Notice[]): Role {
+function userRole(user: UserEntry, { catalog, law, defaultDatabase, held }: DesiredInput, notices: Notice[]): Role {
   const actual = catalog.cluster.roles.get(user.username);
   const base = baseline(user.username, catalog);
   return {
@@ -170,7 +177,12 @@ function userRole(user: UserEntry, { catalog, law, defaultDatabase }: DesiredInp
     connectionLimit: user.connectionLimit ?? base.connectionLimit,
     validUntil: user.validUntil === undefined ? base.validUntil : user.validUntil,
     comment: user.comment === undefined ? base.comment : user.comment,
-    settings: withAssumedRole(user, wantedSettings(user, base, actual, law, catalog, notices), catalog, defaultDatabase),
+    settings: withAssumedRole(
+      { ...user, assumeRole: held.get(user.assumeRole ?? '') ?? user.assumeRole },
+      wantedSettings(user, base, actual, law, catalog, notices),
+      catalog,
+      defaultDatabase,
+    ),
   };
 }
 

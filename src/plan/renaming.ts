@@ -18,13 +18,13 @@ export interface Renaming {
   /** Those that failed lately, and are tried again. */
   readonly deferred: readonly Rename[];
   readonly notices: readonly Notice[];
-  /** New names of roles that do not get them now: their entries do nothing. */
-  readonly held: ReadonlySet<string>;
+  /** New names of roles that do not get them now, and how those are called: their entries do nothing. */
+  readonly held: ReadonlyMap<string, string>;
   /** Who stays with a role that is not renamed, although no document names it. */
   readonly kept: ReadonlySet<string>;
 }
 
-export const NO_RENAMING: Renaming = { renames: [], blocked: [], deferred: [], notices: [], held: new Set(), kept: new Set() };
+export const NO_RENAMING: Renaming = { renames: [], blocked: [], deferred: [], notices: [], held: new Map(), kept: new Set() };
 
 export interface RenamingOptions {
   readonly law: LawOptions;
@@ -56,11 +56,11 @@ interface Refusal extends Pick<Notice, 'message'> {
 /** What is renamed, and the catalog as it is then. */
 export function withRenamed<T extends Catalog>(catalog: T, document: Document, options: RenamingOptions): { readonly catalog: T; readonly renaming: Renaming } {
   const wishes = wishesIn(document);
-  if (wishes.length === 0) return { catalog, renaming: NO_RENAMING };
+  const held = new Map(invalidIn(document, catalog));
+  if (wishes.length === 0) return { catalog, renaming: { ...NO_RENAMING, held } };
   const facts = { document, catalog, law: lawOf(catalog, options.law), source: options.law.source };
   const ability = abilityOf(catalog, []);
   const renaming = { renames: [] as Rename[], blocked: [] as { change: Rename; inability: Inability }[], deferred: [] as Rename[], notices: [] as Notice[] };
-  const held = new Set<string>();
   const kept = new Set<string>();
   for (const wish of wishes) {
     const decision = decide(wish, facts);
@@ -70,13 +70,13 @@ export function withRenamed<T extends Catalog>(catalog: T, document: Document, o
       renaming.notices.push({ ...notice, subject: wish.name, position: wish.position });
       for (const name of keeps) kept.add(name);
       // One that has its entry by right goes on as it is, whatever becomes of the other.
-      if (decision.kind !== 'fallback' && !isOurs(wish.name, catalog)) held.add(wish.name);
+      if (decision.kind !== 'fallback' && !isOurs(wish.name, catalog)) held.set(wish.name, wish.former);
       continue;
     }
     const inability = ability(decision);
     const waits = options.isDeferred(keyOf(decision));
     if (inability === undefined && !waits) renaming.renames.push(decision);
-    else held.add(wish.name);
+    else held.set(wish.name, wish.former);
     if (inability !== undefined) renaming.blocked.push({ change: decision, inability });
     else if (waits) renaming.deferred.push(decision);
   }
@@ -89,6 +89,12 @@ const wishesIn = ({ users, roles }: Document): readonly Wish[] => [
   ),
   ...roles.flatMap(({ name, renamedFrom, position }): Wish[] => (renamedFrom === undefined ? [] : [{ name, former: renamedFrom, entity: 'role', position }])),
 ];
+
+/** Entries that are wrong, and whose roles have not got their names yet: no other ones are made under them for those who name them. */
+function invalidIn({ users, roles, invalidRenames = new Map() }: Document, { oids }: Catalog): readonly (readonly [string, string])[] {
+  const declared = new Set([...users.map(({ username }) => username), ...roles.map(({ name }) => name)]);
+  return [...invalidRenames].filter(([name]) => !declared.has(name) && !oids.has(name));
+}
 
 /** Recorded, there, and still the very role that was recorded. */
 const isOurs = (name: string, catalog: Catalog): boolean => {

@@ -125,18 +125,23 @@ const unreadable = ({ message }: SourceError, file: string): Problem => ({ sever
 /** What is valid of the new document, and for entries that are not, what they were; for one of no use, the last good one whole. */
 function merge(document: Document, before: Document | undefined): Document | undefined {
   if (!document.usable) return before === undefined ? undefined : { ...before, problems: document.problems };
-  const kept = (before?.users ?? []).filter((user) => document.invalid.has(user.username));
-  const roles = (before?.roles ?? []).filter((role) => document.invalid.has(role.name));
+  const isKept = keptIn(document);
+  const kept = (before?.users ?? []).filter((user) => isKept(user.username));
+  const roles = (before?.roles ?? []).filter((role) => isKept(role.name));
   const databases = (before?.databases ?? []).filter((entry) => document.invalidDatabases.has(entry.name));
   return { ...document, users: [...document.users, ...kept], roles: [...document.roles, ...roles], databases: [...document.databases, ...databases] };
+}
+
+/** Whether an entry of before stays in force: that of the same name, and that of the name that a role had, are wrong now. */
+function keptIn({ invalid, invalidRenames = new Map() }: Document): (name: string) => boolean {
+  const former = new Set(invalidRenames.values());
+  return (name) => invalid.has(name) || former.has(name);
 }
 
 /** The entries that such a merge keeps, each with the document that it is from. */
 function keptFrom(document: Document, before: Document | undefined, origin: (key: string) => string): Inputs['kept'] {
   const keys = [
-    ...[...(before?.users ?? []).map(({ username }) => username), ...(before?.roles ?? []).map(({ name }) => name)].filter((name) =>
-      document.invalid.has(name),
-    ),
+    ...[...(before?.users ?? []).map(({ username }) => username), ...(before?.roles ?? []).map(({ name }) => name)].filter(keptIn(document)),
     ...(before?.databases ?? []).flatMap(({ name }) => (document.invalidDatabases.has(name) ? [databaseKey(name)] : [])),
   ];
   return new Map(keys.map((key) => [key, origin(key)]));

@@ -137,6 +137,37 @@ describe('nothing is done, and nothing is dropped', () => {
     expect((await ledger('amy', 'bob')).length).toBe(2);
   });
 
+  it('while the server refuses it or the entry is wrong, and who is in the role stays in it and works as it', async () => {
+    const members = () =>
+      at.server.query(
+        `SELECT m.roleid::regrole::text AS role FROM pg_auth_members m WHERE m.member = 'member'::regrole AND m.roleid::regrole::text <> 'other'`,
+      );
+    const member = (role: string) => ({ username: 'member', roles: [role, 'other'], assumeRole: role });
+    await start([member('team')], [{ name: 'team' }], { DB_LOCK_TIMEOUT: '0.2', RETRY_BACKOFF_BASE: '1' });
+    const [oid] = await kept('team');
+    const settings = () => at.server.query(`SELECT setconfig::text AS set FROM pg_db_role_setting WHERE setrole = 'member'::regrole`);
+    const before = await settings();
+    follow([member('crew')], [{ name: 'crew', renamedFrom: 'team', nonsense: true }]);
+    for (const again of [false, true]) {
+      if (again) at.steward = await at.steward.restart();
+      expect(kinds(await at.steward.cycle())).toEqual([]);
+      expect([await members(), await settings(), await kept('team', 'crew')]).toEqual([[{ role: 'team' }], before, [oid, undefined]]);
+    }
+    const holder = await at.server.client();
+    await holder.query('BEGIN; ALTER ROLE team CONNECTION LIMIT 5');
+    follow([member('crew')], [{ name: 'crew', renamedFrom: 'team' }]);
+    const report = await at.steward.cycle();
+    expect(kinds(report)).toEqual(['rename_role failed']);
+    expect(said(report)).toContain('pending: member: membership in crew waits until the role team has that name');
+    expect([await members(), await settings()]).toEqual([[{ role: 'team' }], before]);
+    await holder.query('ROLLBACK');
+    await holder.end();
+    at.steward = await at.steward.restart();
+    await at.steward.cycle();
+    expect([await members(), await kept('crew', 'team')]).toEqual([[{ role: 'crew' }], [oid, undefined]]);
+    await expectQuiet();
+  });
+
   it('where somebody dropped the role and made another one of its name', async () => {
     await start([{ username: 'amy' }]);
     await at.server.query('DROP OWNED BY amy; DROP ROLE amy; CREATE ROLE amy');
