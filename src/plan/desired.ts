@@ -51,6 +51,8 @@ export function desiredOf(input: DesiredInput): Desired {
   /** A role that is only named: made NOLOGIN where nobody has it. */
   const needBareRole = (name: string): void => {
     if (declared.has(name) || held.has(name) || entities.has(name) || law.refuseToManage(name) !== undefined) return;
+    // Its own entry is wrong, and may make it a user: it stays as it is.
+    if (document.invalid.has(name) && catalog.cluster.roles.has(name)) return;
     if (renamedTo(name, catalog) !== undefined) {
       away.add(name);
       return;

@@ -77,3 +77,22 @@ it.each([
     ]);
   },
 );
+
+it('a user whose entry is wrong keeps its login when others are members of it, also for a process that knows no earlier document', async () => {
+  steward = await createSteward(server);
+  const follow = (alice: object): void =>
+    steward.manifests.users([
+      { username: 'alice', ...alice },
+      { username: 'member', login: false, roles: ['alice'] },
+    ]);
+  const facts = () => server.query(`SELECT oid, rolcanlogin, rolpassword FROM pg_authid WHERE rolname = 'alice'`);
+  follow({});
+  steward.manifests.secret('alice', 'the password of alice');
+  await steward.cycle();
+  const before = await facts();
+  expect(before).toMatchObject([{ rolcanlogin: true }]);
+  follow({ nonsense: true });
+  steward = await steward.restart();
+  expect((await steward.cycle()).outcomes).toEqual([]);
+  expect(await facts()).toEqual(before);
+});
