@@ -50,9 +50,7 @@ export function desiredOf(input: DesiredInput): Desired {
 
   /** A role that is only named: made NOLOGIN where nobody has it. */
   const needBareRole = (name: string): void => {
-    if (declared.has(name) || held.has(name) || entities.has(name) || law.refuseToManage(name) !== undefined) return;
-    // Its own entry is wrong, and may make it a user: it stays as it is.
-    if (document.invalid.has(name) && catalog.cluster.roles.has(name)) return;
+    if (declared.has(name) || isWrong(name, input) || held.has(name) || entities.has(name) || law.refuseToManage(name) !== undefined) return;
     if (renamedTo(name, catalog) !== undefined) {
       away.add(name);
       return;
@@ -65,9 +63,7 @@ export function desiredOf(input: DesiredInput): Desired {
     for (const entry of wanted) {
       const former = held.get(entry.name);
       if (former !== undefined) {
-        for (const name of [former, entry.name]) tolerated.add(membershipKey(name, member));
-        const message = `membership in ${entry.name} waits until the role ${former} has that name`;
-        notices.push({ kind: 'pending', subject: member, position: entry.position, message });
+        notices.push(awaitName(entry, member, former, tolerated));
         continue;
       }
       // Also for users of this very document: naming a superuser as a user must not make it a role that can be handed out.
@@ -119,6 +115,15 @@ export function desiredOf(input: DesiredInput): Desired {
   for (const owner of ownersIn(document)) if (!catalog.cluster.roles.has(owner) || catalog.managed.has(owner)) needBareRole(owner);
   for (const name of away) notices.push(...renamedNotice(name, catalog));
   return { cluster: { roles, memberships, grants }, entities, named: namesIn(document), tolerated, notices };
+}
+
+/** One whose own entry is wrong may be a user, and stays as it is. */
+const isWrong = (name: string, { document, catalog }: DesiredInput): boolean => document.invalid.has(name) && catalog.cluster.roles.has(name);
+
+/** A role has not got its name yet: who is in it stays there, and nobody gets into another one of that name. */
+function awaitName({ name, position }: RoleEntry, subject: string, former: string, tolerated: Set<string>): Notice {
+  for (const role of [former, name]) tolerated.add(membershipKey(role, subject));
+  return { kind: 'pending', subject, position, message: `membership in ${name} waits until the role ${former} has that name` };
 }
 
 /** Why the entry of a role changes nothing this time. */
