@@ -3,6 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { parseDocument } from '../../src/document/parse.ts';
 import { only, problemsOf, read } from './read.ts';
 
+/** Of processor time, whatever else the machine does. */
+const secondsSince = (before: NodeJS.CpuUsage): number => {
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1e6;
+};
+
 describe('a valid document', () => {
   it('is read in the minimal form', () => {
     const document = read(`timestamp: '2026-01-08T07:48:58.039601'
@@ -174,7 +180,7 @@ describe('limits', () => {
     const nested = `timestamp:\n${Array.from({ length: 40 }, (_, i) => ` - &a${i} [${i === 0 ? 'x' : `*a${i - 1}, `.repeat(10)}]`).join('\n')}\nusers:\n  - username: keeper\n`;
     const wide = `users:\n  - username: keeper\n    roles: &r [${'x, '.repeat(5000)}]\n${'  - {username: u, roles: *r}\n'.repeat(5000)}`;
     const merged = `users:\n  - &m {${Array.from({ length: 5000 }, (_, i) => `k${i}: 1`).join(', ')}}\n${'  - {<<: *m}\n'.repeat(5000)}`;
-    const started = performance.now();
+    const started = process.cpuUsage();
     for (const bomb of [nested, wide, merged]) {
       const { usable, problems } = read(bomb);
       expect(usable).toBe(false);
@@ -182,16 +188,16 @@ describe('limits', () => {
         'the aliases up to here stand for more than 250000 values; write the document with fewer of them',
       ]);
     }
-    expect(performance.now() - started).toBeLessThan(5000);
+    expect(secondsSince(started)).toBeLessThan(5);
   });
 
   it('read 10,000 users in well under a second on an idle machine', () => {
     const entry = (i: number): string =>
       `  - username: user_${i}\n    database: myapp\n    roles: [role_${i % 500}, role_${(i * 7) % 500}]\n    privileges: null\n`;
     const content = new TextEncoder().encode(`users:\n${Array.from({ length: 10_000 }, (_, i) => entry(i)).join('')}`);
-    const started = performance.now();
+    const started = process.cpuUsage();
     const { users, problems } = parseDocument(content, 'users.yaml');
-    expect(performance.now() - started).toBeLessThan(3000);
+    expect(secondsSince(started)).toBeLessThan(3);
     expect(users).toHaveLength(10_000);
     expect(problems).toEqual([]);
   });
