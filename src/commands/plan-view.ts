@@ -102,9 +102,11 @@ export function viewOf({ source, withSecrets, problems, within, planned, address
   const shown = (changes: readonly Change[]): readonly ShownChange[] => changes.map((change) => shownChange(change, render));
   const isMemory = (change: Change): boolean => definitionOf(change).isMemory === true;
   const changes = all.filter((change) => !isMemory(change));
+  // Nobody has more or less by what pgsteward keeps for itself, and an import is followed by a plan that ends with 0.
+  const differs = waiting.length > 0 || changes.some((change) => definitionOf(change).isOwn !== true);
   return {
     version: 1,
-    result: resultOf(changes.length + waiting.length > 0, notices, problems, planned === undefined),
+    result: resultOf(differs, notices, problems, planned === undefined),
     server: planned === undefined ? null : serverOf(planned, address),
     document: source,
     withSecrets,

@@ -57,6 +57,17 @@ it('says what a dry run of the daemon says, writes nothing, and nothing at all o
   expect(third).toMatchObject({ code: 2, result: 'differs', changes: [{ kind: 'revoke_privilege', loses: 'rights', role: 'alice', database: 'shop' }] });
 });
 
+it('ends with 0 where only event triggers of its own are missing, and shows them', async () => {
+  await server.query('CREATE DATABASE untouched');
+  steward = await createSteward(server, { EVENT_TRIGGERS: 'off' });
+  const grants = READS.map((reads) => ({ ...reads, database: 'untouched' }));
+  steward.manifests.users(stringify({ roles: [{ name: 'readers', grants }], users: [{ username: 'bob', login: false, roles: ['readers'] }] }));
+  await steward.cycle();
+  const { code, changes, result } = await viewOf();
+  expect({ code, result }).toEqual({ code: 0, result: 'as_declared' });
+  expect(changes.map(({ kind, database }) => [kind, database])).toEqual([['install_event_trigger', 'untouched']]);
+});
+
 const users = (...entries: readonly object[]): string => stringify({ users: entries });
 
 function fileWith(text: string, name = 'users.yaml'): string {
