@@ -93,7 +93,7 @@ it.each([['pgsteward_objects'], ['pgsteward_drift'], ['pgsteward_objects', 'pgst
   async (...triggers) => {
     await server.query('CREATE DATABASE shop');
     const users = [{ username: ALICE, login: false, grants: [{ database: 'shop', schemas: ['public'], tables: { '*': ['SELECT'] } }] }];
-    await start({}, users);
+    await start({ EVENT_TRIGGERS: 'auto' }, users);
     for (const name of triggers) await server.query(`ALTER EVENT TRIGGER ${name} DISABLE`, 'shop');
     await paste(server, found(await declare(users), /in database shop is disabled.*?(ALTER EVENT TRIGGER .* ENABLE) there/), 'shop');
     expect(await server.query('SELECT FROM pg_event_trigger WHERE evtenabled <> $$O$$', 'shop')).toEqual([]);
