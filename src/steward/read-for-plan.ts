@@ -72,7 +72,8 @@ export async function readForPlan(
   const document = withTurnsEnded(request.document, snapshot, reader);
   const recognised = withRecognised(snapshot, movedFrom);
   const waiting = reader.backoff.atThisMoment();
-  const { catalog, renaming } = withRenamed(recognised, document, { law: policy.law, isDeferred: (key) => waiting.isDeferred(key) });
+  const isDeferred = (key: string): boolean => waiting.isDeferred(key);
+  const { catalog, renaming } = withRenamed(recognised, document, { law: policy.law, isDeferred });
   const { renames } = renaming;
   const { stale, unwitnessed } = await checkPasswords(credentials, catalog);
   const passwords = await reader.passwords(withoutUsers(document, renames), credentials, catalog, stale);
@@ -91,7 +92,7 @@ export async function readForPlan(
     withoutSecret: credentials.withoutSecret,
     secrets: request.wishes(document, catalog.server.now),
     passwords,
-    isDeferred: (key: string) => waiting.isDeferred(key),
+    isDeferred,
     anyDeferred: waiting.any,
   };
   // Nobody changes what it reads while others have their turn: document, catalog and readings are values, and what failed is noted only by the cycle that waits here.
