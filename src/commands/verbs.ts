@@ -91,7 +91,7 @@ const EXPLAIN: Verb = {
   name: 'explain',
   summary: 'whether a role has a privilege on an object, and why',
   operands: 'ROLE PRIVILEGE OBJECT',
-  options: ACCESS_OPTIONS,
+  options: { ...ACCESS_OPTIONS, document: SOURCE_OPTIONS.document },
   details: [...OBJECT_DETAILS, 'Exit code 0: yes, as has_table_privilege and its like answer; 2: no, or only after SET ROLE, or unknown; 1: an error.'],
   example: 'pgsteward explain alice SELECT shop.public.payroll',
   run: async (given, self) => (await import('./explain.ts')).explain(given, self),

@@ -3,6 +3,7 @@ import { whoCanData } from '../explain/as-data.ts';
 import { secondWays, throughOf } from '../explain/definers.ts';
 import type { Securable } from '../explain/securable.ts';
 import { whoCanLines } from '../explain/say-who.ts';
+import { saidAs } from '../explain/said-name.ts';
 import { whoCan as everybody } from '../explain/who-can.ts';
 import { readDefiners } from '../postgres/read-definers.ts';
 import { readObject } from '../postgres/read-securable.ts';
@@ -44,6 +45,6 @@ const NAMED = 10;
 function onColumns({ kind, columns, owner }: Securable, privilege: string): readonly string[] {
   if (kind !== 'table') return [];
   const found = [...columns].filter(([, entries]) => entries.some((entry) => entry.privilege === privilege && entry.grantee !== owner)).map(([name]) => name);
-  const names = `${found.slice(0, NAMED).join(', ')}${found.length > NAMED ? ', …' : ''}`;
+  const names = `${found.slice(0, NAMED).map(saidAs).join(', ')}${found.length > NAMED ? ', …' : ''}`;
   return found.length === 0 ? [] : [`${privilege} is granted on single columns as well (${names}), which who-can says of a column`];
 }

@@ -1,4 +1,5 @@
 // Second ways: views and functions that act with their owner's rights. No ACL of a table shows who reads it through them.
+import { saidAs } from './said-name.ts';
 import { columnHolders, isPublic, mayWith } from './holders.ts';
 import { rightsOf } from './links.ts';
 import { askOf, type Person, type WhoCan, whoCan } from './who-can.ts';
@@ -49,7 +50,7 @@ export function secondWays(realm: Realm, object: Securable, privilege: string, {
       sure: true,
       said: view.copy
         ? 'has a copy of it, or of a part'
-        : `${privilege === 'SELECT' ? 'reads' : 'writes'} it, or a part of it, as its owner ${view.object.owner}`,
+        : `${privilege === 'SELECT' ? 'reads' : 'writes'} it, or a part of it, as its owner ${saidAs(view.object.owner)}`,
     }));
   const able = ableFor(realm, object, privilege);
   const byView = views.filter((view) => !view.invoker && leads(view.oid)).map((view) => askOf(realm, view.object, privilege));
@@ -59,7 +60,7 @@ export function secondWays(realm: Realm, object: Securable, privilege: string, {
       through: one,
       privilege: 'EXECUTE',
       sure: false,
-      said: `runs as its owner ${one.owner}, who may; what it does is not looked at`,
+      said: `runs as its owner ${saidAs(one.owner)}, who may; what it does is not looked at`,
     }));
   return [...through, ...calls];
 }

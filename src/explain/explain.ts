@@ -4,6 +4,7 @@ import { type Definers, type SecondWay, secondWays, waysOf } from './definers.ts
 import { linksOf, rightsOf } from './links.ts';
 import { needsOf, type Need } from './needs.ts';
 import { type Path, type Paths, pathsTo } from './paths.ts';
+import { saidAs } from './said-name.ts';
 import type { Realm, Securable, Surroundings } from './securable.ts';
 
 /** A path that begins with SET ROLE, and what whoever has become that role needs besides. */
@@ -85,14 +86,14 @@ function missingOf({ realm, role, privilege, object }: Question): readonly strin
   const sentences = [`no entry gives ${privilege} on ${object.name} to it, to PUBLIC, or to a role whose rights it has`];
   if (object.isCatalog && holders.length === 0) return [`${object.name} is one of the server's catalogs: only superusers write to it`];
   if (rights.has(object.owner))
-    sentences.push(`it has the rights of the owner ${object.owner}, from whom ${privilege} was taken: the owner may give it back to itself`);
+    sentences.push(`it has the rights of the owner ${saidAs(object.owner)}, from whom ${privilege} was taken: the owner may give it back to itself`);
   // The one link in between that does not let rights through.
   const stops = [...rights.keys()].flatMap((at) =>
     (linksOf(realm).ofMember.get(at) ?? []).filter(({ inherit, role: to }) => !inherit && mayWith(realm, object, privilege, to, rightsOf(realm, to))),
   );
   for (const { member, role: to, set } of stops.slice(0, MOST_STOPS))
     sentences.push(
-      `${member} is a member of ${to}, which may, without inheriting from it${realm.major >= 16 ? ' (INHERIT FALSE)' : ` (${member} is NOINHERIT)`}${set ? '' : ', and may not become it either (SET FALSE)'}`,
+      `${saidAs(member)} is a member of ${saidAs(to)}, which may, without inheriting from it${realm.major >= 16 ? ' (INHERIT FALSE)' : ` (${saidAs(member)} is NOINHERIT)`}${set ? '' : ', and may not become it either (SET FALSE)'}`,
     );
   return sentences;
 }

@@ -2,6 +2,7 @@
 import { PUBLIC } from '../model/contents.ts';
 import { mayWith } from './holders.ts';
 import { rightsOf } from './links.ts';
+import { saidAs } from './said-name.ts';
 import type { Policy, Realm, Securable, Surroundings } from './securable.ts';
 
 /** One thing that is needed besides. `unmet` keeps it from being of use; `limits` lets it do so in part or for some. */
@@ -47,7 +48,7 @@ function placeNeeds(realm: Realm, object: Securable, { database, schema }: Surro
   else if (object.kind !== 'database' && realm.roles.has(role))
     needs.push(way('connect', may(database, 'CONNECT', role), `CONNECT on the database ${database.name}`));
   if (schema !== undefined && object.kind !== 'schema')
-    needs.push(way('usage', may(schema, 'USAGE', actor), `USAGE on the schema ${schema.name}${actor === role ? '' : `, as ${actor}`}`));
+    needs.push(way('usage', may(schema, 'USAGE', actor), `USAGE on the schema ${schema.name}${actor === role ? '' : `, as ${saidAs(actor)}`}`));
   return needs;
 }
 
@@ -75,7 +76,7 @@ function rowNeeds(realm: Realm, object: Securable, privilege: string, { rowSecur
   const applies = ({ command: of, roles }: Policy): boolean => (of === '*' || of === command) && roles.some((one) => one === PUBLIC || rights.has(one));
   const policies = rowSecurity.policies.filter(applies);
   if (!policies.some(({ permissive }) => permissive)) return need('unmet', `row level security hides every row: no policy allows it ${privilege}`);
-  const names = policies.slice(0, NAMED).map(({ name }) => name);
+  const names = policies.slice(0, NAMED).map(({ name }) => saidAs(name));
   return need(
     'limits',
     `row level security leaves only the rows of ${policies.length === 1 ? 'the policy' : 'the policies'} ${names.join(', ')}${policies.length > NAMED ? ', …' : ''}`,

@@ -2,6 +2,7 @@
 import { kindWords } from '../model/kinds.ts';
 import type { Through } from './definers.ts';
 import { objectWords, pathWords, section, wayWords } from './say.ts';
+import { saidAs, saidGrantee, saidObject } from './said-name.ts';
 import type { Securable } from './securable.ts';
 import type { Might } from './what-can.ts';
 import type { Person, WhoCan } from './who-can.ts';
@@ -19,13 +20,13 @@ export interface WhoTold {
 }
 
 const personWords = ({ role, path, lacks }: Person): string =>
-  `${path.chain.length === 1 ? `${role}: ` : ''}${pathWords(path)}${lacks.length === 0 ? '' : `; it lacks ${lacks.join(' and ')}`}`;
+  `${path.chain.length === 1 ? `${saidAs(role)}: ` : ''}${pathWords(path)}${lacks.length === 0 ? '' : `; it lacks ${lacks.join(' and ')}`}`;
 
 export function whoCanLines({ privilege, object, database, who, ways, more, remarks }: WhoTold): readonly string[] {
   const logins = who.people.filter(({ login }) => login);
   const through = ways.filter(({ everybody, people }) => everybody || people.length > 0);
   const lines = ({ way, everybody, people }: Through): readonly string[] => [
-    `${wayWords(way)}: ${[...(everybody ? ['everybody (PUBLIC)'] : []), ...people.map(({ role }) => role)].join(', ')}`,
+    `${wayWords(way)}: ${[...(everybody ? ['everybody (PUBLIC)'] : []), ...people.map(({ role }) => saidAs(role))].join(', ')}`,
   ];
   return [
     who.everybody
@@ -58,23 +59,23 @@ const NAMED = 5;
 const plural = (word: string, count: number): string => (count === 1 ? word : word.endsWith('x') ? `${word}es` : `${word}s`);
 
 function objectsWords({ kind, schema, names, all }: Might): string {
-  const where = schema === '' ? '' : ` of schema ${schema}`;
+  const where = schema === '' ? '' : ` of schema ${saidAs(schema)}`;
   const [only = ''] = names;
-  if (names.length === 1) return `${kindWords(kind)} ${schema === '' ? '' : `${schema}.`}${only}`;
+  if (names.length === 1) return `${kindWords(kind)} ${schema === '' ? '' : `${saidAs(schema)}.`}${saidObject(only)}`;
   if (all) return `all ${names.length} ${plural(kindWords(kind), names.length)}${where}`;
   const left = names.length - NAMED;
-  return `${names.length} ${plural(kindWords(kind), names.length)}${where}: ${names.slice(0, NAMED).join(', ')}${left > 0 ? ` and ${left} more` : ''}`;
+  return `${names.length} ${plural(kindWords(kind), names.length)}${where}: ${names.slice(0, NAMED).map(saidObject).join(', ')}${left > 0 ? ` and ${left} more` : ''}`;
 }
 
 export function whatCanLines(role: string, places: readonly MightIn[], guises: readonly string[], isSuperuser: boolean): readonly string[] {
   return [
-    isSuperuser ? `${role} is a superuser: it may everything` : `what ${role} may`,
+    isSuperuser ? `${saidGrantee(role)} is a superuser: it may everything` : `what ${saidGrantee(role)} may`,
     ...places.flatMap(({ database, lines, unread }) =>
-      section(database === undefined ? 'on the server' : `in database ${database}`, [
+      section(database === undefined ? 'on the server' : `in database ${saidAs(database)}`, [
         ...(unread === undefined ? [] : [`unknown: ${unread}`]),
         ...lines.map((line) => `${line.privileges.join(', ')} on ${objectsWords(line)} (${pathWords(line.path)})`),
       ]),
     ),
-    ...section('it may become by SET ROLE, and then may what they may', guises),
+    ...section('it may become by SET ROLE, and then may what they may', guises.map(saidAs)),
   ];
 }

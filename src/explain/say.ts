@@ -6,11 +6,12 @@ import type { Explanation } from './explain.ts';
 import type { Holder } from './holders.ts';
 import type { Need } from './needs.ts';
 import type { Path } from './paths.ts';
+import { saidAs, saidGrantee } from './said-name.ts';
 import type { Securable } from './securable.ts';
 
 /** As an OBJECT of the command line names it. */
 export function objectWords({ kind, name }: Securable, database: string): string {
-  const inDatabase = kind === 'large_object' ? `${database} ${name}` : `${database}.${name}`;
+  const inDatabase = kind === 'large_object' ? `${saidAs(database)} ${name}` : `${saidAs(database)}.${name}`;
   if (kind === 'table') return inDatabase;
   const inNone = kind === 'database' || kind === 'tablespace' || kind === 'parameter';
   return `${kindWords(kind)} ${inNone ? name : inDatabase}`;
@@ -18,21 +19,21 @@ export function objectWords({ kind, name }: Securable, database: string): string
 
 /** A chain and what is held at its end, as «alice → reader, granted by owner». */
 export function pathWords({ holder, chain, setRole }: Path): string {
-  const way = chain.length === 1 ? '' : chain.map((role) => (role === setRole ? `SET ROLE ${role}` : role)).join(' → ');
+  const way = chain.length === 1 ? '' : chain.map((role) => (role === setRole ? `SET ROLE ${saidAs(role)}` : saidAs(role))).join(' → ');
   return [...(way === '' ? [] : [way]), holderWords(holder, chain.length > 1)].join(': ');
 }
 
 function holderWords(holder: Holder, isOther: boolean): string {
-  const { role } = holder;
+  const role = saidGrantee(holder.role);
   if (holder.by === 'superuser') return isOther ? `${role} is a superuser` : 'it is a superuser';
   if (holder.by === 'predefined') return `members of ${role} need no grant for it`;
-  const named = isOther || role === PUBLIC ? (role === PUBLIC ? 'PUBLIC' : role) : 'itself';
+  const named = isOther || holder.role === PUBLIC ? role : 'itself';
   const who = holder.owner ? `${isOther ? role : 'it'} is the owner` : `${holder.builtIn ? 'built in for' : 'granted to'} ${named}`;
   return [
     who,
-    ...(holder.builtIn || holder.owner ? [] : [`by ${holder.grantor}`]),
+    ...(holder.builtIn || holder.owner ? [] : [`by ${saidAs(holder.grantor)}`]),
     ...(holder.grantable ? ['with the grant option'] : []),
-    ...(holder.column === undefined ? [] : [`on the column ${holder.column} alone`]),
+    ...(holder.column === undefined ? [] : [`on the column ${saidAs(holder.column)} alone`]),
   ].join(holder.builtIn || holder.owner ? ', ' : ' ');
 }
 
@@ -46,10 +47,11 @@ export const section = (title: string, lines: readonly string[]): readonly strin
 /** The first line says the answer. */
 function answerWords({ answer, role, privilege, object, database, afterSetRole, onColumns, needs }: Explanation): string {
   const what = `${privilege} on ${objectWords(object, database)}`;
-  if (answer === 'unknown') return `unknown: whether ${role} has ${what}`;
-  if (answer === 'yes') return `yes: ${role} has ${what}${needs.some(({ state }) => state === 'unmet') ? ', but cannot use it as things are' : ''}`;
+  const who = saidGrantee(role);
+  if (answer === 'unknown') return `unknown: whether ${who} has ${what}`;
+  if (answer === 'yes') return `yes: ${who} has ${what}${needs.some(({ state }) => state === 'unmet') ? ', but cannot use it as things are' : ''}`;
   const columns = onColumns.length === 0 ? '' : ', only on some of its columns';
-  return `no: ${role} does not have ${what}${columns}${afterSetRole.length === 0 ? '' : `; only after SET ROLE ${afterSetRole[0]?.setRole}`}`;
+  return `no: ${who} does not have ${what}${columns}${afterSetRole.length === 0 ? '' : `; only after SET ROLE ${saidAs(afterSetRole[0]?.setRole ?? '')}`}`;
 }
 
 /** So many other ways are said one by one. */

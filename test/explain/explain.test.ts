@@ -52,6 +52,9 @@ describe('text', () => {
         ok  it may log in
         ok  it has CONNECT on the database shop
         ok  it has USAGE on the schema hr
+      not known:
+        who granted what when: there is no ledger in the admin database that belongs to this login
+        which line of a document wants it: none is named; --document names one
       ",
       }
     `);
@@ -72,6 +75,9 @@ describe('text', () => {
         ok  it may log in
         no  it lacks CONNECT on the database shop
         no  it lacks USAGE on the schema hr
+      not known:
+        who granted what when: there is no ledger in the admin database that belongs to this login
+        which line of a document wants it: none is named; --document names one
       ",
       }
     `);
@@ -90,6 +96,9 @@ describe('text', () => {
         but its password is valid until 2020-01-01T00:00:00.000Z, which is over: only a login without password still works
         no  it lacks CONNECT on the database shop
         ok  it has USAGE on the schema hr
+      not known:
+        who granted what when: there is no ledger in the admin database that belongs to this login
+        which line of a document wants it: none is named; --document names one
       ",
       }
     `);
@@ -109,6 +118,9 @@ describe('text', () => {
         ok  it may log in
         ok  it has CONNECT on the database shop
         ok  it has USAGE on the schema hr
+      not known:
+        who granted what when: there is no ledger in the admin database that belongs to this login
+        which line of a document wants it: none is named; --document names one
       ",
       }
     `);
@@ -124,16 +136,22 @@ describe('text', () => {
         ok  it has CONNECT on the database shop
         ok  it has USAGE on the schema hr
         ok  row level security does not hold for it (superuser)
+      not known:
+        who granted what when: there is no ledger in the admin database that belongs to this login
+        which line of a document wants it: none is named; --document names one
       "
     `);
     expect((await explain('"O\'Hara ""x""\ny"', 'EXECUTE', 'function', 'shop.hr.f(integer)')).stdout).toMatchInlineSnapshot(`
-      "yes: O'Hara "x"\\u{a}y has EXECUTE on function shop.hr.f(integer), but cannot use it as things are
+      "yes: "O'Hara ""x""\\u{a}y" has EXECUTE on function shop.hr.f(integer), but cannot use it as things are
       by:
         built in for PUBLIC
       needed besides:
         ok  it may log in
         no  it lacks CONNECT on the database shop
         no  it lacks USAGE on the schema hr
+      not known:
+        who granted what when: there is no ledger in the admin database that belongs to this login
+        which line of a document wants it: none is named; --document names one
       "
     `);
   });
@@ -175,6 +193,45 @@ it('json has the same', async () => {
         "owner": "owner",
       },
       "onColumns": [],
+      "origins": {
+        "document": {
+          "unknown": "none is named; --document names one",
+        },
+        "ledger": {
+          "unknown": "there is no ledger in the admin database that belongs to this login",
+        },
+        "steps": [
+          {
+            "member": "alice",
+            "recorded": null,
+            "role": "analyst",
+            "wanted": [],
+            "what": "membership",
+          },
+          {
+            "member": "analyst",
+            "recorded": null,
+            "role": "reader",
+            "wanted": [],
+            "what": "membership",
+          },
+          {
+            "grantor": "owner",
+            "privilege": "SELECT",
+            "recorded": null,
+            "role": "reader",
+            "wanted": [],
+            "what": "grant",
+          },
+          {
+            "attribute": "LOGIN",
+            "recorded": null,
+            "role": "alice",
+            "wanted": [],
+            "what": "attribute",
+          },
+        ],
+      },
       "otherWays": [],
       "paths": [
         {

@@ -53,7 +53,7 @@ describe('who-can', () => {
         "stdout": "6 roles have SELECT on shop.hr.payroll, of which 3 may log in
       logins:
         postgres: it is a superuser
-        E "e"\\u{a}! → reader: granted to reader by boss
+        "E ""e""\\u{a}!" → reader: granted to reader by boss
         alice → reader: granted to reader by boss
       other roles:
         boss: it is the owner

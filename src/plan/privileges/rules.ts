@@ -127,6 +127,29 @@ function firstOf(sorted: readonly CompiledRule[], name: ObjectName): Wish | unde
   return wish;
 }
 
+/** Where one object is, as rules are compared with it; what does not apply to its kind is empty. */
+export interface RuledObject {
+  readonly kind: ObjectKind;
+  readonly database: string;
+  readonly schema: string;
+  readonly name: ObjectName;
+  /** Patterns leave it out. */
+  readonly exactOnly: boolean;
+}
+
+/** The rules that decide what a role holds on one object: the most specific ones and, for a schema, what follows from others. */
+export function decidingRules(
+  rules: readonly GrantRule[],
+  facts: RuleFacts,
+  { kind, database, schema, name, exactOnly }: RuledObject,
+): readonly CompiledRule[] {
+  const here = rules.map((rule) => compile(rule, facts)).filter((one) => one.rule.kind === kind && matches(one.database, database));
+  const own = here.filter((one) => !one.rule.implied && matches(one.schema, schema) && matchesName(one, name) && (!exactOnly || isExact(one))).toSorted(byRank);
+  const [best] = own;
+  const implied = kind === 'schema' ? here.filter((one) => one.rule.implied && matches(one.name, ownName(name))) : [];
+  return [...(best === undefined ? [] : own.filter((one) => byRank(best, one) === 0)), ...implied];
+}
+
 const known = new WeakMap<readonly GrantRule[], { readonly facts: RuleFacts; readonly rules: RoleRules }>();
 
 /** The rules of one role, prepared for a server. They are asked for several times in a cycle, and live as long as the document. */

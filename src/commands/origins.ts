@@ -1,0 +1,66 @@
+// Where what explain says comes from: the ledger is asked what was done, and the document what is wanted. What cannot be asked is said.
+import type { Document } from '../model/entries.ts';
+import { oneLine } from '../document/show.ts';
+import type { Explanation } from '../explain/explain.ts';
+import { type Origins, stepsOf } from '../explain/origins.ts';
+import { wantedBy } from '../plan/privileges/wanted.ts';
+import { whyNot } from '../postgres/outage-of.ts';
+import type { KnownObject } from '../postgres/read-named.ts';
+import { type AuditAnswer, readRecorded } from '../postgres/read-recorded.ts';
+import type { Ask } from './access.ts';
+import { readPlanInputs } from './plan-inputs.ts';
+import { warning } from './plan.ts';
+import { settingsFrom } from './settings.ts';
+import { type Given, type Program, UsageError } from './verb.ts';
+
+/** Reads both, each for itself. */
+export async function originsOf(given: Given, self: Program, ask: Ask, explanation: Explanation, object: KnownObject, major: number): Promise<Origins> {
+  const steps = stepsOf(explanation);
+  const [audit, wanting] = await Promise.all([auditOf(ask, steps, object), documentOf(given, self)]);
+  const defaultDatabase = wanting.defaultDatabase;
+  return {
+    steps: steps.map((step, index) => ({
+      step,
+      recorded: 'unknown' in audit ? undefined : audit.recorded[index],
+      wanted: 'unknown' in wanting ? [] : wantedBy(step, object, wanting.document, { major, defaultDatabase }),
+    })),
+    ledger: 'unknown' in audit ? audit : { since: audit.since },
+    document: 'unknown' in wanting ? { unknown: wanting.unknown } : { source: wanting.source },
+  };
+}
+
+/** In a short session of its own: the ledger is in the admin database, and where it cannot be read that transaction is over. */
+async function auditOf(ask: Ask, steps: Parameters<typeof readRecorded>[1], object: KnownObject): Promise<AuditAnswer | { readonly unknown: string }> {
+  try {
+    return await ask({ kind: 'tablespace', database: undefined }, (client) => readRecorded(client, steps, object));
+  } catch (error) {
+    // The guard divides by the number of tables that are a ledger of our own.
+    const isNone = error instanceof Error && 'code' in error && error.code === '22012';
+    return { unknown: isNone ? 'there is no ledger in the admin database that belongs to this login' : oneLine(whyNot(error).message) };
+  }
+}
+
+type Wanting = { readonly defaultDatabase: string } & ({ readonly document: Document; readonly source: string } | { readonly unknown: string });
+
+/** Without a word of a source nobody waits for one that is not there. */
+const NAMES_SOURCE = ['SOURCE', 'CONFIGMAP_NAME', 'KUBERNETES_SERVICE_HOST'];
+
+async function documentOf(given: Given, self: Program): Promise<Wanting> {
+  const config = settingsFrom(given, self);
+  const { defaultDatabase } = config.policy;
+  if (!given.options.has('document') && !NAMES_SOURCE.some((name) => (self.env[name] ?? '') !== ''))
+    return { defaultDatabase, unknown: 'none is named; --document names one' };
+  try {
+    // No Secret has anything to do with it.
+    const inputs = await readPlanInputs({ ...given, options: new Map([...given.options, ['without-secrets', true]]) }, config, self, warning(self));
+    try {
+      if (inputs.document?.usable !== true) return { defaultDatabase, unknown: `${inputs.source} cannot be used, as pgsteward validate says` };
+      return { defaultDatabase, document: inputs.document, source: inputs.source };
+    } finally {
+      await inputs.close();
+    }
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    return { defaultDatabase, unknown: error.message };
+  }
+}
