@@ -72,7 +72,7 @@ export interface ObjectGroup {
   readonly exactOnly?: boolean;
   /** The ACL is NULL: nobody granted or revoked anything since the objects were made. */
   readonly untouched: boolean;
-  /** Of the grantees that were asked for and of PUBLIC, and what those grantees passed on; never the owner's own. */
+  /** Of the grantees that were asked for and of PUBLIC, and what those grantees passed on; the owner's own only where everybody's were read. */
   readonly entries: readonly AclEntry[];
 }
 

@@ -13,15 +13,24 @@ export const inOids = (column: string, oids: readonly number[]): string =>
 export const inNames = (column: string, names: readonly string[]): string =>
   names.length === 0 ? 'false' : `${column} IN (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = ANY (ARRAY[${names.map(literal).join(', ')}]))`;
 
+/** Whose entries are read: a condition on a column. */
+export type Whose = (column: string) => string;
+
+/** Every entry that there is, the owner's own as well. */
+export const EVERYBODY: Whose = () => 'true';
+
 /**
- * The entries of an ACL that are read, as a FROM clause with `x`, and the condition on them: what those roles granted on is among them, PUBLIC's entries always, the owner's own never.
+ * The entries of an ACL that are read, as a FROM clause with `x`, and the condition on them: what those roles granted on is among them, PUBLIC's entries always, the owner's own only with EVERYBODY's.
  * @param acl an expression, with acldefault() filled in.
  * @param roles the entries that are wanted: a condition on a column.
  */
-export const readEntries = (acl: string, owner: string, roles: (column: string) => string): { readonly from: string; readonly where: string } => ({
+export const readEntries = (acl: string, owner: string, roles: Whose): { readonly from: string; readonly where: string } => ({
   // aclexplode unpacks a stored ACL anew for each entry, which is quadratic; the concatenation unpacks it once.
   from: `pg_catalog.aclexplode(${acl} || '{}'::pg_catalog.aclitem[]) x`,
-  where: `((x.grantee <> ${owner} AND (x.grantee = 0 OR ${roles('x.grantee')})) OR (x.grantor <> ${owner} AND ${roles('x.grantor')}))`,
+  where:
+    roles === EVERYBODY
+      ? 'true'
+      : `((x.grantee <> ${owner} AND (x.grantee = 0 OR ${roles('x.grantee')})) OR (x.grantor <> ${owner} AND ${roles('x.grantor')}))`,
 });
 
 /**
@@ -29,7 +38,7 @@ export const readEntries = (acl: string, owner: string, roles: (column: string) 
  * the owner; null where there are none. The subqueries do not depend on `x`, so the server asks each once for an ACL, and only where somebody but the owner granted.
  * @param around an ACL by which whoever granted may have had the option as well: that of a column's table.
  */
-export function entriesSql(acl: string, owner: string, roles: (column: string) => string, around = `'{}'::pg_catalog.aclitem[]`): string {
+export function entriesSql(acl: string, owner: string, roles: Whose, around = `'{}'::pg_catalog.aclitem[]`): string {
   const { from, where } = readEntries(acl, owner, roles);
   const told = (of: string, which: string): string =>
     `(SELECT y.grantee, y.privilege_type FROM pg_catalog.aclexplode(${of} || '{}'::pg_catalog.aclitem[]) y WHERE ${which})`;

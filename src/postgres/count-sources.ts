@@ -1,5 +1,5 @@
 // What is counted in a database before it is read: the objects of each kind, and the entries of their ACLs.
-import { readEntries } from './acl-sql.ts';
+import { readEntries, type Whose } from './acl-sql.ts';
 import type { Counted } from './object-count.ts';
 import type { Source } from './object-sources.ts';
 
@@ -10,7 +10,7 @@ const ENTRIES_PER_OBJECT = 4;
  * Objects of a kind by their ACLs, as they are read: entries come once for all objects of one ACL, and whoever owns objects may give each another one.
  * A function's arguments are sent with it.
  */
-function objectsCounted({ kind, from, schema, owner, acl, compared, where = 'true' }: Source, roles: (column: string) => string): Counted {
+function objectsCounted({ kind, from, schema, owner, acl, compared, where = 'true' }: Source, roles: Whose): Counted {
   const entries = readEntries('g.acl', 'g.owner', roles);
   const weight = kind === `'function'` ? 'sum(1 + coalesce(pg_catalog.array_length(o.proallargtypes, 1), o.pronargs) / 4)' : 'count(*)';
   return {
@@ -22,7 +22,7 @@ function objectsCounted({ kind, from, schema, owner, acl, compared, where = 'tru
 }
 
 /** Those of default privileges come one by one: there is no group of them. */
-function defaultsCounted(roles: (column: string) => string): Counted {
+function defaultsCounted(roles: Whose): Counted {
   const { from, where } = readEntries('d.defaclacl', 'd.defaclrole', roles);
   return {
     parts: [{ what: 'default privileges' }, { what: 'entries in default privileges', per: ENTRIES_PER_OBJECT }],
@@ -33,7 +33,7 @@ function defaultsCounted(roles: (column: string) => string): Counted {
 const wordsOf = (kind: string): string => (kind.startsWith("'") ? `${kind.slice(1, -1).replaceAll('_', ' ')}s` : 'tables and sequences');
 
 /** What is counted before it is read; an ACL of a schema is read in full. */
-export const countedIn = (sources: readonly Source[], roles: (column: string) => string): readonly Counted[] => [
+export const countedIn = (sources: readonly Source[], roles: Whose): readonly Counted[] => [
   ...sources.map((source) => objectsCounted(source, roles)),
   defaultsCounted(roles),
   {

@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import type { DatabaseContents, DefaultAcl } from '../model/contents.ts';
 import { KINDS, type ObjectKind } from '../model/kinds.ts';
-import { entriesOf, entriesSql, groupOf, inOids } from './acl-sql.ts';
+import { entriesOf, entriesSql, EVERYBODY, groupOf, inOids, type Whose } from './acl-sql.ts';
 import { countedIn } from './count-sources.ts';
 import { type DatabaseFingerprintFacts, FINGERPRINT } from './database-fingerprint.ts';
 import { countObjects, type Room } from './object-count.ts';
@@ -15,11 +15,13 @@ import { beginSql, type Timeouts } from './transaction.ts';
 export interface ContentsRequest extends Timeouts, SourcesRequest {
   readonly client: pg.ClientBase;
   readonly database: string;
+  /** Every entry is read, and not only those of the grantees: the owners' own as well. */
+  readonly everybody?: true;
   /** For what is read of it. */
   readonly room: Room;
 }
 
-function groupSql(source: Source, roles: (column: string) => string): string {
+function groupSql(source: Source, roles: Whose): string {
   return `SELECT g.kind, g.schema, pg_catalog.pg_get_userbyid(g.owner), g.extension, g.acl IS NULL, g.names,
     ${entriesSql(`coalesce(g.acl, ${source.fallback})`, 'g.owner', roles, source.around === undefined ? undefined : 'g.around')}, g.apart
   FROM (SELECT ${source.kind} AS kind, ${source.schema} AS schema, ${source.owner} AS owner, e.objid IS NOT NULL AS extension, ${source.acl} AS acl,
@@ -31,7 +33,7 @@ function groupSql(source: Source, roles: (column: string) => string): string {
     GROUP BY 1, 2, 3, 4, 5, 6, 7) g`;
 }
 
-const DEFAULTS = (roles: (column: string) => string): string =>
+const DEFAULTS = (roles: Whose): string =>
   `SELECT pg_catalog.pg_get_userbyid(d.defaclrole), coalesce(n.nspname, ''), d.defaclobjtype, ${entriesSql('d.defaclacl', 'd.defaclrole', roles)}
    FROM pg_catalog.pg_default_acl d LEFT JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace`;
 
@@ -66,7 +68,7 @@ function straysSql(sources: readonly Source[], grantees: readonly number[]): str
 export async function readDatabase(
   request: ContentsRequest,
 ): Promise<{ readonly contents: DatabaseContents; readonly objects: number; readonly fingerprint: string; readonly facts: DatabaseFingerprintFacts }> {
-  const roles = (column: string): string => inOids(column, request.grantees);
+  const roles: Whose = request.everybody === true ? EVERYBODY : (column) => inOids(column, request.grantees);
   const sources = objectSources(request);
   const statements = [
     ...sources.map((source) => groupSql(source, roles)),

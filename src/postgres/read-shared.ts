@@ -6,7 +6,7 @@ import type { ObjectGroup } from '../model/contents.ts';
 import { ownName } from '../model/contents.ts';
 import { sharedKinds, type StoredKind } from '../sql/stored.ts';
 import { literal } from '../sql/sql-text.ts';
-import { entriesSql, groupOf, inNames, plainName } from './acl-sql.ts';
+import { entriesSql, EVERYBODY, groupOf, inNames, plainName, type Whose } from './acl-sql.ts';
 import { columns } from './columns.ts';
 import type { Row } from './query.ts';
 
@@ -67,7 +67,7 @@ export function connectGrants(rows: readonly ConnectRow[], nameOf: ReadonlyMap<n
 
 /** Objects that are in no database, with the entries of those whose privileges are compared. */
 export function sharedQuery(names: readonly string[] | 'everybody', major: number): string {
-  const roles = (column: string): string => (names === 'everybody' ? 'true' : inNames(column, names));
+  const roles: Whose = names === 'everybody' ? EVERYBODY : (column) => inNames(column, names);
   const group = ({ kind, catalog, owner, name, acl, code }: StoredKind): string =>
     `SELECT '${kind}', '', pg_catalog.pg_get_userbyid(${owner}), false, ${acl} IS NULL, pg_catalog.json_build_array(${name}), ${entriesSql(`coalesce(${acl}, pg_catalog.acldefault('${code}', ${owner}))`, owner, roles)} FROM pg_catalog.${catalog} o`;
   return sharedKinds(major).map(group).join(' UNION ALL ');
