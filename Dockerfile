@@ -1,24 +1,18 @@
-# Three stages: the second keeps exactly the production dependencies of the lock file, the last holds Node, them and the compiled sources. No shell is needed.
+# Two stages: the first makes the program of the sources and the packages in the lock file, the last holds Node and it. No shell and no package is needed.
 ARG NODE_IMAGE=node:24-slim
 # Any image whose entry point is node; one without a shell is the better choice: --build-arg RUNTIME_IMAGE=…
 ARG RUNTIME_IMAGE=node:24-slim
 
 FROM ${NODE_IMAGE} AS build
 WORKDIR /app
-COPY package.json package-lock.json .npmrc tsconfig.json tsconfig.build.json ./
+COPY package.json package-lock.json .npmrc rolldown.config.ts ./
 RUN npm ci --ignore-scripts
 COPY src ./src
 RUN npm run build
 
-FROM ${NODE_IMAGE} AS dependencies
-WORKDIR /app
-COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=dev --ignore-scripts
-
 FROM ${RUNTIME_IMAGE}
 WORKDIR /app
 ENV NODE_ENV=production
-COPY --from=dependencies /app/node_modules ./node_modules
 COPY package.json ./
 COPY --from=build /app/dist ./dist
 COPY bin ./bin

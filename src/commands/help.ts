@@ -1,5 +1,5 @@
 // What the program says of itself.
-import { readFileSync } from 'node:fs';
+import about from '../../package.json' with { type: 'json' };
 import type { Verb, VerbOption, VerbOptions } from './verb.ts';
 
 /** Options that stand without a verb. */
@@ -46,10 +46,7 @@ export const helpOfVerb = ({ name, summary, operands, options, details, example 
   ]);
 
 /** The version of this program, as package.json has it. */
-export function version(): string {
-  const { version: text } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { readonly version: string };
-  return text;
-}
+export const version = (): string => about.version;
 
 const lines = (all: readonly string[]): string => `${all.join('\n')}\n`;
 

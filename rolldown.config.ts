@@ -1,0 +1,53 @@
+// How the sources and the packages they use become the program in dist/: a few files, of which a verb loads some, as opening hundreds of small ones takes longer than most verbs work.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { defineConfig, type Plugin } from 'rolldown';
+
+interface Package {
+  readonly folder: string;
+  readonly name: string;
+  readonly version: string;
+  readonly license: string;
+}
+
+const packageIn = (folder: string): Package => ({ ...(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Omit<Package, 'folder'>), folder });
+
+/** Licences ask for their text to go along. A package without a file of it has it in its readme. */
+function licenceOf({ folder, name, version, license }: Package): string {
+  const named = (pattern: RegExp): readonly string[] => readdirSync(folder).filter((file) => pattern.test(file));
+  const own = named(/^(licen[cs]e|notice|copying)/i);
+  const texts = (own.length > 0 ? own : named(/^readme/i)).map((file) => readFileSync(join(folder, file), 'utf8'));
+  return [`${name} ${version}: ${license}\n`, ...texts].join('\n');
+}
+
+/** What is within, as CycloneDX: scanners of images find no packages otherwise. */
+const listOf = (packages: readonly Package[]): string =>
+  JSON.stringify({
+    bomFormat: 'CycloneDX',
+    specVersion: '1.6',
+    components: packages.map(({ name, version, license }) => ({
+      type: 'library',
+      name,
+      version,
+      purl: `pkg:npm/${name.replace('@', '%40')}@${version}`,
+      licenses: [{ license: { id: license } }],
+    })),
+  });
+
+const packagesWithin: Plugin = {
+  name: 'packages within',
+  generateBundle() {
+    const folders = [...this.getModuleIds()].flatMap((id) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(id) ?? []);
+    const packages = [...new Set(folders)].toSorted().map(packageIn);
+    this.emitFile({ type: 'asset', fileName: 'licences.txt', source: packages.map(licenceOf).join(`\n${'-'.repeat(80)}\n`) });
+    this.emitFile({ type: 'asset', fileName: 'packages.cdx.json', source: listOf(packages) });
+  },
+};
+
+export default defineConfig({
+  input: { main: 'src/main.ts', 'aside-worker': 'src/async/aside-worker.ts' },
+  platform: 'node',
+  plugins: [packagesWithin],
+  // Beside each other, so that the thread's program is found from wherever it is started.
+  output: { dir: 'dist', cleanDir: true, entryFileNames: '[name].js', chunkFileNames: '[name].js' },
+});
