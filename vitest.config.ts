@@ -11,6 +11,7 @@ const SLOW = {
   crash: 'test/crash/**/*.test.ts',
   drift: 'test/drift/**/*.test.ts',
   hostile: 'test/hostile/**/*.test.ts',
+  imports: 'test/import/public/*.test.ts',
   kubernetes: 'test/kubernetes/**/*.test.ts',
   moved: 'test/moved/**/*.test.ts',
   pooler: 'test/pooler/**/*.test.ts',

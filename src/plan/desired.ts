@@ -9,6 +9,7 @@ import type { Notice } from '../changes/notice.ts';
 import { isClosed } from './secrets/opening.ts';
 import { actingOf } from './privileges/acting.ts';
 import { compileRules } from './privileges/rules.ts';
+import { refusedMemberships } from './refused-membership.ts';
 import { renamedTo } from './renamed.ts';
 import { declaredUserOf } from '../model/turns.ts';
 import { saidName } from '../sql/sql-text.ts';
@@ -46,15 +47,13 @@ export function desiredOf(input: DesiredInput): Desired {
   const notices: Notice[] = [];
   /** Those that are only named, and that somebody renamed. */
   const away = new Set<string>();
+  const refusedMembership = refusedMemberships(catalog.cluster.memberships);
   const declared = new Set([...document.users.map((user) => user.username), ...document.roles.map((role) => role.name)]);
 
   /** A role that is only named: made NOLOGIN where nobody has it. */
   const needBareRole = (name: string): void => {
     if (declared.has(name) || isWrong(name, input) || held.has(name) || entities.has(name) || law.refuseToManage(name) !== undefined) return;
-    if (renamedTo(name, catalog) !== undefined) {
-      away.add(name);
-      return;
-    }
+    if (renamedTo(name, catalog) !== undefined) return void away.add(name);
     entities.set(name, 'role');
     roles.set(name, bareRole(name, catalog));
   };
@@ -69,8 +68,7 @@ export function desiredOf(input: DesiredInput): Desired {
       // Also for users of this very document: naming a superuser as a user must not make it a role that can be handed out.
       const refusal = entry.name === own ? undefined : law.refuseMembership(entry.name);
       if (refusal !== undefined) {
-        tolerated.add(membershipKey(entry.name, member));
-        notices.push({ kind: 'refused', subject: member, position: entry.position, message: `membership in ${entry.name} is refused: ${refusal}` });
+        notices.push(refusedMembership(entry, member, refusal, tolerated));
         continue;
       }
       memberships.push({

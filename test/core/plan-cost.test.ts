@@ -98,11 +98,11 @@ it('roles and objects that have nothing to do with each other cost as much as th
 
 it('what a role reaches over a long chain is still found', () => {
   const { notices } = planFor(declared(50), powerful(50));
-  expect(notices.filter(({ kind }) => kind === 'refused').map(({ message }) => message)).toEqual(
+  expect(notices.filter(({ kind }) => kind === 'unmanaged').map(({ message }) => message)).toEqual(
     names(49).map((_, index) =>
       index === 48
-        ? 'membership in r49 is refused: it can create roles; ALLOWED_ROLES=r49 allows it'
-        : `membership in r${index + 1} is refused: it can create roles through its membership in r49; ALLOWED_ROLES=r${index + 1} allows it`,
+        ? 'membership in r49 is there and stays, but pgsteward would not give it: it can create roles; ALLOWED_ROLES=r49 allows it'
+        : `membership in r${index + 1} is there and stays, but pgsteward would not give it: it can create roles through its membership in r49; ALLOWED_ROLES=r${index + 1} allows it`,
     ),
   );
 });

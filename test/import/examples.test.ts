@@ -13,7 +13,8 @@ const page = readFileSync(join(ROOT, 'docs/privileges.md'), 'utf8');
 const setup = /```sql\n(.*?)```/s.exec(page)?.[1] ?? '';
 const examples = page.split(/^### /m).flatMap((section) => {
   const [, document] = /```yaml\n(.*?)```\n\n```text\n/s.exec(section) ?? [];
-  if (document === undefined) return [];
+  // Before 15 the server knows no privileges on parameters.
+  if (document === undefined || (document.includes('parameters:') && Number(process.env['PG_MAJOR'] ?? 18) < 15)) return [];
   return [
     { title: section.split('\n')[0] ?? '', document: document.includes('users:') ? document : `${document}users: [{username: somebody, login: false}]\n` },
   ];

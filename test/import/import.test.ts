@@ -3,10 +3,9 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { callHere } from '../commands/call.ts';
 import { ident } from '../privileges/acl.ts';
-import { createSteward, resetServer } from '../support/steward.ts';
+import { resetServer } from '../support/steward.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
-import { allAcls } from './all-acls.ts';
-import { imported, type ImportOptions } from './importing.ts';
+import { imported, type ImportOptions, ownedDatabase, provedOn } from './importing.ts';
 
 let server: Postgres;
 beforeAll(async () => {
@@ -18,41 +17,10 @@ afterEach(() => resetServer(server));
 /** A name that is a text and nothing else. */
 const ODD = 'o\'d"d\nб; DROP ROLE x\u001f\u202e {{ x }} #';
 
-interface Plain {
-  readonly users: readonly Record<string, unknown>[];
-  readonly roles?: readonly Record<string, unknown>[];
-  readonly databases?: readonly Record<string, unknown>[];
-}
+const MAJOR = Number(process.env['PG_MAJOR'] ?? 18);
 
-/** The document of the server as it is, proved: a plan for it is empty, and a cycle with it leaves every ACL, role and membership as it was. */
-async function proved(options: ImportOptions = {}): Promise<{ readonly document: Plain; readonly said: readonly string[] }> {
-  const { text, remarks, differences, problems } = await imported(server, options);
-  expect([...differences, ...problems], text).toEqual([]);
-  const everything = async (): Promise<unknown> => {
-    const databases = await server.query<{ datname: string }>(`SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1`);
-    const acls: unknown[] = [];
-    for (const { datname } of databases) {
-      const client = await server.client(datname);
-      acls.push(datname, await allAcls(client));
-      await client.end();
-    }
-    return [
-      acls,
-      await server.query('SELECT * FROM pg_roles ORDER BY rolname'),
-      await server.query('SELECT roleid, member, grantor, admin_option FROM pg_auth_members ORDER BY 1, 2, 3'),
-      await server.query('SELECT setdatabase, setrole, setconfig FROM pg_db_role_setting ORDER BY 1, 2'),
-      await server.query('SELECT objoid, description FROM pg_shdescription ORDER BY 1'),
-    ];
-  };
-  const before = await everything();
-  const steward = await createSteward(server, options.env);
-  steward.manifests.users(text);
-  const report = await steward.cycle();
-  expect(report.error).toBeUndefined();
-  expect(await everything(), text).toEqual(before);
-  await steward.close();
-  return { document: parse(text) as Plain, said: remarks.map(({ subject, message }) => `${subject}: ${message}`) };
-}
+const proved = (options?: ImportOptions): ReturnType<typeof provedOn> => provedOn(server, options);
+const databaseOf = (owner: string, name?: string): Promise<void> => ownedDatabase(server, owner, name);
 
 it('says logins, roles, attributes, memberships, settings and comments, whatever the names are', async () => {
   await server.query(`CREATE ROLE grp; CREATE ROLE lead; CREATE ROLE ${ident(ODD)} LOGIN CONNECTION LIMIT 3 VALID UNTIL '2031-01-02 03:04:05.678+00';
@@ -80,38 +48,11 @@ it('says logins, roles, attributes, memberships, settings and comments, whatever
   expect(said).toEqual(['postgres: is left out: it is the role that pgsteward itself works as']);
 });
 
-it.runIf(Number(process.env['PG_MAJOR'] ?? 18) >= 16)('says the options of memberships, which several have granted', async () => {
+it.runIf(MAJOR >= 16)('says the options of memberships, which several have granted', async () => {
   await server.query(`CREATE ROLE grp; CREATE ROLE lead; CREATE ROLE amy LOGIN; GRANT grp TO lead WITH ADMIN OPTION;
     GRANT grp TO amy WITH INHERIT FALSE, SET FALSE; SET ROLE lead; GRANT grp TO amy WITH INHERIT FALSE, SET TRUE; RESET ROLE`);
   const { document } = await proved();
   expect(document.users[0]?.['roles']).toEqual([{ name: 'grp', inherit: false }]);
-});
-
-it('says the role that sessions begin as, and keeps what it cannot say', async () => {
-  await server.query('CREATE ROLE grp; CREATE ROLE amy LOGIN; CREATE ROLE bob LOGIN; GRANT grp TO amy, bob');
-  await server.query('CREATE DATABASE shop');
-  await server.query('GRANT CONNECT ON DATABASE shop TO amy; ALTER ROLE amy IN DATABASE shop SET role = grp; ALTER ROLE bob SET role = grp');
-  const { document, said } = await proved();
-  expect(document.users[0]).toEqual({ username: 'amy', password: 'none', database: 'shop', roles: ['grp'], assumeRole: 'grp', grants: [] });
-  expect(document.users[1]).not.toHaveProperty('settings');
-  expect(said).toContain('bob: its settings are left out, and stay: the parameter role cannot be set by a document');
-});
-
-it('leaves out whom no document may name, with the reason', async () => {
-  await server.query(
-    `CREATE ROLE boss SUPERUSER LOGIN; CREATE ROLE maker CREATEROLE; CREATE ROLE copy REPLICATION LOGIN; CREATE ROLE rds_superuser; CREATE ROLE amy LOGIN; GRANT pg_read_all_data TO amy`,
-  );
-  const { document, said } = await proved();
-  expect(document.users).toEqual([expect.objectContaining({ username: 'amy', roles: ['pg_read_all_data'] })]);
-  expect(said).toEqual(
-    expect.arrayContaining([
-      'boss: is left out: it is a superuser',
-      'maker: is left out: it can create roles; ALLOWED_ROLES=maker allows it',
-      'copy: is left out: it has the REPLICATION attribute',
-      expect.stringMatching(/^rds_superuser: is left out: it belongs to the platform/),
-      'amy: membership in pg_read_all_data is refused: it is a predefined role; ALLOWED_ROLES=pg_read_all_data allows it',
-    ]),
-  );
 });
 
 const SCHEMA = `CREATE SCHEMA ${ident(ODD)} AUTHORIZATION own; SET ROLE own; CREATE TABLE ${ident(ODD)}.${ident(ODD)} (${ident(ODD)} int, b int); CREATE TABLE ${ident(ODD)}.plain (a int);
@@ -121,7 +62,7 @@ const SCHEMA = `CREATE SCHEMA ${ident(ODD)} AUTHORIZATION own; SET ROLE own; CRE
 
 it('says grants on every kind of object by exact names, with grant options and several grantors', async () => {
   await server.query('CREATE ROLE own; CREATE ROLE mid; CREATE ROLE web');
-  await server.query(`CREATE DATABASE shop OWNER own`);
+  await databaseOf('own');
   await server.query(SCHEMA, 'shop');
   await server.query(
     `GRANT USAGE ON SCHEMA ${ident(ODD)} TO web WITH GRANT OPTION; GRANT SELECT, INSERT ON ${ident(ODD)}.${ident(ODD)} TO web; GRANT UPDATE (${ident(ODD)}) ON ${ident(ODD)}.${ident(ODD)} TO web;
@@ -185,23 +126,6 @@ it('takes a name that YAML has another meaning for as a name, and writes again w
   await server.query('DROP SCHEMA s CASCADE');
 });
 
-it('takes nothing in a database that could not be read, and does not end with 0', async () => {
-  await server.query('CREATE ROLE web; CREATE ROLE own');
-  await server.query('CREATE DATABASE shop OWNER own');
-  await server.query('CREATE TABLE t (); GRANT SELECT ON t TO web', 'shop');
-  await server.query(`DO $$ BEGIN FOR i IN 1..1100 LOOP EXECUTE format('CREATE DOMAIN d%s AS int', i); END LOOP; END $$`, 'shop');
-  const env = { DB_HOST: server.host, DB_PORT: String(server.port), DB_USER: server.user, DB_PASS: server.password, DB_SSLMODE: 'disable' };
-  const { code, stdout, stderr } = await callHere(['import'], '', { ...env, MAX_OBJECTS: '1000' });
-  expect(code, stderr).toBe(2);
-  expect(stderr).toContain('shop: what roles hold in the database could not be looked at');
-  expect(stderr).toContain('a plan for this document is empty, as far as the server could be read');
-  const steward = await createSteward(server);
-  steward.manifests.users(stdout);
-  await steward.cycle();
-  await steward.close();
-  expect(await server.query(`SELECT has_table_privilege('web', 't', 'SELECT') AS may`, 'shop')).toEqual([{ may: true }]);
-});
-
 it('is a verb: the document on standard output, remarks on standard error, and 0 for an empty plan', async () => {
   await server.query('CREATE ROLE amy LOGIN PASSWORD $$amy has a secret$$');
   const env = { DB_HOST: server.host, DB_PORT: String(server.port), DB_USER: server.user, DB_PASS: server.password };
@@ -236,7 +160,7 @@ it("says '*' where everybody who makes objects gives the same to those to come, 
 
 it("says no '*' where somebody else makes objects that do not give it", async () => {
   await server.query('CREATE ROLE own; CREATE ROLE web; CREATE ROLE other');
-  await server.query('CREATE DATABASE shop OWNER own');
+  await databaseOf('own');
   await server.query(
     `SET ROLE own; CREATE SCHEMA s; ALTER DEFAULT PRIVILEGES IN SCHEMA s GRANT SELECT ON TABLES TO web; CREATE TABLE s.a (); CREATE TABLE s.b (); GRANT USAGE ON SCHEMA s TO web; RESET ROLE;
      CREATE TABLE s.c (); ALTER TABLE s.c OWNER TO other; GRANT SELECT ON s.c TO web`,
@@ -256,7 +180,7 @@ it("says no '*' where somebody else makes objects that do not give it", async ()
 
 it("says '*' of every schema where the default privileges are for all of them", async () => {
   await server.query('CREATE ROLE own; CREATE ROLE web');
-  await server.query('CREATE DATABASE shop OWNER own');
+  await databaseOf('own');
   await server.query(
     `SET ROLE own; ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO web; CREATE SCHEMA s; CREATE SCHEMA u; CREATE TABLE s.a (); CREATE TABLE u.b (); REVOKE SELECT ON u.b FROM web; GRANT USAGE ON SCHEMA s TO web; RESET ROLE`,
     'shop',
@@ -274,8 +198,8 @@ it("says '*' of every schema where the default privileges are for all of them", 
 
 it('says what PUBLIC may do where it is not what the server gives it by itself, and no more', async () => {
   await server.query('CREATE ROLE own');
-  await server.query('CREATE DATABASE shop OWNER own');
-  await server.query('CREATE DATABASE closed OWNER own');
+  await databaseOf('own');
+  await databaseOf('own', 'closed');
   await server.query(
     `SET ROLE own; CREATE SCHEMA s; CREATE SCHEMA u; GRANT USAGE ON SCHEMA s TO PUBLIC; CREATE TABLE s.a (id int); CREATE TABLE u.b (id int, ${ident(ODD)} int); GRANT SELECT ON s.a TO PUBLIC; GRANT INSERT (${ident(ODD)}) ON u.b TO PUBLIC;
      CREATE FUNCTION s.f(int) RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE FUNCTION s.g() RETURNS int LANGUAGE sql AS 'SELECT 1'; REVOKE EXECUTE ON FUNCTION s.f FROM PUBLIC; CREATE TYPE s.e AS ENUM ('a'); REVOKE USAGE ON TYPE s.e FROM PUBLIC; RESET ROLE;

@@ -2,7 +2,7 @@
 import type { Written } from '../../document/write-yaml.ts';
 import { nameProblem } from '../../document/names.ts';
 import type { DatabaseFacts } from '../../model/catalog.ts';
-import { type DatabaseContents, isSystemSchema, ownName, PUBLIC } from '../../model/contents.ts';
+import { type DatabaseContents, isSystemSchema, type ObjectGroup, ownName, PUBLIC } from '../../model/contents.ts';
 import { isGlob } from '../../model/pattern.ts';
 import type { Law } from '../law/law.ts';
 import { DATABASE_OWNER } from '../privileges/acting.ts';
@@ -35,7 +35,7 @@ export function databaseEntries(whole: WholeServer, holdings: ReadonlyMap<string
       return [];
     }
     const entry = new Map<string, Written>([['name', name]]);
-    const refusal = refuseOwner(facts.owner, name, law, adminDatabase);
+    const refusal = refuseOwner(facts.owner, name, law, adminDatabase) ?? bringsMore(facts, contents.get(name), catalog.server.major);
     if (refusal === undefined) entry.set('owner', facts.owner);
     else if (name !== adminDatabase) remarks.push({ subject: name, message: `the owner of the database, ${facts.owner}, is left out: ${refusal}` });
     const found = contents.get(name);
@@ -58,17 +58,29 @@ function whyLeftOut({ name, allowsConnections, exactOnly }: DatabaseFacts): stri
   return isGlob(name) ? 'a name with * in it is a pattern in a document' : nameProblem(name, 'database');
 }
 
-/** The schemas of a database, with their owners where these are others than its own. */
-const schemasOf = ({ groups }: DatabaseContents, owner: string, law: Law): readonly Written[] =>
-  groups.flatMap((group): Written[] => {
+/** Why an owner cannot be said: before 15 the schema public is nobody's own, and whoever is named as the owner is given what it means to own it. */
+function bringsMore({ owner }: DatabaseFacts, contents: DatabaseContents | undefined, major: number): string | undefined {
+  if (major >= 15) return undefined;
+  const isPublic = ({ kind, names }: ObjectGroup): boolean => kind === 'schema' && names.some((name) => ownName(name) === 'public');
+  const schema = contents?.groups.find(isPublic);
+  const holds = (privilege: string): boolean => schema?.entries.some((entry) => entry.grantee === owner && entry.privilege === privilege) === true;
+  if (schema === undefined || schema.owner === owner || (holds('USAGE') && holds('CREATE'))) return undefined;
+  return 'an owner that a document names is granted USAGE and CREATE on the schema public before PostgreSQL 15, and it does not have both itself';
+}
+
+/** The schemas of a database by their names, with their owners where these are others than its own. */
+function schemasOf({ groups }: DatabaseContents, owner: string, law: Law): readonly Written[] {
+  const said = groups.flatMap((group): (readonly [name: string, Written])[] => {
     if (group.kind !== 'schema' || group.extension) return [];
     const isSaid = group.owner !== DATABASE_OWNER && group.owner !== owner && law.refuseOwnership(group.owner) === undefined;
-    return group.names.map(ownName).flatMap((name): Written[] => {
+    return group.names.map(ownName).flatMap((name): (readonly [string, Written])[] => {
       if (isSystemSchema(name) || nameProblem(name, 'schema') !== undefined) return [];
       const entry: readonly [string, Written][] = [
         ['name', name],
         ['owner', group.owner],
       ];
-      return isSaid ? [new Map(entry)] : name === 'public' ? [] : [name];
+      return isSaid ? [[name, new Map(entry)]] : name === 'public' ? [] : [[name, name]];
     });
   });
+  return said.toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, written]) => written);
+}
