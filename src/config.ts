@@ -1,5 +1,7 @@
 // Environment → Config: every setting with its default and its check, and every bad value in one message. Nobody else knows the environment.
 import { z } from 'zod';
+import { GuardrailsFileError, readGuardrailsFile } from './files/guardrails-file.ts';
+import type { Guardrail } from './model/guardrails.ts';
 import { parseAdminSecret } from './plan/secrets/admin-secret.ts';
 import { drainTime } from './model/duration.ts';
 import { DAY_MS, durationMs } from './model/duration.ts';
@@ -89,6 +91,7 @@ const schema = z.object({
     .string()
     .regex(/^(\d{1,20}|unknown)$/, 'must be the system identifier of a server, or «unknown»')
     .optional(),
+  GUARDRAILS_FILE: z.string().min(1).optional(),
   PROTECTED_ROLES: names,
   ALLOWED_ROLES: names,
   ALLOWED_SETTINGS: names,
@@ -121,7 +124,23 @@ export class ConfigError extends Error {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The settings as every part takes them. @throws ConfigError naming every setting that is wrong. */
-export const readConfig = (env: Environment): Config => configOf(readSettings(env));
+export function readConfig(env: Environment): Config {
+  const settings = readSettings(env);
+  return configOf(settings, operatorGuardrails(settings.GUARDRAILS_FILE));
+}
+
+/**
+ * What must never be, whatever a document says: read once, so that it holds as it stood when the process began.
+ * @throws ConfigError where it is not all to be had: without it everything would be done.
+ */
+export function operatorGuardrails(path: string | undefined): readonly Guardrail[] {
+  if (path === undefined || path === '') return [];
+  try {
+    return readGuardrailsFile(path);
+  } catch (error) {
+    throw error instanceof GuardrailsFileError ? new ConfigError(`GUARDRAILS_FILE=${path}: ${error.message}`) : error;
+  }
+}
 
 /**
  * Reads the settings. An empty value counts as unset, as Kubernetes manifests often leave one.
@@ -153,7 +172,7 @@ function describe(issue: z.core.$ZodIssue, set: Record<string, string | undefine
   return `${name}=${value}: ${issue.message}`;
 }
 
-function configOf(set: Settings) {
+function configOf(set: Settings, guardrails: readonly Guardrail[]) {
   const source = `${set.NAMESPACE}/${set.CONFIGMAP_NAME}`;
   return {
     dryRun: set.DRY_RUN,
@@ -199,7 +218,7 @@ function configOf(set: Settings) {
       every: durationMs(set.ADMIN_ROTATION_EVERY) ?? Number.POSITIVE_INFINITY,
       secret: { namespace: set.NAMESPACE, ...(parseAdminSecret(set.ADMIN_SECRET ?? '') ?? { name: '', key: '' }) },
     },
-    policy: policyOf(set, source),
+    policy: { ...policyOf(set, source), guardrails },
   };
 }
 

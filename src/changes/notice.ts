@@ -30,6 +30,22 @@ export const NOTICES = {
     event: 'Warning',
     cure: 'leave it, or allow it by name in `ALLOWED_ROLES`, `ALLOWED_SETTINGS` or `ALLOWED_EXTENSIONS`; for a Secret, what the message says',
   },
+  guardrail_refused: {
+    reason: 'GuardrailRefused',
+    holdsBack: true,
+    lacks: true,
+    quiet: true,
+    event: 'Warning',
+    cure: 'change the document so that the way which is named is not there; or, if it is meant, the [guardrail](guardrails.md)',
+  },
+  guardrail_broken: {
+    reason: 'GuardrailBroken',
+    holdsBack: false,
+    lacks: false,
+    quiet: true,
+    event: 'Warning',
+    cure: 'take away a link of the way that is named, or name the role in `except` of the [guardrail](guardrails.md)',
+  },
   pending: {
     reason: 'Pending',
     holdsBack: false,

@@ -122,7 +122,7 @@ export function viewOf({ source, withSecrets, problems, within, planned, address
 export function resultOf(differs: boolean, notices: readonly Notice[], problems: readonly Problem[], isUnread: boolean): PlanResult {
   if (isUnread || problems.some(({ severity }) => severity === 'error') || notices.some((notice) => isError(notice) && notice.kind !== 'breaker'))
     return 'error';
-  if (notices.some(({ kind }) => kind === 'refused' || kind === 'breaker')) return 'refused';
+  if (notices.some(({ kind }) => kind === 'refused' || kind === 'guardrail_refused' || kind === 'breaker')) return 'refused';
   return differs || notices.some(({ kind }) => kind === 'held') ? 'differs' : 'as_declared';
 }
 

@@ -1,6 +1,7 @@
 // Drafts: documents and their items while they are read, also those that are not valid. Checks across entries look at all of them.
 import type { ProblemReport } from './problem-report.ts';
 import type { Path } from './tree.ts';
+import type { Guardrail } from '../model/guardrails.ts';
 import type { DatabaseEntry, RoleDeclaration, UserEntry } from '../model/entries.ts';
 
 /** What one document says, before it is held against others and against itself. */
@@ -8,6 +9,7 @@ export interface DocumentDraft {
   readonly users: readonly Draft[];
   readonly roles: readonly RoleDraft[];
   readonly databases: readonly DatabaseDraft[];
+  readonly guardrails: readonly Guardrail[];
   /** False where nothing of it can be used. */
   readonly usable: boolean;
   readonly report: ProblemReport;

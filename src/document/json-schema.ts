@@ -8,6 +8,8 @@ import { CONNECTION_SECRET_KEYS, URI_KEYS } from './connection-secret.ts';
 import { DATABASE_KEYS, EXTENSION_KEYS, SCHEMA_KEYS } from './database-entries.ts';
 import { MODES, POLICIES } from './entry-schema.ts';
 import { ENTRY, MEMBERSHIP_KEYS, SECRET_REF, TOP_LEVEL } from './keys.ts';
+import { BY_WORDS, GUARDED_KEYS, GUARDED_KINDS, GUARDRAIL_KEYS } from './guardrails.ts';
+import { GUARD_WAYS } from '../model/guardrails.ts';
 import { GENERATE_KEYS } from './password-spec.ts';
 import { PRESETS } from './presets.ts';
 import { ROLE_KEYS } from './roles.ts';
@@ -173,9 +175,40 @@ const database = keyed(
   ['name'],
 );
 
+const namesOf = (what: string): JsonSchema => said(what, { anyOf: [text, { ...listOf(text), minItems: 1 }] });
+
+const guardrail = keyed(
+  GUARDRAIL_KEYS,
+  {
+    name: said('What it is called in messages and metrics.', { type: 'string', pattern: '^[A-Za-z0-9](?:[-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?$' }),
+    never: namesOf('The privileges that they must never have.'),
+    on: said(
+      'On what: objects, else the schemas, else the database.',
+      keyed(GUARDED_KEYS, {
+        database: namesOf('The database, or patterns; DB_NAME where it is left out.'),
+        schema: namesOf('Schemas, or patterns of them.'),
+        columns: said('{table: [column]}', mapOf(namesOf('Columns, or patterns of them.'))),
+        ...Object.fromEntries(
+          GUARDED_KINDS.map((kind) => [
+            KINDS[kind].key,
+            kind === 'large_object' ? oneOrMore({ type: ['string', 'integer'] }) : namesOf('Names, or patterns of them.'),
+          ]),
+        ),
+      }),
+    ),
+    by: said('Who: `*` every login, `roles` every role, `new` logins that have none of it yet, PUBLIC, or names and patterns.', {
+      anyOf: [words(BY_WORDS), text, { ...listOf(text), minItems: 1 }],
+    }),
+    except: namesOf('Roles that may, and through which others may.'),
+    through: said('Which ways count beside what is inherited.', keyed(GUARD_WAYS, { setRole: flag, ownership: flag, superuser: flag })),
+  },
+  ['name', 'never', 'on', 'by'],
+);
+
 const document = keyed(
   TOP_LEVEL,
   {
+    guardrails: said('What must never be.', { ...listOf(guardrail), maxItems: LIMITS.guardrails }),
     timestamp: said('Ignored.', {}),
     databases: said('What belongs to a database.', listOf(database)),
     permissions: said('Named blocks of grants.', listOf({ ...block([], { name: { type: 'string', minLength: 1 } }), required: ['name'] })),

@@ -5,7 +5,7 @@ import { suggest } from './suggest.ts';
 import { duplicateKeys, type MappingNode, type Node, type Path, valueOf } from './tree.ts';
 
 /** Keys of the document, of an item of `users`, and of mappings within it. */
-export const TOP_LEVEL = ['timestamp', 'databases', 'permissions', 'roles', 'users', 'allowEmpty'] as const;
+export const TOP_LEVEL = ['timestamp', 'guardrails', 'databases', 'permissions', 'roles', 'users', 'allowEmpty'] as const;
 export const ENTRY = [
   'username',
   'renamedFrom',

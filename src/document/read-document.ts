@@ -2,6 +2,7 @@
 import { readDatabases } from './database-entries.ts';
 import type { DocumentDraft } from './draft.ts';
 import { readEntry } from './entry.ts';
+import { readGuardrails } from './guardrails.ts';
 import { mismatch } from './issues.ts';
 import { repeatedKeys, topLevelKeyProblems } from './keys.ts';
 import { readPermissions } from './permissions.ts';
@@ -19,15 +20,17 @@ export function readDocument(root: Node, positionOf: (offset: number) => Positio
   const report = new ProblemReport(positionOf);
   const list = findUsers(root, report);
   if (list === undefined || root.kind !== 'mapping') return unusable(report);
+  const guardrails = readGuardrails(valueOf(root, 'guardrails'), 'document', report);
+  if (guardrails === undefined) return unusable(report);
   const permissions = readPermissions(valueOf(root, 'permissions'), report);
   const databases = readDatabases(valueOf(root, 'databases'), report);
   const roles = readRoles(valueOf(root, 'roles'), permissions, report);
   const users = list.items.map((item, index) => readEntry(item, index, permissions, report));
-  return { users, roles, databases, usable: true, report };
+  return { users, roles, databases, guardrails, usable: true, report };
 }
 
 /** A document of which nothing can be used. */
-export const unusable = (report: ProblemReport): DocumentDraft => ({ users: [], roles: [], databases: [], usable: false, report });
+export const unusable = (report: ProblemReport): DocumentDraft => ({ users: [], roles: [], databases: [], guardrails: [], usable: false, report });
 
 /** The list that can be used; undefined, with the reason reported, where there is none. */
 function findUsers(root: Node, report: ProblemReport): ListNode | undefined {
@@ -58,7 +61,7 @@ const isList = (node: Node | undefined): boolean => node === undefined || node.k
 
 /** A key that stands twice outside of the entries leaves in doubt what the document says. */
 function reportRepeatedOutside(root: MappingNode, report: ProblemReport): boolean {
-  // Within entries, a repeated key concerns that entry alone; its own reader reports it.
+  // Within entries and guardrails, a repeated key is reported by their own reader.
   const outside = { ...root, pairs: root.pairs.map((pair) => (isSection(pair.key) ? { ...pair, value: { ...NOTHING, offset: pair.value.offset } } : pair)) };
   const problems = repeatedKeys(outside, []);
   for (const problem of problems) report.add({ ...problem, message: `${problem.message}; nothing of the document is used until this is corrected` });
@@ -66,7 +69,7 @@ function reportRepeatedOutside(root: MappingNode, report: ProblemReport): boolea
 }
 
 const NOTHING = { kind: 'scalar', value: null, source: '', plain: true } as const;
-const isSection = (key: string): boolean => key === 'users' || SECTIONS.some((section) => section === key);
+const isSection = (key: string): boolean => key === 'users' || key === 'guardrails' || SECTIONS.some((section) => section === key);
 
 function readAllowEmpty(root: MappingNode, report: ProblemReport): boolean {
   const node = valueOf(root, 'allowEmpty');

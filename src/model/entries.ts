@@ -1,4 +1,5 @@
 // What a users document says, once it is read: entries with their places, and problems with theirs.
+import type { Guardrail } from './guardrails.ts';
 import type { ObjectKind } from './kinds.ts';
 
 /** Where something stands; line and column count from 1. */
@@ -205,6 +206,8 @@ export interface Document {
   readonly invalidRenames?: ReadonlyMap<string, string> | undefined;
   /** Names of databases whose entries are there but invalid: nothing is taken away in them. */
   readonly invalidDatabases: ReadonlySet<string>;
+  /** What must never be in the databases that it names; none where this is left out. */
+  readonly guardrails?: readonly Guardrail[] | undefined;
   /** False where nothing of it can be used (not YAML, not a mapping, no `users` list; of several, where that is so of one): the last good document stays in force. */
   readonly usable: boolean;
   /** All of them, in the order of the documents and of their positions there. */

@@ -62,6 +62,11 @@ export const LIMITS = {
   triggerRules: 1_048_576,
   /** Entries of all ACLs in one database that name a role which leaves: what it passed on is looked for among them. */
   entriesOfLeaver: 100_000,
+  /** Guardrails of a document or of the operator, and names in one list of theirs. */
+  guardrails: 200,
+  guardrailItems: 1000,
+  /** Who breaks one guardrail in one database: so many are told one by one. */
+  brokenShown: 20,
   /** Views above a relation, and functions with SECURITY DEFINER in its database, that are looked at for other ways to it. */
   definers: 1000,
 } as const;

@@ -59,6 +59,8 @@ export function createMetrics({
   const stale = gauge('status_stale', '1 while the status ConfigMap cannot be written, and may say what no longer holds');
   const stateStale = gauge('state_file_stale', '1 while the state file cannot be written, and may say what no longer holds');
   const outage = gauge('outage', '1 while nothing can be done on the server, by why', ['reason']);
+  const guardrailRefused = gauge('guardrail_refused', 'Changes that a guardrail holds back at present', ['guardrail']);
+  const guardrailBroken = gauge('guardrail_broken', 'Roles that have on the server what a guardrail forbids, each once a database', ['guardrail']);
   const notices = gauge('notices', 'What holds at present, by kind', ['kind']);
   const breaker = gauge('breaker_tripped', '1 while removals are held because there are too many of them');
   const invalid = gauge('document_errors', 'Errors of the users document as it is now');
@@ -165,6 +167,13 @@ export function createMetrics({
       ends = report.validity;
       rotationDue = report.rotationDue;
       if (report.adminRotationDue !== undefined) adminRotationDue.set(report.adminRotationDue / 1000);
+      // One that is no longer declared is no longer told of.
+      guardrailRefused.reset();
+      guardrailBroken.reset();
+      for (const { name: guardrail, refused, broken } of report.guardrails) {
+        guardrailRefused.set({ guardrail }, refused);
+        guardrailBroken.set({ guardrail }, broken);
+      }
       breaker.set(report.breakerTripped ? 1 : 0);
       stateStale.set(report.stateUnwritten ? 1 : 0);
       for (const kind of NOTICE_KINDS) notices.set({ kind }, report.notices.filter((notice) => notice.kind === kind).length);

@@ -3,6 +3,10 @@ import type { Catalog } from '../model/catalog.ts';
 import type { Change, Entity, PasswordReason } from '../changes/change.ts';
 import type { Document } from '../model/entries.ts';
 import type { Inability } from '../changes/inability.ts';
+import type { Broken } from '../guard/broken.ts';
+import type { GuardedReading } from '../guard/guarded.ts';
+import type { Rail } from '../guard/rails.ts';
+import type { Refusal } from '../guard/refuse.ts';
 import type { LawOptions } from './law/law.ts';
 import type { Notice } from '../changes/notice.ts';
 import type { PassedOnBy } from './removal/passed-on.ts';
@@ -11,6 +15,14 @@ import type { Renaming } from './renaming.ts';
 import type { RemovalOptions } from './removal/removal-policy.ts';
 import type { SecretWishes } from './secrets/secret-plan.ts';
 import type { TriggerPolicy } from './triggers/plan-trigger.ts';
+
+export interface Guard {
+  readonly rails: readonly Rail[];
+  /** By database. */
+  readonly guarded: ReadonlyMap<string, GuardedReading>;
+  /** Renames that are not in the plan, as they would break one. */
+  readonly refused: readonly Refusal[];
+}
 
 export interface PlanInput {
   readonly document: Document;
@@ -39,6 +51,8 @@ export interface PlanInput {
   readonly passedOn: PassedOnBy;
   /** `report`: what would be revoked is said and counted as drift, and stays. */
   readonly revokes: 'apply' | 'report';
+  /** What must never be, and what is there of it; undefined where there is no guardrail. */
+  readonly guard?: Guard | undefined;
   /** Where event triggers are installed. */
   readonly triggers: TriggerPolicy;
 }
@@ -48,6 +62,10 @@ export interface Plan {
   readonly changes: readonly Change[];
   /** Wanted, but our admin may not. */
   readonly blocked: readonly { readonly change: Change; readonly inability: Inability }[];
+  /** Wanted, and what a guardrail says must never be. */
+  readonly refused: readonly Refusal[];
+  /** What breaks a guardrail on the server already. */
+  readonly broken: readonly Broken[];
   /** Wanted, but waiting after a failure, or for something that is blocked or waits. */
   readonly deferred: readonly Change[];
   /** Wanted, but held back, as what would be revoked is only reported. */

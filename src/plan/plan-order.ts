@@ -20,13 +20,18 @@ export function* inOrder(changes: readonly Change[], pace: Pace): InParts<Change
   return (yield* sortedInParts(keyed, byPlace, pace)).map((item) => item.change);
 }
 
-/** Takes out what cannot be done or has to wait, and with a role that is not created everything that needs it. */
-export function* sift(changes: readonly Change[], input: PlanInput, pace: Pace): InParts<Pick<Plan, 'changes' | 'blocked' | 'deferred'>> {
+/** Takes out what cannot be done or has to wait, and with a role that is not created everything that needs it. @param refused what is not done whatever else is. */
+export function* sift(
+  changes: readonly Change[],
+  input: PlanInput,
+  pace: Pace,
+  refused: readonly Change[] = [],
+): InParts<Pick<Plan, 'changes' | 'blocked' | 'deferred'>> {
   const ability = abilityOf(input.catalog, changes);
-  const stuck = new Set<string>();
+  const stuck = new Set<string>(refused.flatMap((change) => (definitionOf(change).removes === undefined ? [] : [subjectOf(change)])));
   const exists = new Set<string>(input.catalog.cluster.roles.keys());
   /** Databases that the plan has to make first, and does not make now. */
-  const missing = new Set(changes.flatMap((change) => (change.kind === 'create_database' ? [change.database] : [])));
+  const missing = new Set([...changes, ...refused].flatMap((change) => (change.kind === 'create_database' ? [change.database] : [])));
   const result = { changes: [] as Change[], blocked: [] as { change: Change; inability: Inability }[], deferred: [] as Change[] };
   for (const change of changes) {
     if (pace(1)) yield;

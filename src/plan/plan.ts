@@ -17,7 +17,9 @@ import { declaringNames } from '../model/named.ts';
 import type { Notice } from '../changes/notice.ts';
 import { openWithPassword } from './secrets/opening.ts';
 import type { Plan, PlanInput } from './plan-input.ts';
-import { inOrder, sift } from './plan-order.ts';
+import { brokenNotices, refusalNotice } from '../guard/say.ts';
+import { siftGuarded } from './guarded-plan.ts';
+import { inOrder } from './plan-order.ts';
 import { actingOf } from './privileges/acting.ts';
 import { withPlannedDatabases } from './privileges/foresee.ts';
 import { planPrivileges } from './privileges/plan-privileges.ts';
@@ -71,7 +73,8 @@ export function* planOf(read: PlanInput): InParts<Plan> {
     ...surplusRights(catalog, input.removal.source, new Set(removal.changes.map(subjectOf))),
     ...removal.changes,
   ];
-  const { changes, blocked, deferred } = withRenames(input, yield* sift(yield* inOrder(taken, pace), input, pace));
+  const { refused, broken, ...sifted } = yield* siftGuarded(yield* inOrder(taken, pace), input, pace);
+  const { changes, blocked, deferred } = withRenames(input, sifted);
   const notices = [
     ...movedNotices(catalog),
     ...input.renaming.notices,
@@ -82,19 +85,23 @@ export function* planOf(read: PlanInput): InParts<Plan> {
     ...removal.notices,
     ...namedOnly(document, catalog, input.removal.source, entities),
     ...blocked.map(cannotNotice),
+    ...refused.map(refusalNotice),
+    ...brokenNotices(broken),
     ...held.map(heldNotice),
   ];
   const creates = new Set(changes.flatMap((change) => (change.kind === 'create_role' ? [change.role] : [])));
   const connections = planConnections(
     input.secrets,
     document,
-    { changes: [...blocked.map((item) => item.change), ...deferred], notices },
+    { changes: [...[...blocked, ...refused].map((item) => item.change), ...deferred], notices },
     (role) => entities.get(role) === 'user' && (catalog.cluster.roles.has(role) || creates.has(role)),
     input.isDeferred,
   );
   return {
     changes: [...changes, ...connections.changes],
     blocked,
+    refused,
+    broken,
     deferred: [...deferred, ...connections.deferred],
     held,
     noticesOf: privileges.noticesOf,

@@ -2,6 +2,7 @@
 import type { Change } from '../changes/change.ts';
 import type { Catalog, ManagedRole } from '../model/catalog.ts';
 import type { AclEntry, DatabaseContents } from '../model/contents.ts';
+import type { Guarded, GuardedReading } from '../guard/guarded.ts';
 import type { DatabaseReading } from './privileges/privileges-plan.ts';
 import type { PassedOnBy } from './removal/passed-on.ts';
 
@@ -80,6 +81,17 @@ const renamedContents = (contents: DatabaseContents, naming: Naming): DatabaseCo
   creators: new Map([...contents.creators].map(([schema, roles]) => [schema, roles.map(naming)])),
   strays: contents.strays.map((stray) => ({ ...stray, role: naming(stray.role) })),
 });
+
+/** What guardrails are about, after the renames. */
+export function renamedGuarded(guarded: ReadonlyMap<string, GuardedReading>, renames: readonly Rename[]): ReadonlyMap<string, GuardedReading> {
+  if (renames.every(({ from, role }) => from === role)) return guarded;
+  const naming = namingOf(renames);
+  const renamed = ({ groups, defaults }: Guarded): Guarded => ({
+    groups: groups.map((group) => ({ ...group, owner: naming(group.owner), entries: renamedEntries(group.entries, naming) })),
+    defaults: defaults.map((row) => ({ ...row, creator: naming(row.creator), entries: renamedEntries(row.entries, naming) })),
+  });
+  return new Map([...guarded].map(([name, reading]) => [name, reading.kind === 'read' ? { kind: 'read', guarded: renamed(reading.guarded) } : reading]));
+}
 
 /** What leavers passed on, after the renames; statements that somebody shall run stay as the server spells them now. */
 export function renamedPassedOn(passedOn: PassedOnBy, renames: readonly Rename[]): PassedOnBy {

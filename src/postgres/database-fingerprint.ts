@@ -23,10 +23,12 @@ function digestOf({ kind, catalog, rows = catalog, namespace, acl, compared }: S
  * One small query whose answer changes whenever something does that a plan for this database depends on. Every UPDATE gives a row a new
  * xmin, so no ACL has to be read; rows of columns are looked at where they can have one.
  */
-export const FINGERPRINT = (columns: boolean): string =>
+export const FINGERPRINT = ({ columns, database }: DatabaseFingerprintFacts): string =>
   `SELECT pg_catalog.concat_ws('|', ${[
     ...IN_DATABASES.map((stored) => digestOf(stored, columns)),
     ...['pg_default_acl', 'pg_extension', 'pg_event_trigger'].map((catalog) => xmins(catalog)),
+    // Its own ACL is read only for guardrails; whoever asks for the server's fingerprint sees that one as well.
+    ...(database ? [rowsDigest('oid::bigint', 'pg_catalog.pg_database WHERE datname = pg_catalog.current_database()')] : []),
     // The table itself is for superusers alone.
     `(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashint8extended(srvid::bigint, umid::bigint))) FROM pg_catalog.pg_user_mappings WHERE umuser = 0)`,
     rowsDigest(
@@ -38,9 +40,11 @@ export const FINGERPRINT = (columns: boolean): string =>
 /** What a fingerprint looks at beside what every one does; two compare only under the same facts. */
 export interface DatabaseFingerprintFacts {
   readonly columns: boolean;
+  /** The row of the database itself. */
+  readonly database: boolean;
 }
 
 /** The fingerprint of the session's database. */
-export async function databaseFingerprint(client: pg.ClientBase, { columns }: DatabaseFingerprintFacts): Promise<string> {
-  return String((await pinnedRows(client, FINGERPRINT(columns)))[0]?.[0]);
+export async function databaseFingerprint(client: pg.ClientBase, facts: DatabaseFingerprintFacts): Promise<string> {
+  return String((await pinnedRows(client, FINGERPRINT(facts)))[0]?.[0]);
 }

@@ -11,6 +11,9 @@ import { HERE, objectSources, type Source, type SourcesRequest, SYSTEM } from '.
 import { query, type Row } from './query.ts';
 import { TRIGGER_STATE, triggerStateOf } from './read-trigger.ts';
 import { beginSql, type Timeouts } from './transaction.ts';
+import { type Guarded, guardedOf, NOTHING_GUARDED } from '../guard/guarded.ts';
+import type { GuardTarget } from '../model/guardrails.ts';
+import { everybody, GUARDED_DATABASE, guardedDefaults, guardedSources } from './guarded-sources.ts';
 
 export interface ContentsRequest extends Timeouts, SourcesRequest {
   readonly client: pg.ClientBase;
@@ -19,6 +22,8 @@ export interface ContentsRequest extends Timeouts, SourcesRequest {
   readonly everybody?: true;
   /** For what is read of it. */
   readonly room: Room;
+  /** What guardrails are about in it. */
+  readonly guarded?: readonly GuardTarget[] | undefined;
 }
 
 function groupSql(source: Source, roles: Whose): string {
@@ -61,15 +66,25 @@ function straysSql(sources: readonly Source[], grantees: readonly number[]): str
     UNION ALL ${others.join('\n    UNION ALL ')}) t GROUP BY 1, 2`;
 }
 
+export interface DatabaseRead {
+  readonly contents: DatabaseContents;
+  readonly guarded: Guarded;
+  readonly objects: number;
+  readonly fingerprint: string;
+  readonly facts: DatabaseFingerprintFacts;
+}
+
 /**
  * Reads the session's database in two round trips and one snapshot: how much there is, and all of it.
  * @throws whatever the server answers, and where there is too much; nothing may be concluded from a partial read.
  */
 export async function readDatabase(
   request: ContentsRequest,
-): Promise<{ readonly contents: DatabaseContents; readonly objects: number; readonly fingerprint: string; readonly facts: DatabaseFingerprintFacts }> {
+): Promise<DatabaseRead> {
   const roles: Whose = request.everybody === true ? EVERYBODY : (column) => inOids(column, request.grantees);
   const sources = objectSources(request);
+  const targets = request.guarded ?? [];
+  const guard = guardStatements(targets);
   const statements = [
     ...sources.map((source) => groupSql(source, roles)),
     DEFAULTS(roles),
@@ -78,17 +93,20 @@ export async function readDatabase(
     straysSql(sources, request.grantees),
     TYPE_NAMES(SYSTEM),
     TRIGGER_STATE,
+    ...guard,
   ];
   try {
-    const begin = `${beginSql(request, 'REPEATABLE READ READ ONLY')};\n${FINGERPRINT(request.columns)}`;
+    const facts = { columns: request.columns, database: targets.some(({ kind }) => kind === 'database') };
+    const begin = `${beginSql(request, 'REPEATABLE READ READ ONLY')};\n${FINGERPRINT(facts)}`;
     const [fingerprint, objects] = await countObjects(request.client, countedIn(sources, roles), request.room, begin);
     const results = await query(request.client, `${statements.join(';\n')};\nCOMMIT`);
-    const [defaults = [], creators = [], extensions = [], strays = [], types = [], trigger = []] = results.slice(sources.length);
+    const [defaults = [], creators = [], extensions = [], strays = [], types = [], trigger = [], ...more] = results.slice(sources.length);
     const nameOf = nameReader(types);
     return {
       fingerprint,
       objects,
-      facts: { columns: request.columns },
+      facts,
+      guarded: guardedFrom(targets, more, nameOf),
       contents: {
         name: request.database,
         groups: results.slice(0, sources.length).flatMap((rows) => rows.map((row) => groupOf(row, nameOf))),
@@ -103,6 +121,23 @@ export async function readDatabase(
     await request.client.query('ROLLBACK').catch(() => undefined);
     throw error;
   }
+}
+
+/** What is asked for guardrails: default privileges first where they are asked for. */
+const guardStatements = (targets: readonly GuardTarget[]): readonly string[] => [
+  ...[guardedDefaults(targets) ?? []].flat(),
+  ...guardedSources(targets).map((source) => groupSql(source, everybody)),
+  ...(targets.some(({ kind }) => kind === 'database') ? [GUARDED_DATABASE] : []),
+];
+
+function guardedFrom(targets: readonly GuardTarget[], results: readonly (readonly Row[])[], nameOf: ReturnType<typeof nameReader>): Guarded {
+  if (targets.length === 0) return NOTHING_GUARDED;
+  const [defaults, groups] = guardedDefaults(targets) === undefined ? [[], results] : [results[0] ?? [], results.slice(1)];
+  return guardedOf(
+    targets,
+    groups.flatMap((rows) => rows.map((row) => groupOf(row, nameOf))),
+    defaults.flatMap(defaultAclOf),
+  );
 }
 
 const KIND_BY_CODE = new Map(

@@ -4,12 +4,20 @@ import type { Catalog } from '../model/catalog.ts';
 import type { Document } from '../model/entries.ts';
 import { comparedNames, namesIn } from '../model/named.ts';
 import { databasesToRead } from '../plan/privileges/databases-to-read.ts';
+import { guardedDatabases, targetsIn } from '../guard/guarded.ts';
+import { railsOf } from '../guard/rails.ts';
+import type { GuardTarget } from '../model/guardrails.ts';
 import { subjectsOf } from '../plan/privileges/subject.ts';
 import type { ContentsRequest } from '../postgres/read-database.ts';
 import type { Server } from './server.ts';
 
 export interface DatabasesRequest {
+  /** Databases in which something is declared, granted or followed. */
   readonly names: readonly string[];
+  /** Further ones that only guardrails are about. */
+  readonly guardedOnly: readonly string[];
+  /** What guardrails are about in each. */
+  readonly targetsIn: (name: string) => readonly GuardTarget[];
   readonly contents: Pick<ContentsRequest, 'grantees' | 'columns' | 'largeObjects'>;
   /** Equal while a plan for this database, as it is now, would be the same. */
   readonly requestKeyOf: (name: string) => string;
@@ -20,7 +28,10 @@ export function databasesRequest(
   document: Document,
   catalog: Catalog,
   version: string,
-  { adminDatabase, policy: { defaultDatabase } }: Pick<Server, 'adminDatabase'> & { readonly policy: Pick<Server['policy'], 'defaultDatabase'> },
+  {
+    adminDatabase,
+    policy: { defaultDatabase, guardrails = [] },
+  }: Pick<Server, 'adminDatabase'> & { readonly policy: Pick<Server['policy'], 'defaultDatabase' | 'guardrails'> },
 ): DatabasesRequest {
   const subjects = subjectsOf({ document, catalog, adminDatabase, defaultDatabase, isManaged: () => true });
   const names = databasesToRead(subjects, { document, catalog, defaultDatabase });
@@ -33,10 +44,16 @@ export function databasesRequest(
   const concerned = names.length === 0 ? [] : [...new Set([...namesIn(document), ...comparedNames(document)])];
   const facts = concerned.map((name) => factsOf(name, catalog));
   const base = digestOf([version, catalog.server.admin, catalog.server.superuser, grantees, mine, superusers, facts]);
+  const rails = railsOf(document, guardrails, defaultDatabase);
+  const isNamed = new Set(names);
+  const guardedOnly = guardedDatabases(rails, catalog.databases.values()).filter((name) => !isNamed.has(name));
+  const targets = (name: string): readonly GuardTarget[] => targetsIn(rails, catalog.databases.get(name) ?? { name });
   return {
     names,
+    guardedOnly,
+    targetsIn: targets,
     contents: { grantees, columns: rules.some((rule) => rule.kind === 'column'), largeObjects: rules.some((rule) => rule.kind === 'large_object') },
-    requestKeyOf: (name) => digestOf([base, catalog.databases.get(name)?.owner]),
+    requestKeyOf: (name) => digestOf([base, catalog.databases.get(name)?.owner, ...(rails.length === 0 ? [] : [isNamed.has(name), targets(name)])]),
   };
 }
 

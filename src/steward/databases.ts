@@ -9,6 +9,7 @@ import type { Plan } from '../plan/plan-input.ts';
 import type { DatabaseContents } from '../model/contents.ts';
 import type { DatabaseReading } from '../plan/privileges/privileges-plan.ts';
 import { databaseFingerprint, type DatabaseFingerprintFacts } from '../postgres/database-fingerprint.ts';
+import type { Guarded, GuardedReading } from '../guard/guarded.ts';
 import { describeFailure } from '../postgres/failures.ts';
 import { createRoom } from '../postgres/object-count.ts';
 import { type ContentsRequest, readDatabase } from '../postgres/read-database.ts';
@@ -19,13 +20,19 @@ import { sessionsIn, type WithSession } from './database-session.ts';
 import { passedOnBy } from './passed-on-by.ts';
 import type { Server } from './server.ts';
 
+export interface DatabasesRead {
+  readonly readings: ReadonlyMap<string, DatabaseReading>;
+  /** What is there that guardrails are about, by database; those that none is about are not in it. */
+  readonly guarded: ReadonlyMap<string, GuardedReading>;
+}
+
 export interface Databases {
   /**
    * What the document's privileges concern, read or known to be as it was.
    * @param version of everything beside the catalogs that a plan for a database depends on.
    * @param focus the databases to look at again; others that were right stand as they are. Undefined: all.
    */
-  read(document: Document, catalog: Catalog, version: string, focus: ReadonlySet<string> | undefined): Promise<ReadonlyMap<string, DatabaseReading>>;
+  read(document: Document, catalog: Catalog, version: string, focus: ReadonlySet<string> | undefined): Promise<DatabasesRead>;
   /** What those who leave passed on, in the databases in which something depends on them. One that holds nothing of theirs is not in it. */
   passedOn(leavers: readonly ManagedRole[], catalog: Catalog): Promise<PassedOnBy>;
   /** After a plan: databases in which it wants nothing need not be read again while they stay as they are. */
@@ -48,6 +55,10 @@ interface Known {
   /** Kept until the cycle ends, for the passes after the first. */
   readonly contents: DatabaseContents | undefined;
   readonly notices: readonly Notice[] | undefined;
+  /** Kept for as long as nothing changes there: memberships may change elsewhere. */
+  readonly guarded: Guarded;
+  /** Nothing of it is compared. */
+  readonly isGuardedOnly: boolean;
 }
 
 /** What one look at a database found; one that failed leaves nothing that is known of it. */
@@ -80,24 +91,40 @@ export function createDatabases(server: Server, residents: Residents): Databases
 
   return {
     read: async (document, catalog, version, focus) => {
-      const { names, contents, requestKeyOf } = databasesRequest(document, catalog, version, server);
+      const { names: declared, guardedOnly, targetsIn, contents, requestKeyOf } = databasesRequest(document, catalog, version, server);
+      const names = [...declared, ...guardedOnly];
+      const others = new Set(guardedOnly);
       const held = names.reduce((sum, name) => sum + heldOf(known.get(name)), 0);
       const request = { ...timeouts, ...contents, room: createRoom(maxObjects, held) };
       const looked = await sideBySide(sessions, names, (name) =>
-        readOne({ name, key: requestKeyOf(name), before: known.get(name), different, isInFocus: focus?.has(name) ?? true, request }, withSession),
+        readOne(
+          {
+            name,
+            key: requestKeyOf(name),
+            before: known.get(name),
+            different,
+            isInFocus: focus?.has(name) ?? true,
+            isGuardedOnly: others.has(name),
+            request: { ...request, guarded: targetsIn(name) },
+          },
+          withSession,
+        ),
       );
       const next = new Map(looked.flatMap(({ name, now }): [string, Known][] => (now === undefined ? [] : [[name, now]])));
       known = next;
       // Where notifications come, a session is worth the most.
       residents.follow(names.toSorted((a, b) => Number(next.get(b)?.notifies ?? false) - Number(next.get(a)?.notifies ?? false) || (a < b ? -1 : 1)));
       broken = next.size < names.length;
-      return new Map(looked.map(({ name, reading }) => [name, reading]));
+      return {
+        readings: new Map(looked.flatMap(({ name, reading }) => (others.has(name) ? [] : [[name, reading]]))),
+        guarded: new Map(looked.flatMap((one) => (targetsIn(one.name).length === 0 ? [] : [[one.name, guardedReading(one)]]))),
+      };
     },
     passedOn: (leavers, catalog) => passedOnBy(leavers, catalog, withSession, sessions),
-    settle: ({ changes, deferred, held, blocked, noticesOf }) => {
-      const busy = new Set([...changes, ...deferred, ...held, ...blocked.map(({ change }) => change)].map(databaseOf));
+    settle: ({ changes, deferred, held, blocked, refused, noticesOf }) => {
+      const busy = new Set([...changes, ...deferred, ...held, ...[...blocked, ...refused].map(({ change }) => change)].map(databaseOf));
       known = new Map(
-        [...known].map(([name, one]) => [name, { ...one, contents: undefined, notices: busy.has(name) ? undefined : (noticesOf.get(name) ?? one.notices) }]),
+        [...known].map(([name, one]) => [name, { ...one, contents: undefined, notices: busy.has(name) ? undefined : (noticesOf.get(name) ?? one.notices ?? (one.isGuardedOnly ? [] : undefined)) }]),
       );
     },
     unchanged: async (focus) => {
@@ -118,17 +145,21 @@ export function createDatabases(server: Server, residents: Residents): Databases
   };
 }
 
+const guardedReading = ({ now, reading }: Looked): GuardedReading =>
+  now === undefined ? { kind: 'unreadable', reason: reading.kind === 'unreadable' ? reading.reason : '' } : { kind: 'read', guarded: now.guarded };
+
 interface Asked {
   readonly name: string;
   readonly key: string;
   readonly before: Known | undefined;
   readonly different: WeakSet<Known>;
   readonly isInFocus: boolean;
+  readonly isGuardedOnly: boolean;
   readonly request: Omit<ContentsRequest, 'client' | 'database'>;
 }
 
 /** Reads one database, unless it is known to be as it was. Never throws. */
-async function readOne({ name, key, before, different, isInFocus, request }: Asked, withSession: WithSession): Promise<Looked> {
+async function readOne({ name, key, before, different, isInFocus, isGuardedOnly, request }: Asked, withSession: WithSession): Promise<Looked> {
   if (!isInFocus && before?.key === key && before.notices !== undefined) return { name, now: before, reading: { kind: 'settled', notices: before.notices } };
   try {
     return await withSession(name, async (client) => {
@@ -143,10 +174,10 @@ async function readOne({ name, key, before, different, isInFocus, request }: Ask
           };
       }
       request.room.giveBack(heldOf(before));
-      const { contents, objects, fingerprint, facts } = await readDatabase({ ...request, client, database: name });
+      const { contents, guarded, objects, fingerprint, facts } = await readDatabase({ ...request, client, database: name });
       return {
         name,
-        now: { key, objects, fingerprint, facts, notifies: contents.trigger.trigger === 'current', contents, notices: undefined },
+        now: { key, objects, fingerprint, facts, notifies: contents.trigger.trigger === 'current', contents, notices: undefined, guarded, isGuardedOnly },
         reading: { kind: 'read', contents },
       };
     });

@@ -30,7 +30,7 @@ export function entryKey(change: Change): string {
 export function driftOf(plan: Plan, document: Document, digests: ReadonlyMap<string, string>, catalog: Catalog): Change[] {
   const now = digestsIn(document);
   const isSettled = (key: string): boolean => now.has(key) && digests.get(key) === now.get(key);
-  return [...plan.changes, ...plan.blocked.map((item) => item.change), ...plan.held].filter((change) => {
+  return [...plan.changes, ...[...plan.blocked, ...plan.refused].map((item) => item.change), ...plan.held].filter((change) => {
     const isDrift = definitionOf(change).isDrift(change);
     if (isDrift !== undefined) return isDrift;
     const key = entryKey(change);
@@ -43,7 +43,7 @@ export function appliedDigests(document: Document, plan: Plan, outcomes: readonl
   const troubled = new Set([
     ...outcomes.flatMap((outcome) => (outcome.result === 'applied' ? [] : [entryKey(outcome.change)])),
     ...plan.deferred.map(entryKey),
-    ...plan.blocked.map((item) => entryKey(item.change)),
+    ...[...plan.blocked, ...plan.refused].map((item) => entryKey(item.change)),
   ]);
   return new Map(
     [...digestsIn(document)].flatMap(([key, digest]): [string, string][] => {

@@ -67,7 +67,7 @@ export async function importServer(server: Server, asked: Asked): Promise<Import
 async function readWhole(reader: ServerReader): Promise<Pick<WholeServer, 'catalog' | 'readings'>> {
   const everything = everythingOf(await reader.catalog(everythingOf(undefined)));
   const catalog = await reader.catalog(everything);
-  return { catalog, readings: await reader.databases.read(everything, catalog, '', undefined) };
+  return { catalog, readings: (await reader.databases.read(everything, catalog, '', undefined)).readings };
 }
 
 const NOWHERE: Position = { file: IMPORTED, line: 1, column: 1 };

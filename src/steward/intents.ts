@@ -19,7 +19,7 @@ export function createIntents(): Intents {
     },
     close: async (plan, context) => {
       if (allClosed || !context.ledger) return;
-      const wanted = [...plan.changes, ...plan.deferred, ...plan.blocked.map((item) => item.change)];
+      const wanted = [...plan.changes, ...plan.deferred, ...[...plan.blocked, ...plan.refused].map((item) => item.change)];
       await closeFinishedIntents(new Set(wanted.map(intentKey)), context);
       allClosed = true;
     },

@@ -4,8 +4,11 @@ import type { PasswordReason } from '../changes/change.ts';
 import type { Document } from '../model/entries.ts';
 import { closedNames } from '../plan/removal/drain.ts';
 import { withRecognised } from '../plan/moved.ts';
-import { renamedPassedOn, renamedReadings } from '../plan/renamed-catalog.ts';
-import { withRenamed } from '../plan/renaming.ts';
+import { alsoDeferred, refusedRenames } from '../plan/guarded-renames.ts';
+import { renamedGuarded, renamedPassedOn, renamedReadings } from '../plan/renamed-catalog.ts';
+import { type RenamingOptions, withRenamed } from '../plan/renaming.ts';
+import { type Rail, railsOf } from '../guard/rails.ts';
+import type { Refusal } from '../guard/refuse.ts';
 import { declaringNames, namesIn, withFormerNames } from '../model/named.ts';
 import { isForeign } from '../plan/secrets/password-check.ts';
 import { planOf } from '../plan/plan.ts';
@@ -63,22 +66,22 @@ export interface ForPlan {
 
 /** Reads the server for a document and the values of its Secrets, and plans. */
 export async function readForPlan(
-  { adminDatabase, policy: { movedFrom, ...policy } }: Pick<Server, 'adminDatabase' | 'policy'>,
+  { adminDatabase, policy: { movedFrom, guardrails = [], ...policy } }: Pick<Server, 'adminDatabase' | 'policy'>,
   request: PlanRequest,
   reader: ServerReader,
 ): Promise<ForPlan> {
-  const { version, credentials } = request;
+  const { credentials } = request;
   const snapshot = await reader.catalog(request.document);
   const document = withTurnsEnded(request.document, snapshot, reader);
   const recognised = withRecognised(snapshot, movedFrom);
   const waiting = reader.backoff.atThisMoment();
   const isDeferred = (key: string): boolean => waiting.isDeferred(key);
-  const { catalog, renaming } = withRenamed(recognised, document, { law: policy.law, isDeferred });
+  const rails = railsOf(document, guardrails, policy.defaultDatabase);
+  const asked = { ...request, document, law: policy.law, isDeferred, rails };
+  const { catalog, renaming, readings, guarded, refused } = await readDatabases(asked, recognised, reader);
   const { renames } = renaming;
   const { stale, unwitnessed } = await checkPasswords(credentials, catalog);
   const passwords = await reader.passwords(withoutUsers(document, renames), credentials, catalog, stale);
-  const aboutDatabases = JSON.stringify([version, [...credentials.withoutSecret.keys()], renames.map(({ from, role }) => [from, role])]);
-  const readings = await reader.databases.read(document, catalog, aboutDatabases, request.focus);
   const passedOn = await reader.databases.passedOn(dropCandidates(catalog, policy.removal, namesIn(document)), catalog);
   // A plan is made in turns, and its questions are asked over a while: all of them are about one moment.
   const input = {
@@ -87,6 +90,7 @@ export async function readForPlan(
     readings: renamedReadings(readings, renames),
     passedOn: renamedPassedOn(passedOn, renames),
     renaming,
+    ...(rails.length === 0 ? {} : { guard: { rails, guarded: renamedGuarded(guarded, renames), refused } }),
     adminDatabase,
     ...policy,
     withoutSecret: credentials.withoutSecret,
@@ -97,6 +101,22 @@ export async function readForPlan(
   };
   // Nobody changes what it reads while others have their turn: document, catalog and readings are values, and what failed is noted only by the cycle that waits here.
   return { input, plan: await inTurns(planOf(input)), snapshot, recorded: recognised.managed, unwitnessed };
+}
+
+interface DatabasesAsked extends Pick<PlanRequest, 'document' | 'version' | 'credentials' | 'focus'>, RenamingOptions {
+  readonly rails: readonly Rail[];
+}
+
+/** The databases, and what gets another name in them: what would break a guardrail by its new one keeps the one that it has, and then others may be wrong. */
+async function readDatabases<T extends Catalog>(asked: DatabasesAsked, recognised: T, reader: ServerReader, refused: readonly Refusal[] = []) {
+  const { document, version, credentials, focus, law, isDeferred, rails } = asked;
+  const { catalog, renaming } = withRenamed(recognised, document, { law, isDeferred: alsoDeferred(isDeferred, refused) });
+  const { renames } = renaming;
+  const about = JSON.stringify([version, [...credentials.withoutSecret.keys()], renames.map(({ from, role }) => [from, role])]);
+  const { readings, guarded } = await reader.databases.read(document, catalog, about, focus);
+  const more = refusedRenames(rails, guarded, recognised, catalog, renames);
+  if (more.length > 0) return readDatabases(asked, recognised, reader, [...refused, ...more]);
+  return { catalog, renaming, readings, guarded, refused };
 }
 
 /** Nobody can log in yet by a name that is to come. */

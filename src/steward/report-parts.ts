@@ -1,5 +1,6 @@
 // Parts of a report: what follows from the inputs, the plan and the outcomes alone, however a cycle ends.
 import { aboutNotice, isError, type Notice } from '../changes/notice.ts';
+import { guardrailCounts } from '../guard/say.ts';
 import type { Plan } from '../plan/plan-input.ts';
 import { whyNot } from '../postgres/outage-of.ts';
 import type { Outcome } from '../postgres/run.ts';
@@ -26,6 +27,7 @@ export const EMPTY: CycleReport = {
   probes: { same: 0, differs: 0, unknown: 0 },
   problems: [],
   notices: [],
+  guardrails: [],
   breakerTripped: false,
   entities: new Map(),
   users: 0,
@@ -83,11 +85,12 @@ export const openedBy = ({ ledger }: Begun, { plan, drift }: Pass): Opening => (
 });
 
 /** What was found by the last pass of a cycle. */
-export const foundBy = (inputs: Inputs, first: Opening, { plan, input: { document, catalog }, credentials }: Pass): Partial<CycleReport> => ({
+export const foundBy = (inputs: Inputs, first: Opening, { plan, input: { document, catalog, guard }, credentials }: Pass): Partial<CycleReport> => ({
   ...fromInputs(inputs),
   problems: [...inputs.problems, ...newlineWarnings(document, credentials)],
   ...first,
   ...counts(plan),
+  guardrails: guardrailCounts(guard?.rails ?? [], plan),
   validity: validityEnds(catalog, plan.entities, document),
   breakerTripped: first.breakerTripped || plan.breakerTripped,
 });

@@ -2,6 +2,7 @@
 import { type Change, type ChangeKind, type Entity, subjectOf } from '../changes/change.ts';
 import { definitionOf } from '../changes/table.ts';
 import type { Problem } from '../model/entries.ts';
+import type { GuardrailCount } from '../guard/say.ts';
 import { aboutNotice, type Notice } from '../changes/notice.ts';
 import type { WhyNot } from '../postgres/outage-of.ts';
 import type { Requests } from '../model/requests.ts';
@@ -28,6 +29,8 @@ export interface CycleReport {
   readonly probes: ProbeCounts;
   readonly problems: readonly Problem[];
   readonly notices: readonly Notice[];
+  /** Each guardrail by its name, with how much it holds back and by how many it is broken. */
+  readonly guardrails: readonly GuardrailCount[];
   readonly breakerTripped: boolean;
   /** What the document names and we manage. */
   readonly entities: ReadonlyMap<string, Entity>;

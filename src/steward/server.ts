@@ -1,10 +1,13 @@
 // Server: one PostgreSQL server as the parts of a cycle know it, and what a plan may do there.
+import type { Guardrail } from '../model/guardrails.ts';
 import type { PlanInput } from '../plan/plan-input.ts';
 import type { Connections } from '../postgres/connection.ts';
 import type { Timeouts } from '../postgres/transaction.ts';
 
 /** What a plan may do: the law, removal, and how privileges and triggers are kept. */
 export interface Policy extends Pick<PlanInput, 'revokes' | 'triggers' | 'law' | 'removal' | 'defaultDatabase'> {
+  /** What must never be, whatever a document says. */
+  readonly guardrails?: readonly Guardrail[] | undefined;
   /** The server that the operator says ours was moved from. */
   readonly movedFrom: string | undefined;
 }

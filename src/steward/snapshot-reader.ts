@@ -5,6 +5,8 @@ import { passedOnFrom } from '../plan/removal/passed-on.ts';
 import type { DatabaseReading } from '../plan/privileges/privileges-plan.ts';
 import { type Asked, catalogFor, contentsFor, heldFor } from '../snapshot/narrow.ts';
 import type { RecordedDatabase, Snapshot } from '../snapshot/snapshot.ts';
+import { type GuardedReading, guardedOf } from '../guard/guarded.ts';
+import type { GuardTarget } from '../model/guardrails.ts';
 import { databasesRequest } from './database-request.ts';
 import type { PlanPlace } from './plan-once.ts';
 import type { ServerReader } from './read-for-plan.ts';
@@ -14,29 +16,45 @@ import type { Policy } from './server.ts';
 export const snapshotPlace = (snapshot: Snapshot, policy: Policy): PlanPlace => ({
   adminDatabase: snapshot.adminDatabase,
   policy,
-  reader: snapshotReader(snapshot),
+  reader: snapshotReader(snapshot, policy.guardrails),
   ledger: () => Promise.resolve(snapshot.ledger === undefined ? [] : [snapshot.ledger]),
 });
 
 /** For a plan without passwords: of those, a snapshot knows nothing that a Secret could be compared with. */
-export const snapshotReader = (snapshot: Snapshot): ServerReader => ({
+export const snapshotReader = (snapshot: Snapshot, guardrails: Policy['guardrails'] = []): ServerReader => ({
   catalog: (document) => Promise.resolve(catalogFor(document, snapshot)),
   passwords: (_document, _credentials, _catalog, stale) => Promise.resolve(stale),
   isChanged: () => false,
   databases: {
     read: (document, catalog, version) => {
       const { adminDatabase, defaultDatabase } = snapshot;
-      const { names, contents } = databasesRequest(document, catalog, version, { adminDatabase, policy: { defaultDatabase } });
+      const server = { adminDatabase, policy: { defaultDatabase, guardrails } };
+      const { names, guardedOnly, targetsIn, contents } = databasesRequest(document, catalog, version, server);
       // The catalog may have names that are to come, and the contents have those of the snapshot.
       const nameOf = namesByOid(snapshot.catalog.oids);
       const roles = new Set([...comparedNames(document)].flatMap((name) => nameOf.get(catalog.oids.get(name) ?? 0) ?? []));
       const { columns, largeObjects } = contents;
-      return Promise.resolve(new Map(names.map((name) => [name, readingOf(snapshot.databases.get(name), { roles, columns, largeObjects })])));
+      const guarded = [...names, ...guardedOnly].flatMap((name): [string, GuardedReading][] => {
+        const targets = targetsIn(name);
+        return targets.length === 0 ? [] : [[name, guardedReadingOf(snapshot, name, targets)]];
+      });
+      return Promise.resolve({
+        readings: new Map(names.map((name) => [name, readingOf(snapshot.databases.get(name), { roles, columns, largeObjects })])),
+        guarded: new Map(guarded),
+      });
     },
     passedOn: (leavers, catalog) => Promise.resolve(passedOnFrom(heldFor(leavers, catalog, snapshot.passedOn))),
   },
   backoff: { atThisMoment: () => ({ any: false, isDeferred: () => false }) },
 });
+
+/** A snapshot has the entries of everybody. */
+function guardedReadingOf({ databases, catalog }: Snapshot, name: string, targets: readonly GuardTarget[]): GuardedReading {
+  const recorded = databases.get(name);
+  if (recorded?.kind !== 'read') return { kind: 'unreadable', reason: recorded?.reason ?? 'it is not in the snapshot' };
+  const itself = catalog.shared.filter(({ kind }) => kind === 'database').map((group) => ({ ...group, names: group.names.filter((one) => one === name) }));
+  return { kind: 'read', guarded: guardedOf(targets, [...recorded.contents.groups, ...itself], recorded.contents.defaults) };
+}
 
 function readingOf(recorded: RecordedDatabase | undefined, asked: Asked): DatabaseReading {
   if (recorded === undefined) return { kind: 'unreadable', reason: 'it is not in the snapshot' };

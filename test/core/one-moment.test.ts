@@ -28,7 +28,7 @@ it('whatever waits at the moment a plan is begun waits in all of it, and nothing
     catalog: () => Promise.resolve(catalog),
     passwords: (_document, _credentials, _catalog, stale) => Promise.resolve(stale),
     isChanged: () => false,
-    databases: { read: () => Promise.resolve(new Map()), passedOn: () => Promise.resolve(new Map()) },
+    databases: { read: () => Promise.resolve({ readings: new Map(), guarded: new Map() }), passedOn: () => Promise.resolve(new Map()) },
     backoff,
   };
   const server = { adminDatabase: 'postgres', policy: { ...policyOfPlans, movedFrom: undefined } } as Partial<Server> as Server;

@@ -71,8 +71,8 @@ const LOWERED: Readonly<Record<Mode, string>> = {
 const last = (remarks: readonly Remark[]): readonly Remark[] => [...new Map(remarks.map((remark) => [remark.subject, remark])).values()];
 
 /** The changes that are left of a plan, but for those that are about what pgsteward keeps for itself. */
-export const remaining = ({ changes, blocked, deferred, held }: Plan): readonly Change[] =>
-  [...changes, ...deferred, ...held, ...blocked.map(({ change }) => change)].filter(isSeen);
+export const remaining = ({ changes, blocked, refused, deferred, held }: Plan): readonly Change[] =>
+  [...changes, ...deferred, ...held, ...[...blocked, ...refused].map(({ change }) => change)].filter(isSeen);
 
 /** Whether anybody has more or less by it: what is only remembered is not, and neither are our event triggers. */
 function isSeen(change: Change): boolean {

@@ -1,0 +1,60 @@
+// Broken: who has on a server what a guardrail says nobody of its kind may have, and by which way.
+import { superusers } from '../explain/holders.ts';
+import type { Path } from '../explain/paths.ts';
+import { PUBLIC } from '../model/contents.ts';
+import type { Held } from './held.ts';
+import { heldIn } from './held.ts';
+import { isAgainst, isReached, pathOf, type Reach, reachOf } from './reach.ts';
+import type { Rail } from './rails.ts';
+import type { GuardState } from './state.ts';
+
+export interface Broken {
+  readonly rail: Rail;
+  readonly database: string;
+  /** A role, or PUBLIC. */
+  readonly who: string;
+  readonly held: Held;
+  readonly path: Path;
+}
+
+/** Everything that is broken: each role once for a guardrail and a database. */
+export const brokenOf = (state: GuardState): readonly Broken[] =>
+  state.rails.flatMap((rail) => [...state.guarded.keys()].flatMap((database) => brokenIn(state, rail, database)));
+
+function brokenIn(state: GuardState, rail: Rail, database: string): readonly Broken[] {
+  const reading = state.guarded.get(database);
+  if (reading?.kind !== 'read' || !rail.isIn(state.databases.get(database) ?? { name: database })) return [];
+  const realm = state.realmOf(database);
+  const held = heldIn(rail, realm, database, reading.guarded);
+  if (held.size === 0) return [];
+  const reach = reachIn(rail, realm, held);
+  const everybody = held.get(PUBLIC);
+  const broken: Broken[] = everybody === undefined || rail.by.fresh ? [] : [{ rail, database, who: PUBLIC, held: everybody, path: { holder: everybody.holder, chain: [PUBLIC] } }];
+  const anything = [...held.values()][0];
+  for (const role of new Set([...reach.own.keys(), ...reach.later.keys()])) {
+    if (role === PUBLIC || !isAgainst(rail, realm, state.admin, role, () => true)) continue;
+    const path = pathOf(reach, role, (holder) => held.get(holder)?.holder ?? { by: 'superuser', role: holder });
+    const what = held.get(path.holder.role) ?? anything;
+    if (what !== undefined) broken.push({ rail, database, who: role, held: what, path });
+  }
+  return broken;
+}
+
+/** Who gets at what is held there. */
+export function reachIn(rail: Rail, realm: GuardState['realmOf'] extends (database: string) => infer R ? R : never, held: ReadonlyMap<string, Held>): Reach {
+  const strong = rail.through.superuser && held.size > 0 ? superusers(realm).map(({ role }) => role) : [];
+  const reach = reachOf(realm, [...held.keys()].filter((role) => role !== PUBLIC), strong, rail);
+  // Where SET ROLE is no way, a superuser has it all the same.
+  if (rail.through.setRole || strong.length === 0) return reach;
+  return { ...reach, later: new Map(strong.filter((role) => !rail.except.has(role)).map((role) => [role, undefined])) };
+}
+
+/** Whether a role gets at anything that a guardrail is about, in any database. */
+export function accessBefore(state: GuardState, rail: Rail): (role: string) => boolean {
+  const reaches = [...state.guarded].flatMap(([database, reading]) => {
+    if (reading.kind !== 'read' || !rail.isIn(state.databases.get(database) ?? { name: database })) return [];
+    const realm = state.realmOf(database);
+    return [reachIn(rail, realm, heldIn(rail, realm, database, reading.guarded))];
+  });
+  return (role) => reaches.some((reach) => isReached(reach, role));
+}

@@ -1,0 +1,62 @@
+// Guarded: what is read of a database for guardrails: the objects that they are about with everybody's entries, and what objects to come will give.
+import { type AclEntry, type DefaultAcl, nameKey, type ObjectGroup } from '../model/contents.ts';
+import type { GuardTarget } from '../model/guardrails.ts';
+import { isAimed, isAimedAt, kindsOf, type Named, type Rail } from './rails.ts';
+
+export interface Guarded {
+  /** Entries of an owner on its own are not among them: it gives itself whatever it wants. */
+  readonly groups: readonly ObjectGroup[];
+  readonly defaults: readonly DefaultAcl[];
+}
+
+/** What is known of a database. */
+export type GuardedReading = { readonly kind: 'read'; readonly guarded: Guarded } | { readonly kind: 'unreadable'; readonly reason: string };
+
+export const NOTHING_GUARDED: Guarded = { groups: [], defaults: [] };
+
+interface DatabaseToGuard extends Named {
+  readonly allowsConnections: boolean;
+}
+
+/** The databases that guardrails are about, of those that there are and that can be connected to. */
+export const guardedDatabases = (rails: readonly Rail[], databases: Iterable<DatabaseToGuard>): readonly string[] =>
+  rails.length === 0
+    ? []
+    : [...databases].filter((database) => database.allowsConnections && rails.some((rail) => rail.isIn(database))).map(({ name }) => name);
+
+/** Everything in a database that some guardrail is about, as one list of targets. */
+export const targetsIn = (rails: readonly Rail[], database: Named): readonly GuardTarget[] =>
+  rails.filter((rail) => rail.isIn(database)).flatMap(({ targets }) => targets);
+
+/** Of groups and default privileges with everybody's entries, what these targets are about. */
+export function guardedOf(targets: readonly GuardTarget[], groups: readonly ObjectGroup[], defaults: readonly DefaultAcl[]): Guarded {
+  const kinds = new Set(targets.flatMap(kindsOf));
+  const about = groups.flatMap((group): ObjectGroup[] => {
+    if (!kinds.has(group.kind) || (group.kind === 'column' && group.entries.length === 0)) return [];
+    const names = group.names.filter((name) => isAimed({ targets }, group.kind, group.schema, name));
+    return names.length === 0 ? [] : [{ ...group, names: names.toSorted((a, b) => byText(nameKey(a), nameKey(b))), entries: inOrder(group.entries) }];
+  });
+  return {
+    groups: sortedBy(about, ({ kind, schema, names: [name = ''] }) => JSON.stringify([kind, schema, nameKey(name)])),
+    defaults: sortedBy(
+      defaults.filter(({ kind, entries }) => kinds.has(kind) && entries.length > 0).map((row) => ({ ...row, entries: inOrder(row.entries) })),
+      ({ creator, schema, kind }) => JSON.stringify([creator, schema, kind]),
+    ),
+  };
+}
+
+/** What is said of it must not follow from the order in which a server has it. */
+const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+const sortedBy = <T>(items: readonly T[], keyOf: (item: T) => string): readonly T[] =>
+  items
+    .map((item) => ({ item, key: keyOf(item) }))
+    .toSorted((a, b) => byText(a.key, b.key))
+    .map(({ item }) => item);
+const inOrder = (entries: readonly AclEntry[]): readonly AclEntry[] =>
+  entries.toSorted((a, b) => byText(a.grantee, b.grantee) || byText(a.grantor, b.grantor) || byText(a.privilege, b.privilege));
+
+/** Whether what a target names is there. */
+export const isThereIn =
+  ({ groups }: Guarded) =>
+  (target: GuardTarget): boolean =>
+    groups.some(({ kind, schema, names }) => kind === target.kind && names.some((name) => isAimedAt(target, kind, schema, name)));

@@ -1,0 +1,58 @@
+// What is said of guardrails: what they refuse, and what breaks them already.
+import { sentenceOf, subjectOf } from '../changes/change.ts';
+import type { Notice } from '../changes/notice.ts';
+import { pathWords } from '../explain/say.ts';
+import { PUBLIC } from '../model/contents.ts';
+import { LIMITS } from '../model/limits.ts';
+import type { Broken } from './broken.ts';
+import type { Breach, Refusal } from './refuse.ts';
+
+const nameOf = (role: string): string => (role === PUBLIC ? 'PUBLIC' : role);
+
+/** `payroll`, or `payroll of the operator`. */
+const railWords = ({ rail }: Pick<Breach, 'rail'>): string => `guardrail ${rail.name}${rail.origin === 'operator' ? ' of the operator' : ''}`;
+
+/** Who would get what, and how. */
+export function breachWords({ who, privilege, on, path, database }: Breach): string {
+  if (path === undefined) return `nobody knows what ${nameOf(who)} would get, as database ${database} could not be read`;
+  return `${nameOf(who)} would have ${privilege} on ${on} (${pathWords(path)})`;
+}
+
+export const refusalNotice = (refusal: Refusal): Notice => ({
+  kind: 'guardrail_refused',
+  subject: subjectOf(refusal.change),
+  message: `the ${railWords(refusal)} refuses to ${sentenceOf(refusal.change)}: ${breachWords(refusal)}`,
+  position: refusal.rail.position,
+});
+
+const brokenNotice = ({ rail, who, held, path }: Broken): Notice => ({
+  kind: 'guardrail_broken',
+  subject: who,
+  message: `breaks the ${railWords({ rail })}: ${nameOf(who)} has ${held.privilege} on ${held.on} (${pathWords(path)})`,
+  position: rail.position,
+});
+
+/** A notice for each, but for so many of one guardrail that nobody would read them. */
+export function brokenNotices(broken: readonly Broken[]): readonly Notice[] {
+  return [...Map.groupBy(broken, ({ rail }) => rail)].flatMap(([rail, those]) => {
+    const left = those.length - LIMITS.brokenShown;
+    const more: Notice = { kind: 'guardrail_broken', subject: '', message: `the ${railWords({ rail })} is broken by ${left} more`, position: rail.position };
+    return [...those.slice(0, LIMITS.brokenShown).map(brokenNotice), ...(left > 0 ? [more] : [])];
+  });
+}
+
+/** How often each guardrail holds something back, and how many break it. */
+export interface GuardrailCount {
+  readonly name: string;
+  readonly refused: number;
+  readonly broken: number;
+}
+
+/** Guardrails of one name, the operator's and a document's, are counted together. */
+export function guardrailCounts(
+  rails: readonly { readonly name: string }[],
+  { refused, broken }: { readonly refused: readonly Refusal[]; readonly broken: readonly Broken[] },
+): readonly GuardrailCount[] {
+  const count = (of: readonly { readonly rail: { readonly name: string } }[], name: string): number => of.filter(({ rail }) => rail.name === name).length;
+  return [...new Set(rails.map(({ name }) => name))].map((name) => ({ name, refused: count(refused, name), broken: count(broken, name) }));
+}

@@ -1,0 +1,49 @@
+// A plan without what a guardrail refuses: in rounds, as what is refused takes what needs it along, until nothing more is.
+import { type Change, groupKeyOf, namesOf, splitNames } from '../changes/change.ts';
+import { brokenOf } from '../guard/broken.ts';
+import { type Refusal, refusedOf } from '../guard/refuse.ts';
+import { stateOf } from '../guard/state.ts';
+import { nameKey } from '../model/contents.ts';
+import type { InParts, Pace } from '../model/in-parts.ts';
+import type { Plan, PlanInput } from './plan-input.ts';
+import { sift } from './plan-order.ts';
+
+type Guarded = Pick<Plan, 'changes' | 'blocked' | 'deferred' | 'refused' | 'broken'>;
+
+/** Sifts what is in order, and takes out what is refused. */
+export function* siftGuarded(ordered: readonly Change[], input: PlanInput, pace: Pace): InParts<Guarded> {
+  const { guard, catalog } = input;
+  if (guard === undefined) return { ...(yield* sift(ordered, input, pace)), refused: [], broken: [] };
+  const state = stateOf(guard.rails, guard.guarded, catalog);
+  const refused: Refusal[] = [];
+  const taken = new Map<string, Set<string> | 'whole'>();
+  for (;;) {
+    const left = ordered.flatMap((change) => outside(change, taken));
+    const sifted = yield* sift(
+      left,
+      input,
+      pace,
+      refused.map(({ change }) => change),
+    );
+    const found = yield* refusedOf(state, sifted.changes, pace);
+    if (found.length === 0) return { ...sifted, refused: [...guard.refused, ...refused], broken: brokenOf(state) };
+    refused.push(...found);
+    for (const { change } of found) take(taken, change);
+  }
+}
+
+function take(taken: Map<string, Set<string> | 'whole'>, change: Change): void {
+  const key = groupKeyOf(change);
+  const before = taken.get(key);
+  const names = namesOf(change).map(nameKey);
+  if (names.length === 0 || before === 'whole') taken.set(key, 'whole');
+  else taken.set(key, new Set([...(before ?? []), ...names]));
+}
+
+/** What of a change is not refused. */
+function outside(change: Change, taken: ReadonlyMap<string, ReadonlySet<string> | 'whole'>): readonly Change[] {
+  const names = taken.size === 0 ? undefined : taken.get(groupKeyOf(change));
+  if (names === undefined) return [change];
+  if (names === 'whole') return [];
+  return [splitNames(change, (name) => names.has(nameKey(name))).outside ?? []].flat();
+}
