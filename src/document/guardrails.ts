@@ -49,8 +49,7 @@ function readGuardrail(node: Node, path: Path, origin: Guardrail['origin'], repo
     return undefined;
   }
   for (const { offset, path: at, message } of [...unknownKeys(node, path, GUARDRAIL_KEYS), ...repeatedKeys(node, path)]) complain(offset, at, message);
-  for (const key of ['name', 'never', 'on', 'by'])
-    if (valueOf(node, key) === undefined) complain(node.offset, path, `the key \`${key}\` is missing`);
+  for (const key of ['name', 'never', 'on', 'by']) if (valueOf(node, key) === undefined) complain(node.offset, path, `the key \`${key}\` is missing`);
   const { databases, targets } = readTargets(valueOf(node, 'on'), [...path, 'on'], complain);
   return {
     name: readName(valueOf(node, 'name'), [...path, 'name'], complain),
@@ -75,7 +74,12 @@ function readName(node: Node | undefined, path: Path, complain: ComplainAt): str
 }
 
 /** One text, or a list of texts, each with its place. */
-function texts(node: Node | undefined, path: Path, what: string, complain: ComplainAt): readonly { readonly text: string; readonly offset: number; readonly path: Path }[] {
+function texts(
+  node: Node | undefined,
+  path: Path,
+  what: string,
+  complain: ComplainAt,
+): readonly { readonly text: string; readonly offset: number; readonly path: Path }[] {
   if (node === undefined) return [];
   if (node.kind === 'list' && node.items.length === 0) complain(node.offset, path, `the list is empty; name a ${what}, or leave the key out`);
   if (node.kind === 'mapping') complain(node.offset, path, mismatch(`a ${what} or a list of them`, node));
@@ -124,9 +128,7 @@ function readTargets(node: Node | undefined, path: Path, complain: ComplainAt): 
   const ofColumns = columns.flatMap(({ table, column }) => schemas.map((schema): GuardTarget => ({ kind: 'column', schema, name: table, column })));
   if (targets.length + ofColumns.length > 0) return { databases, targets: [...targets, ...ofColumns] };
   const own: readonly GuardTarget[] =
-    schemas.length > 0
-      ? schemas.map((name) => ({ kind: 'schema', schema: '', name, column: '' }))
-      : [{ kind: 'database', schema: '', name: '*', column: '' }];
+    schemas.length > 0 ? schemas.map((name) => ({ kind: 'schema', schema: '', name, column: '' })) : [{ kind: 'database', schema: '', name: '*', column: '' }];
   return { databases, targets: own };
 }
 

@@ -33,7 +33,10 @@ export function readGuardrailsFile(path: string): readonly Guardrail[] {
   else if (root.kind !== 'mapping' || valueOf(root, 'guardrails') === undefined)
     report.add({ offset: root.offset, path: [], message: mismatch('a mapping with a list `guardrails`', root) });
   else {
-    for (const problem of [...unknownKeys(root, [], ['guardrails']), ...repeatedKeys({ ...root, pairs: root.pairs.map((pair) => ({ ...pair, value: NOTHING })) }, [])])
+    for (const problem of [
+      ...unknownKeys(root, [], ['guardrails']),
+      ...repeatedKeys({ ...root, pairs: root.pairs.map((pair) => ({ ...pair, value: NOTHING })) }, []),
+    ])
       report.add(problem);
     const guardrails = readGuardrails(valueOf(root, 'guardrails'), 'operator', report);
     if (guardrails !== undefined && report.sorted().length === 0) return guardrails;

@@ -29,7 +29,8 @@ function brokenIn(state: GuardState, rail: Rail, database: string): readonly Bro
   if (held.size === 0) return [];
   const reach = reachIn(rail, realm, held);
   const everybody = held.get(PUBLIC);
-  const broken: Broken[] = everybody === undefined || rail.by.fresh ? [] : [{ rail, database, who: PUBLIC, held: everybody, path: { holder: everybody.holder, chain: [PUBLIC] } }];
+  const broken: Broken[] =
+    everybody === undefined || rail.by.fresh ? [] : [{ rail, database, who: PUBLIC, held: everybody, path: { holder: everybody.holder, chain: [PUBLIC] } }];
   const anything = [...held.values()][0];
   for (const role of new Set([...reach.own.keys(), ...reach.later.keys()])) {
     if (role === PUBLIC || !isAgainst(rail, realm, state.admin, role, () => true)) continue;
@@ -43,7 +44,12 @@ function brokenIn(state: GuardState, rail: Rail, database: string): readonly Bro
 /** Who gets at what is held there. */
 export function reachIn(rail: Rail, realm: GuardState['realmOf'] extends (database: string) => infer R ? R : never, held: ReadonlyMap<string, Held>): Reach {
   const strong = rail.through.superuser && held.size > 0 ? superusers(realm).map(({ role }) => role) : [];
-  const reach = reachOf(realm, [...held.keys()].filter((role) => role !== PUBLIC), strong, rail);
+  const reach = reachOf(
+    realm,
+    [...held.keys()].filter((role) => role !== PUBLIC),
+    strong,
+    rail,
+  );
   // Where SET ROLE is no way, a superuser has it all the same.
   if (rail.through.setRole || strong.length === 0) return reach;
   return { ...reach, later: new Map(strong.filter((role) => !rail.except.has(role)).map((role) => [role, undefined])) };

@@ -94,7 +94,9 @@ function ofRoles(change: Change, state: GuardState): readonly Gift[] {
 
 /** What a membership adds to the one that there is. */
 function linked(member: string, role: string, inherit: boolean, set: boolean, state: GuardState): readonly Gift[] {
-  const before = linksOf(state.realmOf('')).ofMember.get(member)?.find((link) => link.role === role);
+  const before = linksOf(state.realmOf(''))
+    .ofMember.get(member)
+    ?.find((link) => link.role === role);
   // Below 16 there are no options: whether it inherits is said of the member, who may not be there yet.
   const isNew = { inherit: inherit && before?.inherit !== true, set: (set || state.major < 16) && before?.set !== true };
   return isNew.inherit || isNew.set ? [{ what: 'link', member, role, ...isNew }] : [];
@@ -115,7 +117,10 @@ const owned = (database: string, kind: 'schema' | 'database', name: string, role
 function publicly(database: string, planned: readonly Change[]): readonly Gift[] {
   const taken = new Set(
     planned.flatMap((change) =>
-      change.kind === 'revoke_privilege' && change.role === PUBLIC && change.on.object === 'database' && change.on.names.some((name) => ownName(name) === database)
+      change.kind === 'revoke_privilege' &&
+      change.role === PUBLIC &&
+      change.on.object === 'database' &&
+      change.on.names.some((name) => ownName(name) === database)
         ? change.privileges
         : [],
     ),
@@ -130,7 +135,16 @@ function inherited(database: string, from: string, heir: string, { guarded }: Gu
   const groups: Guarded['groups'] = reading?.kind === 'read' ? reading.guarded.groups : [];
   return groups
     .filter(({ owner }) => owner === from)
-    .map(({ kind, schema, names }) => ({ what: 'access', database, kind, schema, names, role: heir, privileges: Object.keys(KINDS[kind].privileges), owns: true }));
+    .map(({ kind, schema, names }) => ({
+      what: 'access',
+      database,
+      kind,
+      schema,
+      names,
+      role: heir,
+      privileges: Object.keys(KINDS[kind].privileges),
+      owns: true,
+    }));
 }
 
 /** The roles as they are when everything is given. */

@@ -137,7 +137,10 @@ function* judgesOf(
   hadAccess: (role: string) => boolean,
   pace: Pace,
 ): InParts<readonly Judge[]> {
-  const databases = new Set([...state.guarded.keys(), ...given.flatMap(({ gifts }) => gifts.flatMap((gift) => ('database' in gift ? [gift.database ?? ''] : [])))]);
+  const databases = new Set([
+    ...state.guarded.keys(),
+    ...given.flatMap(({ gifts }) => gifts.flatMap((gift) => ('database' in gift ? [gift.database ?? ''] : []))),
+  ]);
   const judges: Judge[] = [];
   for (const database of databases) {
     if (database === '' || !rail.isIn(state.databases.get(database) ?? { name: database })) continue;
@@ -146,10 +149,13 @@ function* judgesOf(
     const realm = after.realmOf(database);
     const held = heldIn(rail, realm, database, guarded);
     for (const { gifts } of given) {
-      for (const gift of gifts) for (const one of heldBy(rail, gift, database, guarded, state.major)) if (!held.has(one.holder.role)) held.set(one.holder.role, one);
+      for (const gift of gifts)
+        for (const one of heldBy(rail, gift, database, guarded, state.major)) if (!held.has(one.holder.role)) held.set(one.holder.role, one);
       if (pace(1)) yield;
     }
-    judges.push(judgeOf({ state, after, rail, database, guarded, realm, held, reach: reachIn(rail, realm, held), isUnread: reading?.kind === 'unreadable', hadAccess }));
+    judges.push(
+      judgeOf({ state, after, rail, database, guarded, realm, held, reach: reachIn(rail, realm, held), isUnread: reading?.kind === 'unreadable', hadAccess }),
+    );
   }
   return judges;
 }
@@ -197,7 +203,12 @@ function linkJudged(court: Court, member: string, role: string, gift: Extract<Gi
   const { rail, realm, reach, isUnread, state, hadAccess, held } = court;
   if (gift.database !== undefined && gift.database !== court.database) return undefined;
   if (rail.except.has(member) || rail.except.has(role)) return undefined;
-  const link = gift.database === undefined ? linksOf(realm).ofMember.get(member)?.find((one) => one.role === role) : gift;
+  const link =
+    gift.database === undefined
+      ? linksOf(realm)
+          .ofMember.get(member)
+          ?.find((one) => one.role === role)
+      : gift;
   const inherits = gift.inherit && link?.inherit === true && (isUnread || reach.own.has(role));
   const becomes = rail.through.setRole && gift.set && link?.set === true && (isUnread || isReached(reach, role));
   if (!inherits && !becomes) return undefined;
@@ -225,7 +236,14 @@ function loginJudged(court: Court, role: string): ReturnType<Judge> {
   const what = (path && held.get(path.holder.role)) ?? [...held.values()][0];
   if (what === undefined && !isUnread) return undefined;
   return {
-    breach: { rail, database: court.database, who: role, privilege: what?.privilege ?? rail.never.join(', '), on: what?.on ?? `database ${court.database}`, path },
+    breach: {
+      rail,
+      database: court.database,
+      who: role,
+      privilege: what?.privilege ?? rail.never.join(', '),
+      on: what?.on ?? `database ${court.database}`,
+      path,
+    },
     names: [],
   };
 }
@@ -251,4 +269,6 @@ const aimedNames = (rail: Rail, gift: Gift): readonly ObjectName[] =>
 
 /** Whether what is given on objects to come may be given on one that the guardrail is about. */
 const comes = (rail: Rail, gift: Extract<Gift, { what: 'to come' }>, guarded: Guarded): boolean =>
-  comingTargets(rail, guarded).some((target) => kindsOf(target).includes(gift.kind) && isAbout(gift, { ...target, column: gift.kind === 'column' ? target.column : '' }, gift.beside));
+  comingTargets(rail, guarded).some(
+    (target) => kindsOf(target).includes(gift.kind) && isAbout(gift, { ...target, column: gift.kind === 'column' ? target.column : '' }, gift.beside),
+  );

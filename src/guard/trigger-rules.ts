@@ -27,15 +27,23 @@ interface Entry {
 export function rulesIn(text: string | undefined): readonly ComingRule[] {
   if (text === undefined) return [];
   // The plan has written it itself (plan/triggers/rules-document.ts).
-  const { exact = {}, glob = {}, wide = {} } = JSON.parse(text) as {
+  const {
+    exact = {},
+    glob = {},
+    wide = {},
+  } = JSON.parse(text) as {
     readonly exact?: Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, readonly Entry[]>>>>>>;
     readonly glob?: Readonly<Record<string, Readonly<Record<string, readonly Entry[]>>>>;
     readonly wide?: Readonly<Record<string, readonly Entry[]>>;
   };
   return OBJECT_KINDS.flatMap((kind): ComingRule[] => [
-    ...pairs(exact, kind).flatMap(([schema, names]) => Object.entries(names).flatMap(([name, entries]) => entries.map((entry) => ruleOf(kind, schema, name, entry, false)))),
+    ...pairs(exact, kind).flatMap(([schema, names]) =>
+      Object.entries(names).flatMap(([name, entries]) => entries.map((entry) => ruleOf(kind, schema, name, entry, false))),
+    ),
     ...pairs(glob, kind).flatMap(([schema, entries]) => entries.map((entry) => ruleOf(kind, schema, fromLike(entry.name ?? '*'), entry, true))),
-    ...(Object.hasOwn(wide, kind) ? (wide[kind] ?? []) : []).map((entry) => ruleOf(kind, fromLike(entry.schema ?? '*'), fromLike(entry.name ?? '*'), entry, true)),
+    ...(Object.hasOwn(wide, kind) ? (wide[kind] ?? []) : []).map((entry) =>
+      ruleOf(kind, fromLike(entry.schema ?? '*'), fromLike(entry.name ?? '*'), entry, true),
+    ),
   ]);
 }
 
@@ -53,11 +61,14 @@ const ruleOf = (kind: ObjectKind, schema: string, name: string, { role, rank, se
 });
 
 /** A pattern of LIKE as a document has it. */
-const fromLike = (pattern: string): string =>
-  pattern.replaceAll(/\\(.)|%/gs, (whole, escaped: string | undefined) => escaped ?? (whole === '%' ? '*' : whole));
+const fromLike = (pattern: string): string => pattern.replaceAll(/\\(.)|%/gs, (whole, escaped: string | undefined) => escaped ?? (whole === '%' ? '*' : whole));
 
 /** Whether a rule may be about objects of a pattern, and none that is more specific replaces it for all of them. @param ofRole all rules of its role. */
-export function isAbout(rule: ComingRule, { schema, name, column }: Omit<ComingRule, 'kind' | 'role' | 'rank' | 'privileges'>, ofRole: readonly ComingRule[]): boolean {
+export function isAbout(
+  rule: ComingRule,
+  { schema, name, column }: Omit<ComingRule, 'kind' | 'role' | 'rank' | 'privileges'>,
+  ofRole: readonly ComingRule[],
+): boolean {
   const meets = (rule.schema === '' || intersects(rule.schema, schema)) && intersects(rule.name, name) && (column === '' || intersects(rule.column, column));
   return meets && !ofRole.some((other) => other.kind === rule.kind && other.rank > rule.rank && covers(other, schema, name));
 }

@@ -25,7 +25,8 @@ export function refusedRenames(
   const refused = new Map<string, Refusal>();
   for (const { rail, database, who, held, path } of fresh) {
     const onWay = real.filter(({ role }) => role === who || path.chain.includes(role));
-    for (const change of onWay.length > 0 ? onWay : real) refused.set(keyOf(change), { change, rail, database, who, privilege: held.privilege, on: held.on, path });
+    for (const change of onWay.length > 0 ? onWay : real)
+      refused.set(keyOf(change), { change, rail, database, who, privilege: held.privilege, on: held.on, path });
   }
   return [...refused.values()];
 }

@@ -78,9 +78,7 @@ export interface DatabaseRead {
  * Reads the session's database in two round trips and one snapshot: how much there is, and all of it.
  * @throws whatever the server answers, and where there is too much; nothing may be concluded from a partial read.
  */
-export async function readDatabase(
-  request: ContentsRequest,
-): Promise<DatabaseRead> {
+export async function readDatabase(request: ContentsRequest): Promise<DatabaseRead> {
   const roles: Whose = request.everybody === true ? EVERYBODY : (column) => inOids(column, request.grantees);
   const sources = objectSources(request);
   const targets = request.guarded ?? [];

@@ -124,7 +124,10 @@ export function createDatabases(server: Server, residents: Residents): Databases
     settle: ({ changes, deferred, held, blocked, refused, noticesOf }) => {
       const busy = new Set([...changes, ...deferred, ...held, ...[...blocked, ...refused].map(({ change }) => change)].map(databaseOf));
       known = new Map(
-        [...known].map(([name, one]) => [name, { ...one, contents: undefined, notices: busy.has(name) ? undefined : (noticesOf.get(name) ?? one.notices ?? (one.isGuardedOnly ? [] : undefined)) }]),
+        [...known].map(([name, one]) => [
+          name,
+          { ...one, contents: undefined, notices: busy.has(name) ? undefined : (noticesOf.get(name) ?? one.notices ?? (one.isGuardedOnly ? [] : undefined)) },
+        ]),
       );
     },
     unchanged: async (focus) => {

@@ -56,6 +56,9 @@ it('each limit stands in the table, with its number', () => {
     entriesOfLeaver: 'a role that is to be dropped',
     logWaiting: 'the log',
     definers: 'explain and who-can',
+    guardrails: 'guardrails',
+    guardrailItems: 'guardrails',
+    brokenShown: 'guardrails',
   };
   for (const [name, input] of Object.entries(inputs))
     expect(limitsOf(input), name).toMatch(new RegExp(`(?<![\\d,])${said(LIMITS[name as keyof typeof LIMITS])}(?![\\d]|,\\d)`));
@@ -90,6 +93,7 @@ it('and that of a database, which a setting says', () => {
 
 /** The beginning of each row → the tests at its limit and beyond it. */
 const TESTS: Readonly<Record<string, readonly (readonly [file: string, title: string])[]>> = {
+  guardrails: [['guard/document', 'as many guardrails and names are read as the limits say']],
   'the document: its size': [['document/document', 'read a document of 1 MiB, and not one byte more']],
   'the document: words': [['document/limits', 'as many words and brackets as are parsed at once are read']],
   'the document: nesting': [['document/limits', 'as many levels as are read are read, and one more is told']],

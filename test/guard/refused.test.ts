@@ -23,10 +23,12 @@ const user = (username: string, more: object = {}): object => ({ username, datab
 async function hr(more: readonly string[] = []): Promise<void> {
   await server.query('CREATE ROLE hr_owner NOLOGIN');
   await server.query('CREATE DATABASE hr OWNER hr_owner');
-  for (const sql of ['SET ROLE hr_owner', 'CREATE SCHEMA hr', 'CREATE TABLE hr.salaries (name text, amount int)', 'CREATE TABLE hr.teams (name text)', ...more])
-    await server.query(sql.startsWith('SET') ? 'SELECT' : sql, 'hr');
-  for (const table of ['salaries', 'teams']) await server.query(`ALTER TABLE hr.${table} OWNER TO hr_owner`, 'hr');
-  await server.query('ALTER SCHEMA hr OWNER TO hr_owner', 'hr');
+  await server.query('CREATE SCHEMA hr AUTHORIZATION hr_owner', 'hr');
+  for (const table of ['salaries', 'teams']) {
+    await server.query(`CREATE TABLE hr.${table} (name text, amount int)`, 'hr');
+    await server.query(`ALTER TABLE hr.${table} OWNER TO hr_owner`, 'hr');
+  }
+  for (const sql of more) await server.query(sql, 'hr');
 }
 
 async function cycleOf(document: object, env: Readonly<Record<string, string>> = {}): Promise<CycleReport> {
@@ -51,4 +53,120 @@ it('a grant to a login is refused for the guarded table, and done for the others
   expect([await may('alice'), await may('alice', 'hr.teams')]).toEqual([false, true]);
   expect(report.guardrails).toEqual([{ name: 'payroll', refused: 1, broken: 0 }]);
   expect(brokenIn(report)).toEqual([]);
+});
+
+const READER = { name: 'payroll_reader', grants: [{ ...IN_HR, tables: { salaries: ['SELECT'] } }] };
+
+it('a membership that leads there is refused; the role has what it shall have, and the user is made without it', async () => {
+  await hr();
+  const report = await cycleOf({ roles: [READER], users: [user('alice', { roles: ['payroll_reader'] }), user('bob')] });
+  expect(refusedIn(report).toSorted()).toEqual([
+    expect.stringContaining('refuses to grant SELECT on table hr.salaries in database hr to: payroll_reader: alice would have SELECT'),
+    expect.stringContaining(
+      'refuses to grant roles to alice: [payroll_reader]: alice would have SELECT on table hr.salaries in database hr (alice → payroll_reader: granted to payroll_reader by this plan)',
+    ),
+  ]);
+  expect(await server.query(`SELECT rolname FROM pg_roles WHERE rolname IN ('alice', 'bob', 'payroll_reader') ORDER BY 1`)).toHaveLength(3);
+  expect([await may('alice'), await may('payroll_reader')]).toEqual([false, false]);
+
+  // Without the member the grant breaks nothing; then the member is what is refused.
+  steward.manifests.users(stringify({ guardrails: [PAYROLL], roles: [READER], users: [user('alice'), user('bob')] }));
+  expect(refusedIn(await steward.cycle())).toEqual([]);
+  expect(await may('payroll_reader')).toBe(true);
+  steward.manifests.users(stringify({ guardrails: [PAYROLL], roles: [READER], users: [user('alice', { roles: ['payroll_reader'] }), user('bob')] }));
+  expect(refusedIn(await steward.cycle())).toEqual([expect.stringContaining('refuses to grant roles to alice: [payroll_reader]')]);
+  expect(await may('alice')).toBe(false);
+});
+
+it('SET ROLE alone is a way, unless the guardrail says otherwise', async () => {
+  await hr(['CREATE ROLE readers NOLOGIN', 'GRANT SELECT ON hr.salaries TO readers']);
+  const users = [user('alice', { roles: [{ name: 'readers', inherit: false }] })];
+  const first = await cycleOf({ users });
+  // Below 16 a membership has no options of its own, and all of it is refused in another sentence.
+  expect(refusedIn(first)).toEqual([expect.stringMatching(/^the guardrail payroll refuses to grant roles to alice: \[readers\]: alice would have SELECT/)]);
+  expect(await server.query(`SELECT FROM pg_auth_members WHERE member = 'alice'::regrole`)).toEqual([]);
+  if (server.major < 16) return;
+  expect(refusedIn(first)[0]).toContain('SET ROLE readers');
+  steward.manifests.users(stringify({ guardrails: [{ ...PAYROLL, through: { setRole: false } }], users }));
+  expect(refusedIn(await steward.cycle())).toEqual([]);
+  expect(await server.query(`SELECT FROM pg_auth_members WHERE member = 'alice'::regrole`)).toHaveLength(1);
+});
+
+it('whom a guardrail leaves out may, and who gets it only through it; another way of the same role is told', async () => {
+  await hr(['CREATE ROLE readers NOLOGIN', 'GRANT SELECT ON hr.salaries TO readers']);
+  const app = { name: 'payroll_app', grants: [{ ...IN_HR, tables: { salaries: ['SELECT'] } }] };
+  expect(refusedIn(await cycleOf({ roles: [app], users: [user('alice', { roles: ['payroll_app'] })] }))).toEqual([]);
+  expect(await may('alice')).toBe(true);
+  steward.manifests.users(stringify({ guardrails: [PAYROLL], roles: [app], users: [user('alice', { roles: ['payroll_app', 'readers'] })] }));
+  expect(refusedIn(await steward.cycle())).toEqual([expect.stringContaining('refuses to grant roles to alice: [readers]')]);
+});
+
+it('a login is refused to a role that gets there already, and the role is otherwise as it shall be', async () => {
+  await hr(['CREATE ROLE alice NOLOGIN', 'GRANT SELECT ON hr.salaries TO alice']);
+  const report = await cycleOf({ users: [user('alice', { connectionLimit: 3, grantsMode: 'additive', grants: [] })] }, {});
+  expect(refusedIn(report)).toEqual([expect.stringMatching(/refuses to alter user: alice .*LOGIN.*alice would have SELECT on table hr.salaries/)]);
+  expect(await server.query(`SELECT rolcanlogin AS login FROM pg_roles WHERE rolname = 'alice'`)).toEqual([{ login: false }]);
+});
+
+it('a database or schema that would get an owner who may is refused, where the guardrail is about it', async () => {
+  await hr();
+  const guardrails = [{ name: 'no-creator', never: 'CREATE', on: { database: 'hr', schema: 'hr' }, by: '*' }];
+  const databases = [{ name: 'hr', schemas: [{ name: 'hr', owner: 'alice' }] }];
+  const report = await cycleOf({ guardrails, databases, users: [user('alice')] });
+  expect(refusedIn(report)).toEqual([expect.stringMatching(/refuses to give schema hr in database hr to: alice .*alice would have CREATE on schema hr/)]);
+  steward.manifests.users(stringify({ guardrails: [{ ...guardrails[0], through: { ownership: false } }], databases, users: [user('alice')] }));
+  expect(refusedIn(await steward.cycle())).toEqual([]);
+});
+
+it('what a superuser may counts where the guardrail says so', async () => {
+  await hr(['CREATE ROLE boss NOLOGIN SUPERUSER']);
+  const users = [user('alice', { roles: ['boss'] })];
+  const env = { ALLOWED_ROLES: 'boss' };
+  const strict = { ...PAYROLL, except: ['postgres'], through: { superuser: true } };
+  const report = await cycleOf({ guardrails: [strict], users }, env);
+  expect(refusedIn(report)).toEqual([expect.stringMatching(/refuses to grant roles to alice: \[boss\]: alice would have SELECT .*boss is a superuser/)]);
+  steward.manifests.users(stringify({ guardrails: [PAYROLL], users }));
+  expect(refusedIn(await steward.cycle())).toEqual([]);
+});
+
+it('default privileges on objects to come are refused where one of them could be guarded, by a pattern or because it is not there', async () => {
+  await hr();
+  const users = [user('alice', { grants: [{ ...IN_HR, tables: { '*': ['SELECT'] } }] })];
+  const report = await cycleOf({ users });
+  expect(refusedIn(report).filter((line) => line.includes('future tables'))).not.toEqual([]);
+  expect(doneIn(report).filter((line) => line.includes('future tables'))).toEqual([]);
+  await server.query('SET ROLE hr_owner; CREATE TABLE hr.payments (id int)', 'hr');
+  expect([await may('alice', 'hr.payments'), await may('alice', 'hr.teams')]).toEqual([false, true]);
+  expect(refusedIn(await steward.cycle())).toContainEqual(expect.stringMatching(/grant SELECT on .*payments/));
+  expect(await may('alice', 'hr.payments')).toBe(false);
+  // What is named exactly, and there, is none that comes.
+  steward.manifests.users(stringify({ guardrails: [{ ...PAYROLL, on: { ...PAYROLL.on, tables: ['salaries'] } }], users }));
+  expect(refusedIn(await steward.cycle())).toEqual([expect.stringContaining('table hr.salaries in database hr to: alice')]);
+});
+
+it('PUBLIC is everybody, whomever a guardrail is against', async () => {
+  await hr();
+  const databases = [{ name: 'hr', public: [{ schemas: ['hr'], tables: { salaries: ['SELECT'] } }] }];
+  const report = await cycleOf({ guardrails: [{ ...PAYROLL, by: ['nobody_yet'] }], databases, users: [user('alice')] });
+  expect(refusedIn(report)).toEqual([expect.stringContaining('PUBLIC would have SELECT on table hr.salaries')]);
+  expect(await may('alice')).toBe(false);
+});
+
+it('what somebody does by hand is told with its way at the next look, also of roles that are not ours, and stays', async () => {
+  await hr(['CREATE ROLE auditor LOGIN', 'CREATE ROLE team NOLOGIN', 'GRANT team TO auditor']);
+  const quiet = await cycleOf({ users: [user('alice')] });
+  expect(brokenIn(quiet)).toEqual([]);
+  expect((await steward.cycle()).unchanged).toBe(true);
+  await server.query('GRANT SELECT ON hr.salaries TO team', 'hr');
+  const told = await steward.cycle();
+  expect(brokenIn(told)).toEqual([
+    'auditor breaks the guardrail payroll: auditor has SELECT on table hr.salaries in database hr (auditor → team: granted to team by hr_owner)',
+  ]);
+  expect(told.guardrails).toEqual([{ name: 'payroll', refused: 0, broken: 1 }]);
+  const again = await steward.cycle();
+  expect([again.unchanged, brokenIn(again).length]).toEqual([true, 1]);
+  await server.query('REVOKE team FROM auditor');
+  expect(brokenIn(await steward.cycle())).toEqual([]);
+  await server.query('GRANT SELECT (amount) ON hr.salaries TO auditor', 'hr');
+  expect(brokenIn(await steward.cycle())).toEqual([expect.stringContaining('auditor has SELECT on column hr.salaries.amount in database hr')]);
 });

@@ -147,7 +147,7 @@ it('announcements say each thing that a cycle did or found, and what annotations
 it('every kind of notice has a condition, and only those that hold something back are not ready', () => {
   for (const kind of NOTICE_KINDS) {
     const { overall, entities } = conditionsOf({ ...REPORT, notices: [notice(kind), notice('unmanaged')] });
-    const isFine = ['pending', 'held', 'kept', 'unmanaged', 'fallback'].includes(kind);
+    const isFine = ['guardrail_broken', 'pending', 'held', 'kept', 'unmanaged', 'fallback'].includes(kind);
     expect([kind, entities?.users.get('alice')?.ready, overall.ready]).toEqual([kind, isFine, isFine]);
     expect(entities?.users.get('alice')?.message).toBe(`it is ${kind}`);
     expect(reference).toContain(`\`${entities?.users.get('alice')?.reason}\``);
@@ -307,6 +307,6 @@ it('a notice for which nothing has to be done is a warning in the log, and one t
       notices: [notice(kind)],
     });
     const { level } = JSON.parse(lines.find((line) => line.includes(`it is ${kind}`)) ?? '{}') as { level?: string };
-    expect([kind, level]).toEqual([kind, ['pending', 'held', 'kept', 'unmanaged', 'fallback'].includes(kind) ? 'WARN' : 'ERROR']);
+    expect([kind, level]).toEqual([kind, ['guardrail_broken', 'pending', 'held', 'kept', 'unmanaged', 'fallback'].includes(kind) ? 'WARN' : 'ERROR']);
   }
 });
