@@ -15,7 +15,7 @@ const SLOW = {
   kubernetes: 'test/kubernetes/**/*.test.ts',
   moved: 'test/moved/**/*.test.ts',
   pooler: 'test/pooler/**/*.test.ts',
-  privileges: 'test/privileges/round-trip-*.test.ts',
+  privileges: 'test/{privileges/round-trip-*,guard/random}.test.ts',
   thorough:
     'test/{cycle/{adopted-roles,advice,audit-log,cycle-end,drain,dry-run-order,encodings,heirs,missed-drift,opening,own-rights,passed-on,platforms,probes,renaming,renaming-refused,said-sql,server-log,turns},privileges/{admins,extensions,hostile,inherent,kinds,lapsed,names,objects-to-come,rules,unmodelled,values},daemon/{daemon,outages}}.test.ts',
   year: 'test/year/**/*.test.ts',

@@ -1,0 +1,124 @@
+// What breaks a guardrail, answered by the server alone: has_*_privilege and pg_has_role, asked in a transaction in which everything that does not count was taken
+// out of the catalogs first, and which is rolled back. Nothing of the product is asked but the table of kinds.
+import type pg from 'pg';
+import { KINDS, type ObjectKind } from '../../src/model/kinds.ts';
+
+/** A guardrail about one object, as the document has it and as it is asked. */
+export interface AskedRail {
+  readonly name: string;
+  readonly never: string;
+  readonly object: { readonly kind: ObjectKind; readonly schema: string; readonly name: string; readonly column?: string };
+  readonly by: { readonly logins?: boolean; readonly roles?: boolean; readonly names?: readonly string[] };
+  readonly except: readonly string[];
+  readonly through: { readonly setRole: boolean; readonly ownership: boolean; readonly superuser: boolean };
+}
+
+interface Place {
+  readonly catalog: string;
+  readonly acl: string;
+  readonly owner: string;
+  readonly code: string;
+  readonly oid: number;
+  readonly asks: string;
+}
+
+const quote = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+
+const ASKS: Partial<Record<ObjectKind, string>> = {
+  database: 'has_database_privilege',
+  schema: 'has_schema_privilege',
+  table: 'has_table_privilege',
+  sequence: 'has_sequence_privilege',
+  function: 'has_function_privilege',
+  type: 'has_type_privilege',
+  language: 'has_language_privilege',
+  foreign_data_wrapper: 'has_foreign_data_wrapper_privilege',
+  foreign_server: 'has_server_privilege',
+};
+
+export const canAsk = (kind: ObjectKind): boolean => ASKS[kind] !== undefined || kind === 'column';
+
+async function placeOf(client: pg.Client, { kind, schema, name }: AskedRail['object']): Promise<Place | undefined> {
+  const { stored } = KINDS[kind === 'sequence' || kind === 'column' ? 'table' : kind];
+  if (stored === undefined) return undefined;
+  const own = kind === 'schema' ? name : name;
+  const inSchema =
+    stored.namespace === undefined || kind === 'schema' ? 'true' : `${stored.namespace} = (SELECT oid FROM pg_namespace WHERE nspname = ${quote(schema)})`;
+  const { rows } = await client.query<{ oid: number }>(`SELECT o.oid FROM ${stored.catalog} o WHERE ${stored.name} = ${quote(own)} AND ${inSchema} LIMIT 1`);
+  const oid = rows[0]?.oid;
+  if (oid === undefined) return undefined;
+  const code = kind === 'sequence' ? 's' : stored.code;
+  return { catalog: stored.catalog, acl: stored.acl.slice(2), owner: stored.owner.slice(2), code, oid, asks: ASKS[kind === 'column' ? 'table' : kind] ?? '' };
+}
+
+/** The names of roles, and PUBLIC, that break it. @param admin a superuser's session in the database. */
+export async function brokenBy(client: pg.Client, rail: AskedRail, admin: string): Promise<readonly string[]> {
+  const place = await placeOf(client, rail.object);
+  if (place === undefined) return [];
+  await client.query('BEGIN; SET LOCAL allow_system_table_mods = on');
+  try {
+    return await askedIn(client, rail, place, admin);
+  } finally {
+    await client.query('ROLLBACK');
+  }
+}
+
+async function askedIn(client: pg.Client, rail: AskedRail, place: Place, admin: string): Promise<readonly string[]> {
+  const { catalog, acl, owner, code, oid } = place;
+  const { rows: all } = await client.query<{ name: string; login: boolean; superuser: boolean }>(
+    'SELECT rolname AS name, rolcanlogin AS login, rolsuper AS superuser FROM pg_roles ORDER BY rolname',
+  );
+  const { rows: owners } = await client.query<{ name: string }>(`SELECT pg_get_userbyid(${owner}) AS name FROM ${catalog} WHERE oid = ${oid}`);
+  const ownerName = owners[0]?.name ?? '';
+  const isPublic = await client.query<{ may: boolean }>(`SELECT ${holds(`'public'::name`, rail, place)} AS may`);
+  // PUBLIC's entries, and the owner's own where they do not count, are taken out; and so are all that does not count.
+  const taken = `x.grantee <> 0 ${rail.through.ownership ? '' : `AND x.grantee <> t.${owner}`}`;
+  const kept = (entries: string): string =>
+    `coalesce((SELECT array_agg(makeaclitem(x.grantee, x.grantor, x.privilege_type, x.is_grantable)) FROM aclexplode(${entries}) x WHERE ${taken}), ARRAY[makeaclitem(10, 10, 'USAGE', false)])`;
+  if (catalog === 'pg_class')
+    await client.query(
+      `UPDATE pg_attribute a SET attacl = ${kept('a.attacl')} FROM pg_class t WHERE t.oid = a.attrelid AND t.oid = ${oid} AND a.attacl IS NOT NULL`,
+    );
+  await client.query(
+    `UPDATE ${catalog} t SET ${acl} = ${kept(`coalesce(t.${acl}, acldefault('${code}', t.${owner}))`)} ${rail.through.ownership ? '' : `, ${owner} = 10`} WHERE oid = ${oid}`,
+  );
+  if (rail.except.length > 0)
+    await client.query(`DELETE FROM pg_auth_members WHERE roleid = ANY (SELECT oid FROM pg_roles WHERE rolname = ANY ($1))`, [rail.except]);
+  if (!rail.through.superuser) await client.query(`UPDATE pg_authid SET rolsuper = false WHERE oid <> 10`);
+  const against = all.filter(
+    ({ name, login, superuser }) =>
+      name !== admin &&
+      !rail.except.includes(name) &&
+      (rail.through.superuser || !superuser) &&
+      ((rail.by.logins === true && login) || (rail.by.roles === true && !name.startsWith('pg_')) || (rail.by.names ?? []).includes(name)),
+  );
+  const [set, owns] = await Promise.all([
+    client.query<{ member: string; role: string }>(
+      `SELECT a.rolname AS member, b.rolname AS role FROM pg_roles a, pg_roles b WHERE a <> b AND NOT b.rolname = ANY ($1) AND pg_has_role(a.oid, b.oid, $2)`,
+      [rail.except, (await majorOf(client)) >= 16 ? 'SET' : 'MEMBER'],
+    ),
+    client.query<{ name: string; may: boolean }>(
+      `SELECT rolname AS name, ${holds('rolname', rail, place)} ${rail.through.ownership ? `OR pg_has_role(oid, ${quote(ownerName)}::name, 'USAGE')` : ''} AS may FROM pg_roles`,
+    ),
+  ]);
+  const may = new Map(owns.rows.map(({ name, may: has }) => [name, has && !rail.except.includes(name)]));
+  const becomes = Map.groupBy(set.rows, ({ member }) => member);
+  const broken = against.filter(({ name }) => {
+    if (may.get(name) === true) return true;
+    return rail.through.setRole && (becomes.get(name) ?? []).some(({ role }) => may.get(role) === true && (rail.through.superuser || role !== 'postgres'));
+  });
+  return [...(isPublic.rows[0]?.may === true ? ['public'] : []), ...broken.map(({ name }) => name)];
+}
+
+const majorOf = async (client: pg.Client): Promise<number> => {
+  const { rows } = await client.query<{ major: number }>(`SELECT current_setting('server_version_num')::int / 10000 AS major`);
+  return rows[0]?.major ?? 0;
+};
+
+/** Whether a role may as the server answers, on all of it or on a part. */
+function holds(role: string, { object, never }: AskedRail, { asks, oid }: Place): string {
+  if (object.kind === 'column') return `has_column_privilege(${role}, ${oid}::oid, ${quote(object.column ?? '')}, ${quote(never)})`;
+  const whole = `${asks}(${role}, ${oid}::oid, ${quote(never)})`;
+  const ofColumns = object.kind === 'table' && Object.hasOwn(KINDS.column.privileges, never);
+  return ofColumns ? `(${whole} OR has_any_column_privilege(${role}, ${oid}::oid, ${quote(never)}))` : whole;
+}

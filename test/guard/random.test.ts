@@ -1,0 +1,187 @@
+// Random servers, documents and guardrails: what is told to be broken is what the server itself answers, and no plan breaks anything that was not broken.
+import type pg from 'pg';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { privilegesOf } from '../../src/model/kinds.ts';
+import { KINDS } from '../../src/model/kinds.ts';
+import { dropServer, quoted, type RandomServer, randomServer } from '../explain/random-access.ts';
+import { type Postgres, startPostgres } from '../support/postgres.ts';
+import { createSteward, type Steward } from '../support/steward.ts';
+import { type AskedRail, brokenBy, canAsk } from './oracle.ts';
+
+/** How many servers, and the first seed. */
+const CASES = Number(process.env['CASES'] ?? 300);
+const FIRST = Number(process.env['GUARD_SEED'] ?? 1);
+
+let postgres: Postgres;
+let admin: pg.Client;
+beforeAll(async () => {
+  postgres = await startPostgres({ settings: { log_statement: 'none', log_min_messages: 'panic', log_min_error_statement: 'panic' } });
+  admin = await postgres.client();
+});
+afterAll(async () => {
+  await admin.end();
+  await postgres.stop();
+});
+
+function numbers(seed: number): (below: number) => number {
+  let state = seed * 2_246_822_519 + 7;
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) % below;
+  };
+}
+
+/** One as a document has it. */
+const written = ({ object, by, ...rail }: AskedRail, database: string): object => {
+  const { kind, schema, name, column } = object;
+  const on =
+    kind === 'database'
+      ? {}
+      : kind === 'schema'
+        ? { schema: name }
+        : column === undefined
+          ? { ...(KINDS[kind].scope === 'schema' ? { schema } : {}), [KINDS[kind].key ?? '']: [name] }
+          : { schema, columns: { [name]: [column] } };
+  return {
+    ...rail,
+    except: rail.except.length === 0 ? undefined : rail.except,
+    on: { database, ...on },
+    by: by.logins === true ? '*' : by.roles === true ? 'roles' : by.names,
+  };
+};
+
+interface Case {
+  readonly rails: readonly AskedRail[];
+  readonly document: (entries: boolean) => object;
+}
+
+function caseOf(server: RandomServer, seed: number, major: number): Case {
+  const pick = numbers(seed);
+  const chance = (percent: number): boolean => pick(100) < percent;
+  const of = <T>(all: readonly T[]): T => all[pick(all.length)] as T;
+  const some = (all: readonly string[], percent: number): readonly string[] => all.filter(() => chance(percent));
+  const objects = server.objects.filter(({ kind, database, schema }) => database !== undefined && schema !== 'pg_catalog' && canAsk(kind));
+  const roles = [...server.roles];
+  const fresh = [`n${seed}_user`, `n${seed} "é"; DROP ROLE`, `n${seed}_role`];
+  const rails = Array.from({ length: 4 + pick(8) }, (_, index): AskedRail => {
+    const { kind, schema = '', name, column } = of(objects);
+    const by = chance(50) ? { logins: true } : chance(50) ? { roles: true } : { names: [of(roles), of(fresh)] };
+    const through = { setRole: chance(75), ownership: chance(70), superuser: chance(20) };
+    return {
+      name: `g${index}`,
+      never: of(privilegesOf(kind, major)),
+      object: { kind, schema, name, ...(column === undefined ? {} : { column }) },
+      by,
+      except: some([...roles, fresh[2] ?? ''], 15),
+      through,
+    };
+  });
+  const block = (): object => {
+    const { kind, schema = '', name, column, arguments: types } = of(objects);
+    const actions = [of(privilegesOf(kind, major))];
+    const base = { database: server.database };
+    if (kind === 'database') return { ...base, databasePrivileges: actions };
+    if (kind === 'schema') return { ...base, schemas: { [name]: actions } };
+    if (column !== undefined) return { ...base, schemas: { [schema]: [] }, columns: { [name]: { [column]: actions } } };
+    const own = types === undefined ? name : name;
+    return {
+      ...base,
+      ...(KINDS[kind].scope === 'schema' ? { schemas: { [schema]: [] } } : {}),
+      [KINDS[kind].key ?? '']: { [chance(25) && KINDS[kind].scope === 'schema' ? '*' : own]: actions },
+    };
+  };
+  const blocks = (): object => ({ grants: Array.from({ length: pick(4) }, block), grantsMode: chance(70) ? 'additive' : 'authoritative' });
+  const member = (): readonly object[] =>
+    some([...roles, fresh[2] ?? '', 'pg_read_all_data'], 18).map((name) => ({
+      name,
+      ...(major >= 16 && chance(50) ? { inherit: chance(50), set: chance(50) } : {}),
+    }));
+  const asUsers = some(roles, 35);
+  const entries = {
+    roles: [fresh[2] ?? '', ...some(roles, 25).filter((name) => !asUsers.includes(name))].map((name) => ({
+      name,
+      ...blocks(),
+      memberOf: member().filter((one) => (one as { name: string }).name !== name),
+    })),
+    users: [fresh[0] ?? '', fresh[1] ?? '', ...asUsers].map((username) => ({
+      username,
+      password: 'none',
+      database: server.database,
+      login: chance(80),
+      roles: member().filter((one) => (one as { name: string }).name !== username),
+      ...blocks(),
+    })),
+    databases: [
+      {
+        name: server.database,
+        ...(chance(30) ? { owner: of(roles) } : {}),
+        ...(chance(25) ? { public: [{ schemas: ['public'], tables: { m: ['SELECT'] } }] } : {}),
+      },
+    ],
+  };
+  const only = { users: [{ username: fresh[0] ?? '', password: 'none', login: false, database: server.database }] };
+  const guardrails = rails.map((rail) => written(rail, server.database));
+  return { rails, document: (hasEntries) => ({ guardrails, ...(hasEntries ? entries : only) }) };
+}
+
+/** What the server answers, as `rail who`. */
+async function answered(server: RandomServer, rails: readonly AskedRail[]): Promise<ReadonlySet<string>> {
+  const client = await postgres.client(server.database);
+  try {
+    const found: string[] = [];
+    for (const rail of rails) for (const who of await brokenBy(client, rail, 'postgres')) found.push(JSON.stringify([rail.name, who]));
+    return new Set(found);
+  } finally {
+    await client.end();
+  }
+}
+
+const told = (notices: readonly { readonly kind: string; readonly subject: string; readonly message: string }[]): ReadonlySet<string> =>
+  new Set(
+    notices.flatMap(({ kind, subject, message }) =>
+      kind === 'guardrail_broken' ? [JSON.stringify([/^breaks the guardrail (\S+):/.exec(message)?.[1], subject])] : [],
+    ),
+  );
+
+const counted = { cases: 0, broken: 0, refused: 0, done: 0 };
+afterAll(() => console.log(JSON.stringify(counted)));
+
+it.each(Array.from({ length: CASES }, (_, index) => FIRST + index))('server %i', async (seed) => {
+  const server = await randomServer(admin, (database) => postgres.client(database), seed, postgres.major);
+  const { rails, document } = caseOf(server, seed, postgres.major);
+  let steward: Steward | undefined;
+  const added: string[] = [];
+  try {
+    steward = await createSteward(postgres, { EVENT_TRIGGERS: seed % 2 === 0 ? 'off' : 'auto', RETRY_BACKOFF_BASE: '1', DELETION_POLICY: 'retain' });
+    const before = await answered(server, rails);
+    steward.manifests.users(stringify(document(false)));
+    const first = await steward.cycle();
+    expect(first.problems.filter(({ severity }) => severity === 'error')).toEqual([]);
+    expect([...told(first.notices)].toSorted(), `broken on server ${seed}`).toEqual([...before].toSorted());
+
+    steward.manifests.users(stringify(document(true)));
+    const report = await steward.cycle();
+    const after = await answered(server, rails);
+    const allowed = new Set(before);
+    expect(
+      [...after].filter((one) => !allowed.has(one)),
+      `made by the plan on server ${seed}`,
+    ).toEqual([]);
+    // Of entries that are wrong nothing is done, but everything is told all the same.
+    if (report.result !== 'failed') expect([...told(report.notices)].toSorted(), `broken afterwards on server ${seed}`).toEqual([...after].toSorted());
+    counted.cases += 1;
+    counted.broken += before.size;
+    counted.refused += report.guardrails.reduce((sum, { refused }) => sum + refused, 0);
+    counted.done += report.outcomes.filter(({ result }) => result === 'applied').length;
+  } finally {
+    await steward?.close();
+    await admin.query('DROP SCHEMA IF EXISTS pgsteward CASCADE');
+    const { rows } = await admin.query<{ name: string }>(`SELECT rolname AS name FROM pg_roles WHERE rolname LIKE 'n${seed}%' OR rolname LIKE 'pgsteward%'`);
+    added.push(...rows.map(({ name }) => name));
+    await dropServer(admin, { ...server, roles: [...server.roles, ...added] });
+  }
+  void quoted;
+});
