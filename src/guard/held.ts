@@ -61,7 +61,7 @@ function heldByComing(rail: Rail, major: number, database: string, guarded: Guar
 }
 
 /** Whether an object of a kind that nobody has made yet could be one that a guardrail is about. @param schema undefined: in any. */
-export const mayCome = (rail: Rail, guarded: Guarded, kind: ObjectKind, schema: string | undefined): boolean =>
+const mayCome = (rail: Rail, guarded: Guarded, kind: ObjectKind, schema: string | undefined): boolean =>
   comingTargets(rail, guarded).some(
     (target) => kindsOf(target).includes(kind) && (schema === undefined || target.schema === '' || matches(target.schema, schema)),
   );

@@ -27,7 +27,7 @@ export function railsOf(document: Document, operator: readonly Guardrail[], defa
 }
 
 /** Databases that a document names anywhere, as patterns. */
-export function databasesOf({ databases, users, roles }: Document, defaultDatabase: string): readonly string[] {
+function databasesOf({ databases, users, roles }: Document, defaultDatabase: string): readonly string[] {
   const rules = new Set([...users, ...roles].flatMap((entry) => (entry.rules === undefined ? [] : [entry.rules])));
   return [
     ...new Set([

@@ -27,7 +27,7 @@ export function reachOf(realm: Realm, holders: Iterable<string>, superusers: Ite
 export const isReached = ({ own, later }: Reach, role: string): boolean => own.has(role) || later.has(role);
 
 /** From a role over links to where they end. */
-export function chainFrom(walked: Walked, role: string): readonly string[] {
+function chainFrom(walked: Walked, role: string): readonly string[] {
   const chain = [role];
   for (let link = walked.get(role); link !== undefined; link = walked.get(link.role)) chain.push(link.role);
   return chain;

@@ -13,7 +13,7 @@ const nameOf = (role: string): string => (role === PUBLIC ? 'PUBLIC' : role);
 const railWords = ({ rail }: Pick<Breach, 'rail'>): string => `guardrail ${rail.name}${rail.origin === 'operator' ? ' of the operator' : ''}`;
 
 /** Who would get what, and how. */
-export function breachWords({ who, privilege, on, path, database }: Breach): string {
+function breachWords({ who, privilege, on, path, database }: Breach): string {
   if (path === undefined) return `nobody knows what ${nameOf(who)} would get, as database ${database} could not be read`;
   return `${nameOf(who)} would have ${privilege} on ${on} (${pathWords(path)})`;
 }
