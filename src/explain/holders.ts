@@ -7,6 +7,7 @@ export type Holder =
   | {
       readonly by: 'grant';
       readonly role: string;
+      /** Empty where it is a plan that would grant it: no role is called so. */
       readonly grantor: string;
       readonly grantable: boolean;
       /** It is the owner, who has it because nobody took it away. */

@@ -31,7 +31,7 @@ function holderWords(holder: Holder, isOther: boolean): string {
   const who = holder.owner ? `${isOther ? role : 'it'} is the owner` : `${holder.builtIn ? 'built in for' : 'granted to'} ${named}`;
   return [
     who,
-    ...(holder.builtIn || holder.owner ? [] : [`by ${saidAs(holder.grantor)}`]),
+    ...(holder.builtIn || holder.owner ? [] : [`by ${holder.grantor === '' ? 'this plan' : saidAs(holder.grantor)}`]),
     ...(holder.grantable ? ['with the grant option'] : []),
     ...(holder.column === undefined ? [] : [`on the column ${saidAs(holder.column)} alone`]),
   ].join(holder.builtIn || holder.owner ? ', ' : ' ');

@@ -258,10 +258,10 @@ function heldBy(rail: Rail, gift: Gift, database: string, guarded: Guarded, majo
     const name = gift.names.find((one) => isAimed(rail, gift.kind, gift.schema, one));
     if (name === undefined) return [];
     const on = targetWords({ database, object: gift.kind, schema: gift.schema, names: [name] });
-    return [{ holder: gift.owns ? ownerHolder(gift.role) : granted(gift.role, 'this plan'), privilege, on }];
+    return [{ holder: gift.owns ? ownerHolder(gift.role) : granted(gift.role, ''), privilege, on }];
   }
   if (!comes(rail, gift, guarded)) return [];
-  return [{ holder: granted(gift.role, 'this plan'), privilege, on: `${kindWords(gift.kind)}s to come in database ${database}` }];
+  return [{ holder: granted(gift.role, ''), privilege, on: `${kindWords(gift.kind)}s to come in database ${database}` }];
 }
 
 const aimedNames = (rail: Rail, gift: Gift): readonly ObjectName[] =>

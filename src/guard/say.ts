@@ -1,21 +1,19 @@
 // What is said of guardrails: what they refuse, and what breaks them already.
 import { sentenceOf, subjectOf } from '../changes/change.ts';
 import type { Notice } from '../changes/notice.ts';
+import { saidGrantee } from '../explain/said-name.ts';
 import { pathWords } from '../explain/say.ts';
-import { PUBLIC } from '../model/contents.ts';
 import { LIMITS } from '../model/limits.ts';
 import type { Broken } from './broken.ts';
 import type { Breach, Refusal } from './refuse.ts';
-
-const nameOf = (role: string): string => (role === PUBLIC ? 'PUBLIC' : role);
 
 /** `payroll`, or `payroll of the operator`. */
 const railWords = ({ rail }: Pick<Breach, 'rail'>): string => `guardrail ${rail.name}${rail.origin === 'operator' ? ' of the operator' : ''}`;
 
 /** Who would get what, and how. */
 function breachWords({ who, privilege, on, path, database }: Breach): string {
-  if (path === undefined) return `nobody knows what ${nameOf(who)} would get, as database ${database} could not be read`;
-  return `${nameOf(who)} would have ${privilege} on ${on} (${pathWords(path)})`;
+  if (path === undefined) return `nobody knows what ${saidGrantee(who)} would get, as database ${database} could not be read`;
+  return `${saidGrantee(who)} would have ${privilege} on ${on} (${pathWords(path)})`;
 }
 
 export const refusalNotice = (refusal: Refusal): Notice => ({
@@ -28,7 +26,7 @@ export const refusalNotice = (refusal: Refusal): Notice => ({
 const brokenNotice = ({ rail, who, held, path }: Broken): Notice => ({
   kind: 'guardrail_broken',
   subject: who,
-  message: `breaks the ${railWords({ rail })}: ${nameOf(who)} has ${held.privilege} on ${held.on} (${pathWords(path)})`,
+  message: `breaks the ${railWords({ rail })}: ${saidGrantee(who)} has ${held.privilege} on ${held.on} (${pathWords(path)})`,
   position: rail.position,
 });
 
