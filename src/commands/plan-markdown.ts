@@ -1,10 +1,12 @@
 // A plan as Markdown: a comment of a pull request.
 import { oneLine } from '../document/show.ts';
+import { objectsWords } from '../explain/say-who.ts';
+import type { ShownAccessLine } from './plan-access.ts';
 import type { PlanView, ShownChange } from './plan-view.ts';
 import { countsOf, databaseWords, dividedByLoss, LOSSES, RESULTS, snapshotWords } from './plan-words.ts';
 
-/** Characters of each section, as a comment may have 65,536. */
-const SECTION = 12_000;
+/** Characters of each section, as a comment may have 65,536 and there are nine. */
+const SECTION = 7000;
 
 /** @param isFull whether lists are whole, however long a comment may be. */
 export function asMarkdown(view: PlanView, isFull: boolean): string {
@@ -17,6 +19,12 @@ export function asMarkdown(view: PlanView, isFull: boolean): string {
       ['where', 'role', 'change'],
       of.map((change) => [code(databaseWords(change)), change.role === null ? '' : code(change.role), changeCell(change, isFull)]),
     );
+  const access = (title: string, lines: readonly ShownAccessLine[] = []): readonly string[] =>
+    section(
+      title,
+      ['login', 'database', 'may', 'by'],
+      lines.map((line) => [code(line.role), line.database === null ? '' : code(line.database), code(mayWords(line)), code(line.by)]),
+    );
   return `${[
     `### pgsteward plan: ${RESULTS[view.result]}`,
     '',
@@ -24,6 +32,13 @@ export function asMarkdown(view: PlanView, isFull: boolean): string {
     '',
     ...changes('⚠️ Takes away or locks out', losing),
     ...changes('Gives or changes', others),
+    ...access('🔓 Access that logins gain', view.access?.gained),
+    ...access('🔒 Access that logins lose', view.access?.lost),
+    ...section(
+      'Access that is not known',
+      ['what'],
+      (view.access?.unknown ?? []).map((one) => [code(one)]),
+    ),
     ...changes('Only remembered', view.remembered),
     ...changes('Waits for what cannot be done', view.waiting),
     ...section(
@@ -48,6 +63,8 @@ function headOf({ server, document, withSecrets }: PlanView): string {
   const where = server === null ? 'No server was read' : `PostgreSQL ${server.major} at ${code(`${server.host}:${server.port}`)}${snapshotWords(server)}`;
   return `${where}, document ${code(document)}${withSecrets ? '' : ', passwords left out'}.`;
 }
+
+const mayWords = ({ privileges, count, ...objects }: ShownAccessLine): string => `${privileges.join(', ')} on ${objectsWords(objects, count)}`;
 
 const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
 

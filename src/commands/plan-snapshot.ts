@@ -3,6 +3,7 @@ import type { Config } from '../config.ts';
 import { oneLine } from '../document/show.ts';
 import { DAY_MS, durationMs } from '../model/duration.ts';
 import { LIMITS } from '../model/limits.ts';
+import { accessInSnapshot } from '../snapshot/access.ts';
 import { readSnapshot, SnapshotError } from '../snapshot/format.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { snapshotPlace } from '../steward/snapshot-reader.ts';
@@ -38,6 +39,7 @@ export async function openSnapshot(given: Given, config: Config, { stdin }: Pick
     config: settings,
     open: {
       place: snapshotPlace(snapshot, settings.policy),
+      access: () => Promise.resolve(accessInSnapshot(snapshot)),
       address: { host, port, adminDatabase, snapshot: { ageSeconds: Math.round(age / 1000), isStale } },
       close: async (): Promise<void> => undefined,
     },

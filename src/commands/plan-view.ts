@@ -9,6 +9,7 @@ import { targetNames } from '../changes/target.ts';
 import type { Problem } from '../model/entries.ts';
 import { PUBLIC } from '../model/contents.ts';
 import type { Planned } from '../steward/plan-once.ts';
+import type { ShownAccess } from './plan-access.ts';
 import { type ShownProblem, shownProblem } from './verdict.ts';
 
 export interface ShownChange {
@@ -81,6 +82,8 @@ export interface PlanView {
   readonly waiting: readonly ShownChange[];
   readonly notices: readonly ShownNotice[];
   readonly problems: readonly ShownProblem[];
+  /** What logins gain and lose; left out where nobody asked for it. */
+  readonly access?: ShownAccess;
 }
 
 export interface ViewInput {

@@ -5,9 +5,11 @@ import { loansOf } from '../plan/loans.ts';
 import { createConnections } from '../postgres/connection.ts';
 import { whyNot } from '../postgres/outage-of.ts';
 import { newlineWarnings } from '../steward/credentials.ts';
+import { readAccess } from '../steward/read-access.ts';
 import { livePlace, planOnce, type Planned, type PlanPlace } from '../steward/plan-once.ts';
 import { serverOf } from '../steward/server.ts';
 import { type PlanInputs, readPlanInputs } from './plan-inputs.ts';
+import { accessOf, type AccessReader, type ShownAccess } from './plan-access.ts';
 import { type Bound, boundOf } from './plan-bound.ts';
 import { refuseOddFile } from './out-file.ts';
 import { rendered } from './plan-output.ts';
@@ -24,6 +26,8 @@ export interface OpenPlace {
   readonly place: PlanPlace;
   /** What it is called. */
   readonly address: ViewInput['address'];
+  /** Where whole ACLs are read, for what is said of access. */
+  readonly access: AccessReader;
   readonly close: () => Promise<void>;
 }
 
@@ -54,18 +58,32 @@ async function save(path: string, { bound, ...shown }: MadePlan): Promise<void> 
 }
 
 /** Reads document, Secrets and the place, and plans. The place is left afterwards. @throws UsageError */
-export async function planFor(given: Given, self: Program, config: Config, { place, address, close }: OpenPlace): Promise<MadePlan> {
+export async function planFor(given: Given, self: Program, config: Config, { place, address, access, close }: OpenPlace): Promise<MadePlan> {
   try {
     const warn = warning(self);
     const inputs = await withProgress(self.stderr, 'reading the document and the Secrets', () => readPlanInputs(given, config, self, warn));
     try {
       const planned = await withProgress(self.stderr, 'reading the server', () => planFrom(inputs, place));
-      return shownPlan(inputs, planned, address);
+      const told = SAYS_ACCESS.has(given.options.get('output')) && planned !== undefined ? { access: await accessFrom(planned, access) } : {};
+      const made = shownPlan(inputs, planned, address);
+      return { ...made, view: { ...made.view, ...told } };
     } finally {
       await inputs.close();
     }
   } finally {
     await close();
+  }
+}
+
+/** Outputs that say who gains and loses access. */
+const SAYS_ACCESS: ReadonlySet<unknown> = new Set(['json', 'markdown']);
+
+/** @throws UsageError where the server cannot be read. */
+async function accessFrom({ changes }: Planned, access: AccessReader): Promise<ShownAccess> {
+  try {
+    return await accessOf(changes, access);
+  } catch (error) {
+    throw new UsageError(oneLine(whyNot(error).message));
   }
 }
 
@@ -92,9 +110,11 @@ function shownPlan({ source, withSecrets, problems, within, version }: PlanInput
 function liveServer(config: Config, self: Program): OpenPlace {
   const connections = createConnections(config.server, () => undefined);
   const { host, port, adminDatabase } = config.server;
+  const server = serverOf(config, connections);
   return {
-    place: livePlace(serverOf(config, connections), config.stateFile, warning(self)),
+    place: livePlace(server, config.stateFile, warning(self)),
     address: { host, port, adminDatabase, snapshot: null },
+    access: (isWanted) => readAccess(server, isWanted),
     close: () => connections.close(),
   };
 }

@@ -1,6 +1,7 @@
 // A saved plan: the file of `plan --out`. It holds what is shown of the plan and what it holds for, and no password or verifier.
 import { z } from 'zod';
 import { CHANGE_KINDS } from '../changes/table.ts';
+import { OBJECT_KINDS } from '../model/kinds.ts';
 import { NOTICE_KINDS } from '../changes/notice.ts';
 import { readRegularText, RefusedFile } from '../files/bounded-file.ts';
 import { writeOwnFile } from '../state/own-file.ts';
@@ -53,6 +54,22 @@ const server = z.object({
   // What is saved was read from the server itself.
   snapshot: z.null(),
 });
+const accessLines = z
+  .array(
+    z.object({
+      role: text,
+      database: text.nullable(),
+      kind: z.enum(OBJECT_KINDS),
+      schema: text,
+      privileges: texts,
+      names: texts,
+      count: z.number(),
+      all: z.boolean(),
+      by: text,
+      chain: texts,
+    }),
+  )
+  .readonly();
 const schema = z.object({
   format: z.literal('pgsteward plan'),
   version: z.literal(1),
@@ -75,6 +92,7 @@ const schema = z.object({
     waiting: changes,
     notices: z.array(notice).readonly(),
     problems: z.array(problem).readonly(),
+    access: z.object({ gained: accessLines, lost: accessLines, unknown: texts }).exactOptional(),
   }),
   script: z
     .array(

@@ -58,13 +58,14 @@ const NAMED = 5;
 
 const plural = (word: string, count: number): string => (count === 1 ? word : word.endsWith('x') ? `${word}es` : `${word}s`);
 
-function objectsWords({ kind, schema, names, all }: Might): string {
+/** Objects that somebody may the same with. @param count how many they are, where not all of their names are there. */
+export function objectsWords({ kind, schema, names, all }: Pick<Might, 'kind' | 'schema' | 'names' | 'all'>, count = names.length): string {
   const where = schema === '' ? '' : ` of schema ${saidAs(schema)}`;
   const [only = ''] = names;
-  if (names.length === 1) return `${kindWords(kind)} ${schema === '' ? '' : `${saidAs(schema)}.`}${saidObject(only)}`;
-  if (all) return `all ${names.length} ${plural(kindWords(kind), names.length)}${where}`;
-  const left = names.length - NAMED;
-  return `${names.length} ${plural(kindWords(kind), names.length)}${where}: ${names.slice(0, NAMED).map(saidObject).join(', ')}${left > 0 ? ` and ${left} more` : ''}`;
+  if (count === 1) return `${kindWords(kind)} ${schema === '' ? '' : `${saidAs(schema)}.`}${saidObject(only)}`;
+  if (all) return `all ${count} ${plural(kindWords(kind), count)}${where}`;
+  const left = count - NAMED;
+  return `${count} ${plural(kindWords(kind), count)}${where}: ${names.slice(0, NAMED).map(saidObject).join(', ')}${left > 0 ? ` and ${left} more` : ''}`;
 }
 
 export function whatCanLines(role: string, places: readonly MightIn[], guises: readonly string[], isSuperuser: boolean): readonly string[] {

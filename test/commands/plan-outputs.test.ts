@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { rendered, type ShownPlan } from '../../src/commands/plan-output.ts';
+import type { ShownAccessLine } from '../../src/commands/plan-access.ts';
 import type { ShownChange } from '../../src/commands/plan-view.ts';
 
 const NAME = 'a|b`c`<i>@me\n\u001B[2J\u202E';
@@ -19,6 +20,20 @@ const change = (more: Partial<ShownChange>): ShownChange => ({
   ...more,
 });
 const tables = Array.from({ length: 30 }, (_, index) => `public.t${index}`);
+
+const accessLine = (more: Partial<ShownAccessLine>): ShownAccessLine => ({
+  role: 'alice',
+  database: 'shop',
+  kind: 'table',
+  schema: 'public',
+  privileges: ['SELECT', 'INSERT'],
+  names: [],
+  count: 1,
+  all: false,
+  by: 'alice → reader: granted to reader by boss',
+  chain: ['alice', 'reader'],
+  ...more,
+});
 
 const SHOWN: ShownPlan = {
   view: {
@@ -58,6 +73,15 @@ const SHOWN: ShownPlan = {
       { kind: 'pending', subject: null, message: `${NAME} waits until it exists`, sql: null, sqlDatabase: null },
     ],
     problems: [{ severity: 'warning', file: 'users.yaml', line: 3, column: 5, path: 'users[0]', message: 'something', name: 'alice' }],
+    access: {
+      gained: [
+        accessLine({ names: tables, count: 130, all: true }),
+        accessLine({ role: NAME, kind: 'function', schema: NAME, names: ['f(integer)'], privileges: ['EXECUTE'], by: `${NAME} → team: granted to team by x` }),
+        accessLine({ kind: 'database', database: null, schema: '', names: ['shop', NAME], count: 2, privileges: ['CONNECT'] }),
+      ],
+      lost: [accessLine({ role: 'PUBLIC', chain: ['PUBLIC'], names: ['t0'], by: 'granted to PUBLIC by x' })],
+      unknown: [`database ${NAME} was not read: permission denied`],
+    },
   },
   script: [
     { kind: 'database', name: "o'clock \\ \n5" },
