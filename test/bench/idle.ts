@@ -1,34 +1,15 @@
 // The benchmark of doing nothing: what 100 databases that nobody changes cost an hour, and how many cycles a burst of changes by hand causes.
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Daemon, daemonEnv, Manifests } from '../support/daemon.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
-import { median, print, startShipped, waitForCycle } from './support.ts';
+import { cpuOf } from './load.ts';
+import { median, print, startShipped, untilGone, waitForCycle } from './support.ts';
 
 const DATABASES = Array.from({ length: 100 }, (_, index) => `tenant_${index}`);
 /** Two intervals of the default, and a part of a third. */
 const WATCHED_MS = 75_000;
-const TICKS_A_SECOND = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
-
-/** Seconds of CPU of a process; with those of its children that have ended, and of those that live. */
-function cpu(pid: number, withChildren: boolean): number {
-  const own = (process: number): number => {
-    try {
-      const fields = readFileSync(`/proc/${process}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-      return fields.slice(11, withChildren ? 15 : 13).reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS_A_SECOND;
-    } catch {
-      return 0;
-    }
-  };
-  if (!withChildren) return own(pid);
-  const children = execFileSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' })
-    .split('\n')
-    .map(Number);
-  return own(pid) + children.filter((child) => child > 0).reduce((sum, child) => sum + own(child), 0);
-}
-
 const postmaster = (server: Postgres): number => Number(readFileSync(join(server.dataDir, 'postmaster.pid'), 'utf8').split('\n')[0]);
 const metric = async (daemon: Daemon, name: string): Promise<number> =>
   Number(
@@ -44,7 +25,7 @@ async function idle(server: Postgres, folder: string, listeners: number): Promis
   await waitForCycle(daemon);
   for (const end = Date.now() + 60_000; (await metric(daemon, 'listeners{state="listening"}')) < listeners && Date.now() < end;) await sleep(200);
   await daemon.cycle();
-  const at = (): readonly [number, number] => [cpu(daemon.process.pid ?? 0, false), cpu(postmaster(server), true)];
+  const at = (): readonly [number, number] => [cpuOf(daemon.process.pid ?? 0), cpuOf(postmaster(server))];
   const [ours, theirs] = at();
   server.mark();
   await sleep(WATCHED_MS);
@@ -71,10 +52,7 @@ async function repairs(server: Postgres): Promise<void> {
     for (let round = 0; round < count; round += 1) {
       // Notifications lead to one look in two seconds.
       await sleep(2000 + Math.random() * 1000);
-      await hand.query(sql);
-      const began = performance.now();
-      while ((await hand.query<{ wrong: boolean }>(`SELECT ${isWrong} AS wrong`)).rows[0]?.wrong === true && performance.now() - began < 60_000) await sleep(5);
-      times.push(performance.now() - began);
+      times.push(await untilGone(hand, sql, isWrong));
     }
     return times.toSorted((a, b) => a - b);
   };

@@ -1,42 +1,53 @@
-// The benchmark of privileges: 50 schemas, 2,000 tables, 3,000 functions and 32 roles in one database, and 100 small databases side by side.
+// The benchmark of privileges in one database: an ordinary load, and one with 350,000 entries in ACLs.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { databaseFingerprint } from '../../src/postgres/database-fingerprint.ts';
-import { daemonEnv, Manifests } from '../support/daemon.ts';
+import { type Daemon, daemonEnv, Manifests } from '../support/daemon.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
-import { lastDuration, median, peakRss, print, psql, report, RUNS, startShipped, waitForCycle } from './support.ts';
+import { lastDuration, median, numbers, once, peakRss, print, psql, report, RUNS, startShipped, untilGone, waitForCycle } from './support.ts';
 
-const SCHEMAS = Array.from({ length: 50 }, (_, index) => `s${String(index).padStart(2, '0')}`);
-const ROLES = Array.from({ length: 32 }, (_, index) => `role_${String(index).padStart(2, '0')}`);
-const TABLES = 40;
-const FUNCTIONS = 60;
-const DATABASES = 100;
+/** What an application has in each of 50 schemas, and how many roles get something on all of it. */
+export interface Load {
+  readonly tables: number;
+  readonly functions: number;
+  readonly roles: number;
+}
 
-const numbers = (count: number): readonly number[] => Array.from({ length: count }, (_, index) => index);
+const ORDINARY: Load = { tables: 20, functions: 10, roles: 20 };
+const LARGE: Load = { tables: 40, functions: 60, roles: 32 };
+
+const SCHEMAS = numbers(50).map((index) => `s${String(index).padStart(2, '0')}`);
+const rolesOf = ({ roles }: Load): readonly string[] => numbers(roles).map((index) => `role_${String(index).padStart(2, '0')}`);
+const nameOf = ({ tables, functions, roles }: Load): string =>
+  `50 schemas, ${tables * SCHEMAS.length} tables, ${functions * SCHEMAS.length} functions, ${roles} roles`;
 
 /** What an application would have made, owned by a role of its own. */
-const SETUP = [
-  'SET ROLE app_owner',
-  ...SCHEMAS.flatMap((schema) => [
-    `CREATE SCHEMA ${schema}`,
-    ...numbers(TABLES).map((index) => `CREATE TABLE ${schema}.table_${index} (id int, note text)`),
-    ...numbers(FUNCTIONS).map((index) => `CREATE FUNCTION ${schema}.function_${index}(int, text) RETURNS int LANGUAGE sql AS 'SELECT 1'`),
-  ]),
-].join(';\n');
+const setupOf = ({ tables, functions }: Load): string =>
+  [
+    'SET ROLE app_owner',
+    ...SCHEMAS.flatMap((schema) => [
+      `CREATE SCHEMA ${schema}`,
+      ...numbers(tables).map((index) => `CREATE TABLE ${schema}.table_${index} (id int, note text)`),
+      ...numbers(functions).map((index) => `CREATE FUNCTION ${schema}.function_${index}(int, text) RETURNS int LANGUAGE sql AS 'SELECT 1'`),
+    ]),
+  ].join(';\n');
 
 /** The least SQL that has the same effect, in one transaction. */
-const MINIMAL = [
-  'BEGIN',
-  ...ROLES.map((role) => `CREATE ROLE ${role}`),
-  `GRANT USAGE ON SCHEMA ${SCHEMAS.join(', ')} TO ${ROLES.join(', ')}`,
-  `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ${SCHEMAS.join(', ')} TO ${ROLES.join(', ')}`,
-  `GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ${SCHEMAS.join(', ')} TO ${ROLES.join(', ')}`,
-  `ALTER DEFAULT PRIVILEGES FOR ROLE app_owner IN SCHEMA ${SCHEMAS.join(', ')} GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO ${ROLES.join(', ')}`,
-  `ALTER DEFAULT PRIVILEGES FOR ROLE app_owner IN SCHEMA ${SCHEMAS.join(', ')} GRANT EXECUTE ON FUNCTIONS TO ${ROLES.join(', ')}`,
-  'COMMIT;\n',
-].join(';\n');
+const minimalOf = (roles: readonly string[]): string =>
+  [
+    'BEGIN',
+    ...roles.map((role) => `CREATE ROLE ${role}`),
+    `GRANT USAGE ON SCHEMA ${SCHEMAS.join(', ')} TO ${roles.join(', ')}`,
+    `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ${SCHEMAS.join(', ')} TO ${roles.join(', ')}`,
+    `GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ${SCHEMAS.join(', ')} TO ${roles.join(', ')}`,
+    `ALTER DEFAULT PRIVILEGES FOR ROLE app_owner IN SCHEMA ${SCHEMAS.join(', ')} GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO ${roles.join(', ')}`,
+    `ALTER DEFAULT PRIVILEGES FOR ROLE app_owner IN SCHEMA ${SCHEMAS.join(', ')} GRANT EXECUTE ON FUNCTIONS TO ${roles.join(', ')}`,
+    'COMMIT;\n',
+  ].join(';\n');
 
-const document = (databases: readonly string[], roles: readonly string[]): string =>
+/** Everything in the schemas whose names begin with s. */
+export const grantsDocument = (databases: readonly string[], roles: readonly string[]): string =>
   JSON.stringify({
     roles: roles.map((role) => ({
       name: role,
@@ -54,23 +65,24 @@ async function fresh(server: Postgres): Promise<void> {
   await server.query('CREATE DATABASE bench TEMPLATE bench_template OWNER app_owner');
 }
 
-async function oneDatabase(server: Postgres): Promise<void> {
-  await server.query('CREATE ROLE app_owner; ');
+async function oneDatabase(server: Postgres, load: Load): Promise<void> {
+  await server.query('DROP DATABASE IF EXISTS bench_template');
   await server.query('CREATE DATABASE bench_template OWNER app_owner');
   const setup = await server.client('bench_template');
-  await setup.query(SETUP);
+  await setup.query(setupOf(load));
   await setup.query('RESET ROLE; VACUUM ANALYZE').catch(() => setup.query('RESET ROLE'));
   await setup.end();
   const manifests = new Manifests();
-  manifests.users(document(['bench'], ROLES));
+  manifests.users(grantsDocument(['bench'], rolesOf(load)));
   const file = join(manifests.folder, '.minimal.sql');
-  writeFileSync(file, MINIMAL);
+  writeFileSync(file, minimalOf(rolesOf(load)));
+  const env = daemonEnv(server, manifests.folder, { LOG_LEVEL: 'debug', MAX_DELETIONS: '1000' });
   const [ours, theirs, rss]: [number[], number[], number[]] = [[], [], []];
   for (let run = 0; run < RUNS; run += 1) {
     await fresh(server);
     theirs.push(psql(server, ['-f', file], 'bench'));
     await fresh(server);
-    const daemon = await startShipped(daemonEnv(server, manifests.folder, { LOG_LEVEL: 'debug' }));
+    const daemon = await startShipped(env);
     await waitForCycle(daemon);
     ours.push(await lastDuration(daemon));
     rss.push(peakRss(daemon));
@@ -78,13 +90,49 @@ async function oneDatabase(server: Postgres): Promise<void> {
       await daemon.stop();
       continue;
     }
-    const entries = await counts(server);
-    report(`first apply: 50 schemas, 2,000 tables, 3,000 functions, 32 roles (${entries} ACL entries)`, ours, theirs);
-    print(`  peak RSS of the daemon: ${median(rss).toFixed(0)} MiB (largest ${Math.max(...rss).toFixed(0)})`);
+    report(`first apply: ${nameOf(load)} (${await counts(server)} ACL entries)`, ours, theirs);
+    print(`  peak RSS of the daemon: median ${median(rss).toFixed(0)} MiB (largest ${Math.max(...rss).toFixed(0)})`);
     await unchanged(server, daemon);
+    await grantsByHand(server, daemon);
     await daemon.stop();
+    await processes(server, env);
   }
   manifests.remove();
+}
+
+/** One GRANT by hand, which the daemon hears of by itself. */
+async function grantsByHand(server: Postgres, daemon: Daemon): Promise<void> {
+  const [gone, cycles, theirs]: [number[], number[], number[]] = [[], [], []];
+  const client = await server.client('bench');
+  for (const run of numbers(RUNS)) {
+    theirs.push(psql(server, ['-c', `GRANT TRUNCATE ON s01.table_${run} TO role_00; REVOKE TRUNCATE ON s01.table_${run} FROM role_00`], 'bench'));
+    // Notifications lead to one look in two seconds.
+    await sleep(2500);
+    gone.push(await untilGone(client, `GRANT TRUNCATE ON s00.table_${run} TO role_00`, `has_table_privilege('role_00', 's00.table_${run}', 'TRUNCATE')`));
+    await sleep(500);
+    cycles.push(await lastDuration(daemon));
+  }
+  await client.end();
+  report('  one GRANT by hand, until it is gone', gone, theirs);
+  print(`  its cycle: median ${median(cycles).toFixed(0)} ms`);
+}
+
+/** The same by processes of their own. */
+async function processes(server: Postgres, env: Readonly<Record<string, string>>): Promise<void> {
+  const look =
+    'SELECT * FROM pg_authid; SELECT * FROM pg_auth_members; SELECT oid, relacl FROM pg_class; SELECT oid, proacl FROM pg_proc; SELECT nspacl FROM pg_namespace';
+  report(
+    '  unchanged, from start to end of the process',
+    numbers(RUNS).map(() => once(env, ['plan', '--without-secrets'])),
+    numbers(RUNS).map(() => psql(server, ['-c', look], 'bench')),
+  );
+  const [applied, theirs]: [number[], number[]] = [[], []];
+  for (const run of numbers(RUNS)) {
+    theirs.push(psql(server, ['-c', `GRANT TRUNCATE ON s01.table_${run} TO role_00; REVOKE TRUNCATE ON s01.table_${run} FROM role_00`], 'bench'));
+    psql(server, ['-c', `GRANT TRUNCATE ON s00.table_${run} TO role_00`], 'bench');
+    applied.push(once(env, ['apply']));
+  }
+  report('  one GRANT by hand, apply from start to end of the process', applied, theirs);
 }
 
 async function counts(server: Postgres): Promise<string> {
@@ -96,7 +144,7 @@ async function counts(server: Postgres): Promise<string> {
   return rows[0]?.count ?? '';
 }
 
-async function unchanged(server: Postgres, daemon: Awaited<ReturnType<typeof startShipped>>): Promise<void> {
+async function unchanged(server: Postgres, daemon: Daemon): Promise<void> {
   const [ours, query, full]: [number[], number[], number[]] = [[], [], []];
   const client = await server.client('bench');
   for (let run = 0; run < 3; run += 1) await daemon.cycle();
@@ -117,51 +165,10 @@ async function unchanged(server: Postgres, daemon: Awaited<ReturnType<typeof sta
   );
 }
 
-async function manyDatabases(server: Postgres): Promise<void> {
-  // Roles of the part before would be removed in the first cycle.
-  await fresh(server);
-  await server.query('DROP DATABASE bench');
-  for (const index of numbers(DATABASES)) await server.query(`CREATE DATABASE small_${index}`);
-  const setup = 'CREATE SCHEMA s1; CREATE TABLE s1.a (id int); CREATE TABLE s1.b (id int); CREATE FUNCTION s1.f(int) RETURNS int LANGUAGE sql AS $$SELECT 1$$;';
-  const grants = (roles: readonly string[]): string =>
-    `GRANT USAGE ON SCHEMA s1 TO ${roles.join(', ')}; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA s1 TO ${roles.join(', ')}; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA s1 TO ${roles.join(', ')};
-     ALTER DEFAULT PRIVILEGES IN SCHEMA s1 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO ${roles.join(', ')}; ALTER DEFAULT PRIVILEGES IN SCHEMA s1 GRANT EXECUTE ON FUNCTIONS TO ${roles.join(', ')};`;
-  const manifests = new Manifests();
-  const file = join(manifests.folder, '.many.sql');
-  const roles = ROLES.map((role) => `many_${role}`);
-  const peers = roles.map((role) => `psql_${role}`);
-  writeFileSync(
-    file,
-    numbers(DATABASES)
-      .map((index) => `\\c small_${index}\n${setup}\n`)
-      .join(''),
-  );
-  psql(server, ['-f', file]);
-  writeFileSync(
-    file,
-    [...peers.map((role) => `CREATE ROLE ${role};\n`), ...numbers(DATABASES).map((index) => `\\c small_${index}\nBEGIN; ${grants(peers)} COMMIT;\n`)].join(''),
-  );
-  const theirs = psql(server, ['-f', file]);
-  manifests.users(document(['small_*'], roles));
-  const daemon = await startShipped(daemonEnv(server, manifests.folder, { LOG_LEVEL: 'debug', MAX_DELETIONS: '1000' }));
-  await waitForCycle(daemon);
-  report(`first apply: ${DATABASES} databases, 32 roles`, [await lastDuration(daemon)], [theirs]);
-  for (let run = 0; run < 2; run += 1) await daemon.cycle();
-  const ours: number[] = [];
-  for (let run = 0; run < RUNS; run += 1) {
-    await daemon.cycle();
-    ours.push(await lastDuration(daemon));
-  }
-  print(`  unchanged cycle of ${DATABASES} databases: median ${median(ours).toFixed(0)} ms; peak RSS ${peakRss(daemon).toFixed(0)} MiB`);
-  await daemon.stop();
-  manifests.remove();
-}
-
 /** Runs it. */
 export async function benchPrivileges(): Promise<void> {
   const server = await startPostgres({ settings: { log_statement: 'none', fsync: 'on', shared_buffers: '128MB', max_locks_per_transaction: '1024' } });
-  print(`PostgreSQL ${server.major}, Node ${process.version}, ${RUNS} runs`);
-  await oneDatabase(server);
-  await manyDatabases(server);
+  await server.query('CREATE ROLE app_owner; ');
+  for (const load of [ORDINARY, LARGE]) await oneDatabase(server, load);
   await server.stop();
 }

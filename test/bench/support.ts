@@ -1,24 +1,46 @@
-// What the benchmarks share: the shipped daemon, psql beside it, medians and ratios.
-import { execFileSync } from 'node:child_process';
+// What the benchmarks share: the shipped program, psql beside it, medians and ratios.
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type pg from 'pg';
 import { type Daemon, ROOT, startDaemon } from '../support/daemon.ts';
 import type { Postgres } from '../support/postgres.ts';
+import { judged, watchLoad } from './load.ts';
 
 export const RUNS = Number(process.env['BENCH_RUNS'] ?? 5);
 
-/** As the image starts it: compiled, with the flags of the Dockerfile. */
+export const numbers = (count: number): readonly number[] => Array.from({ length: count }, (_, index) => index);
+
+export const PROGRAM = join(ROOT, 'dist/main.js');
+
+/** As the image starts it: compiled, with the flags and variables of the Dockerfile. */
 export const startShipped = (env: Readonly<Record<string, string>>): Promise<Daemon> => {
-  const flags = /^CMD (\[.*\])$/m.exec(readFileSync(join(ROOT, 'Dockerfile'), 'utf8'))?.[1] ?? '[]';
+  const image = readFileSync(join(ROOT, 'Dockerfile'), 'utf8');
+  const flags = /^CMD (\[.*\])$/m.exec(image)?.[1] ?? '[]';
+  const variables = [...image.matchAll(/^ENV (MALLOC_\w+)=(\S+)$/gm)].map(([, name = '', value = '']) => [name, value] as const);
   return startDaemon(
-    env,
+    { ...Object.fromEntries(variables), ...env },
     (JSON.parse(flags) as string[]).map((flag) => (flag.startsWith('-') ? flag : join(ROOT, flag))),
   );
 };
 
+/** The same without the flags. */
+export const startPlainly = (env: Readonly<Record<string, string>>): Promise<Daemon> => startDaemon(env, [PROGRAM]);
+
+/** Milliseconds of a verb as a process of its own, from its start to its end. It may find differences. */
+export function once(env: Readonly<Record<string, string>>, args: readonly string[]): number {
+  const began = performance.now();
+  const { status, stderr } = spawnSync(process.execPath, [PROGRAM, ...args], { env: { PATH: process.env['PATH'] ?? '', ...env }, encoding: 'utf8' });
+  if (status !== 0 && status !== 2) throw new Error(`${args.join(' ')} ended with ${status}: ${stderr}`);
+  return performance.now() - began;
+}
+
 export const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
-export const print = (text: string): void => void process.stdout.write(`${text}\n`);
+
+const others = watchLoad();
+/** A figure, with what else the machine did since the one before. */
+export const print = (text: string): void => void process.stdout.write(`${judged(text, others())}\n`);
 export const report = (what: string, ours: readonly number[], theirs: readonly number[]): void =>
   print(
     `${what}: median ${median(ours).toFixed(0)} ms, psql ${median(theirs).toFixed(0)} ms, ratio ${(median(ours) / median(theirs)).toFixed(2)} (runs: ${ours.map((value) => value.toFixed(0)).join(' ')} | ${theirs.map((value) => value.toFixed(0)).join(' ')})`,
@@ -35,6 +57,21 @@ export function psql(server: Postgres, args: readonly string[], database = 'post
       stdio: ['ignore', 'ignore', 'inherit'],
     },
   );
+  return performance.now() - began;
+}
+
+/** Milliseconds of statements in a session that is open already, as the daemon's is: psql would add its own start. */
+export async function timed(client: pg.ClientBase, sql: string): Promise<number> {
+  const began = performance.now();
+  await (client.query({ text: sql, rowMode: 'array' }) as Promise<unknown>);
+  return performance.now() - began;
+}
+
+/** Milliseconds from a change by hand until it is gone. */
+export async function untilGone(client: pg.ClientBase, sql: string, isWrong: string): Promise<number> {
+  await client.query(sql);
+  const began = performance.now();
+  while ((await client.query<{ wrong: boolean }>(`SELECT ${isWrong} AS wrong`)).rows[0]?.wrong === true && performance.now() - began < 60_000) await sleep(5);
   return performance.now() - began;
 }
 

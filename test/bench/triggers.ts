@@ -4,12 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
 import { createSteward, resetServer } from '../support/steward.ts';
-import { median, print, psql, RUNS } from './support.ts';
+import { median, numbers, print, psql, RUNS } from './support.ts';
 
 const TABLES = 1000;
 const ROLES = 25;
 const SCHEMAS = 10;
-const numbers = (count: number): readonly number[] => Array.from({ length: count }, (_, index) => index);
 
 /** Rules for 25 roles in up to ten schemas: mostly exact names, some globs, some `*`. Two or so of them are for each new table. */
 function document(rules: number): string {
@@ -86,7 +85,6 @@ async function round(server: Postgres, rules: number): Promise<void> {
 export async function benchTriggers(): Promise<void> {
   // Without waiting for the disk, so that what the trigger adds is not hidden behind it.
   const server = await startPostgres({ settings: { log_statement: 'none', shared_buffers: '128MB' } });
-  print(`PostgreSQL ${server.major}, Node ${process.version}, ${RUNS} runs`);
   for (const rules of [50, 5000]) await round(server, rules);
   await server.stop();
 }

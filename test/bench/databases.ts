@@ -1,0 +1,92 @@
+// The benchmark of many databases: the first apply, everything read again, and nothing changed.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { daemonEnv, Manifests } from '../support/daemon.ts';
+import { type Postgres, startPostgres } from '../support/postgres.ts';
+import { grantsDocument } from './privileges.ts';
+import { lastDuration, median, numbers, peakRss, print, psql, report, RUNS, startShipped, waitForCycle } from './support.ts';
+
+/** How many, and how many tables each has. */
+const LOADS: readonly (readonly [databases: number, tables: number])[] = [
+  [30, 50],
+  [300, 2],
+];
+const ROLES = numbers(10).map((index) => `many_${index}`);
+
+const nameOf = (index: number): string => `small_${index}`;
+
+function grantsTo(roles: readonly string[]): string {
+  const list = roles.join(', ');
+  return `GRANT USAGE ON SCHEMA s1 TO ${list}; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA s1 TO ${list}; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA s1 TO ${list};
+ALTER DEFAULT PRIVILEGES IN SCHEMA s1 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO ${list}; ALTER DEFAULT PRIVILEGES IN SCHEMA s1 GRANT EXECUTE ON FUNCTIONS TO ${list};`;
+}
+
+/** What runs in each of them, over one session after the other. */
+const everywhere = (databases: number, sql: string): string =>
+  numbers(databases)
+    .map((index) => `\\c ${nameOf(index)}\n${sql}\n`)
+    .join('');
+
+/** Databases as the application left them, without any role of ours. */
+async function fresh(server: Postgres, databases: number, tables: number): Promise<void> {
+  await server.query('DROP SCHEMA IF EXISTS pgsteward CASCADE');
+  for (const index of numbers(databases)) await server.query(`DROP DATABASE IF EXISTS ${nameOf(index)} WITH (FORCE)`);
+  const roles = await server.query<{ name: string }>(`SELECT quote_ident(rolname) AS name FROM pg_roles WHERE rolname ~ '^(many_|operator)'`);
+  for (const { name } of roles) await server.query(`DROP OWNED BY ${name}; DROP ROLE ${name}`);
+  await server.query('DROP DATABASE IF EXISTS small_template');
+  await server.query('CREATE DATABASE small_template');
+  const made = numbers(tables).map((table) => `CREATE TABLE s1.table_${table} (id int)`);
+  await server.query(`CREATE SCHEMA s1; ${made.join('; ')}; CREATE FUNCTION s1.f(int) RETURNS int LANGUAGE sql AS $$SELECT 1$$`, 'small_template');
+  for (const index of numbers(databases)) await server.query(`CREATE DATABASE ${nameOf(index)} TEMPLATE small_template`);
+}
+
+async function manyDatabases(server: Postgres, databases: number, tables: number): Promise<void> {
+  const manifests = new Manifests();
+  manifests.users(grantsDocument(['small_*'], ROLES));
+  const file = join(manifests.folder, '.many.sql');
+  const env = daemonEnv(server, manifests.folder, { LOG_LEVEL: 'info', MAX_DELETIONS: '1000' });
+  const asked = (sql: string): number => {
+    writeFileSync(file, everywhere(databases, sql));
+    return psql(server, ['-f', file]);
+  };
+  const [first, firstSql, full, fullSql, unchanged, rss]: [number[], number[], number[], number[], number[], number[]] = [[], [], [], [], [], []];
+  for (const run of numbers(RUNS)) {
+    await fresh(server, databases, tables);
+    writeFileSync(file, `${ROLES.map((role) => `CREATE ROLE ${role};\n`).join('')}${everywhere(databases, `BEGIN; ${grantsTo(ROLES)} COMMIT;`)}`);
+    firstSql.push(psql(server, ['-f', file]));
+    await fresh(server, databases, tables);
+    const daemon = await startShipped(env);
+    await waitForCycle(daemon);
+    first.push(await lastDuration(daemon));
+    rss.push(peakRss(daemon));
+    await daemon.cycle();
+    await daemon.stop();
+    // What a new process knows nothing of yet it reads in full.
+    const again = await startShipped(env);
+    await waitForCycle(again);
+    full.push(await lastDuration(again));
+    fullSql.push(asked('SELECT relname, relacl FROM pg_class; SELECT proname, proacl FROM pg_proc; SELECT * FROM pg_default_acl; SELECT * FROM pg_namespace;'));
+    await again.cycle();
+    await again.cycle();
+    unchanged.push(await lastDuration(again));
+    await again.stop();
+    if (run + 1 === RUNS) await clean(server, databases);
+  }
+  report(`first apply: ${databases} databases of ${tables} tables, ${ROLES.length} roles`, first, firstSql);
+  report('  all of them read in full', full, fullSql);
+  print(
+    `  unchanged: cycle median ${median(unchanged).toFixed(0)} ms, ratio to psql reading all ${(median(unchanged) / median(fullSql)).toFixed(2)}; peak RSS ${median(rss).toFixed(0)} MiB`,
+  );
+  manifests.remove();
+}
+
+async function clean(server: Postgres, databases: number): Promise<void> {
+  for (const index of numbers(databases)) await server.query(`DROP DATABASE ${nameOf(index)} WITH (FORCE)`);
+}
+
+/** Runs it. */
+export async function benchDatabases(): Promise<void> {
+  const server = await startPostgres({ settings: { log_statement: 'none', shared_buffers: '128MB', max_connections: '100' } });
+  for (const [databases, tables] of LOADS) await manyDatabases(server, databases, tables);
+  await server.stop();
+}
