@@ -133,7 +133,7 @@ export function readConfig(env: Environment): Config {
  * What must never be, whatever a document says: read once, so that it holds as it stood when the process began.
  * @throws ConfigError where it is not all to be had: without it everything would be done.
  */
-function operatorGuardrails(path: string | undefined): readonly Guardrail[] {
+export function operatorGuardrails(path: string | undefined): readonly Guardrail[] {
   if (path === undefined || path === '') return [];
   try {
     return readGuardrailsFile(path);

@@ -161,7 +161,8 @@ export function rolesAfter(roles: ReadonlyMap<string, Role>, changes: readonly C
   return after;
 }
 
-const NEW_ROLE: Omit<Role, 'name' | 'login'> = {
+/** A role as it is made. */
+export const NEW_ROLE: Omit<Role, 'name' | 'login'> = {
   inherit: true,
   superuser: false,
   createdb: false,

@@ -59,6 +59,7 @@ it('each limit stands in the table, with its number', () => {
     guardrails: 'guardrails',
     guardrailItems: 'guardrails',
     brokenShown: 'guardrails',
+    guardrailComparisons: 'guardrails',
   };
   for (const [name, input] of Object.entries(inputs))
     expect(limitsOf(input), name).toMatch(new RegExp(`(?<![\\d,])${said(LIMITS[name as keyof typeof LIMITS])}(?![\\d]|,\\d)`));

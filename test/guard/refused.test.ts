@@ -170,3 +170,39 @@ it('what somebody does by hand is told with its way at the next look, also of ro
   await server.query('GRANT SELECT (amount) ON hr.salaries TO auditor', 'hr');
   expect(brokenIn(await steward.cycle())).toEqual([expect.stringContaining('auditor has SELECT on column hr.salaries.amount in database hr')]);
 });
+
+it('rules of the event trigger for objects to come are refused as default privileges are', async () => {
+  await hr();
+  const wide = [user('alice', { grants: [{ ...IN_HR, tables: { 'p*': ['SELECT'], teams: ['SELECT'] } }] })];
+  const report = await cycleOf({ users: wide }, { EVENT_TRIGGERS: 'on' });
+  expect(refusedIn(report)).toEqual([
+    expect.stringMatching(
+      /refuses to (install the event trigger|synchronise what the event trigger follows).*alice would have SELECT on tables to come in database hr/,
+    ),
+  ]);
+  await server.query('CREATE TABLE hr.payments (id int)', 'hr');
+  expect([await may('alice', 'hr.payments'), await may('alice', 'hr.teams')]).toEqual([false, true]);
+  // A more specific rule of the same role leaves out what is guarded.
+  const narrow = [user('alice', { grants: [{ ...IN_HR, tables: { 'p*': ['SELECT'], 'pay*': [], teams: ['SELECT'] } }] })];
+  steward.manifests.users(stringify({ guardrails: [PAYROLL], users: narrow }));
+  expect(refusedIn(await steward.cycle())).toEqual([]);
+  await server.query('CREATE TABLE hr.pay_2 (id int); CREATE TABLE hr.plans (id int)', 'hr');
+  expect([await may('alice', 'hr.pay_2'), await may('alice', 'hr.plans')]).toEqual([false, true]);
+});
+
+it('another name is refused where it would make somebody one that a guardrail is against', async () => {
+  await hr(['CREATE ROLE amy LOGIN', 'GRANT SELECT ON hr.salaries TO amy']);
+  const rail = { ...PAYROLL, by: ['analyst_*'] };
+  const report = await cycleOf({ guardrails: [rail], users: [user('amy'), user('bob')] });
+  expect([refusedIn(report), brokenIn(report)]).toEqual([[], []]);
+  steward.manifests.users(stringify({ guardrails: [rail], users: [{ ...user('analyst_amy'), renamedFrom: 'amy' }, user('bob')] }));
+  expect(refusedIn(await steward.cycle())).toEqual([expect.stringContaining('refuses to rename user: amy to analyst_amy')]);
+  expect(await server.query(`SELECT rolname AS name FROM pg_roles WHERE rolname ~ 'amy'`)).toEqual([{ name: 'amy' }]);
+});
+
+it('what was there already is no new login’s, and a new one gets none of it', async () => {
+  await hr(['CREATE ROLE auditor LOGIN', 'GRANT SELECT ON hr.salaries TO auditor', 'CREATE ROLE readers', 'GRANT SELECT ON hr.salaries TO readers']);
+  const report = await cycleOf({ guardrails: [{ ...PAYROLL, by: 'new' }], users: [user('alice', { roles: ['readers'] })] });
+  expect(brokenIn(report)).toEqual([]);
+  expect(refusedIn(report)).toEqual([expect.stringContaining('refuses to grant roles to alice: [readers]')]);
+});
