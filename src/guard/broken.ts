@@ -1,9 +1,9 @@
 // Broken: who has on a server what a guardrail says nobody of its kind may have, and by which way.
 import { superusers } from '../explain/holders.ts';
 import type { Path } from '../explain/paths.ts';
+import type { Realm } from '../explain/securable.ts';
 import { PUBLIC } from '../model/contents.ts';
-import type { Held } from './held.ts';
-import { heldIn } from './held.ts';
+import { type Held, type HeldBy, heldIn, thereIn } from './held.ts';
 import { isAgainst, isReached, pathOf, type Reach, reachOf } from './reach.ts';
 import type { Rail } from './rails.ts';
 import type { GuardState } from './state.ts';
@@ -26,24 +26,24 @@ function brokenIn(state: GuardState, rail: Rail, database: string): readonly Bro
   if (reading?.kind !== 'read' || !rail.isIn(state.databases.get(database) ?? { name: database })) return [];
   const realm = state.realmOf(database);
   const held = heldIn(rail, realm, database, reading.guarded);
-  if (held.size === 0) return [];
-  const reach = reachIn(rail, realm, held);
+  const there = rail.through.superuser ? thereIn(rail, realm.major, database, reading.guarded) : undefined;
+  if (held.size === 0 && there === undefined) return [];
+  const reach = reachIn(rail, realm, held, there !== undefined);
   const everybody = held.get(PUBLIC);
   const broken: Broken[] =
     everybody === undefined || rail.by.fresh ? [] : [{ rail, database, who: PUBLIC, held: everybody, path: { holder: everybody.holder, chain: [PUBLIC] } }];
-  const anything = [...held.values()][0];
   for (const role of new Set([...reach.own.keys(), ...reach.later.keys()])) {
     if (role === PUBLIC || !isAgainst(rail, realm, state.admin, role, () => true)) continue;
     const path = pathOf(reach, role, (holder) => held.get(holder)?.holder ?? { by: 'superuser', role: holder });
-    const what = held.get(path.holder.role) ?? anything;
+    const what = held.get(path.holder.role) ?? (there && { ...there, holder: path.holder });
     if (what !== undefined) broken.push({ rail, database, who: role, held: what, path });
   }
   return broken;
 }
 
-/** Who gets at what is held there. */
-export function reachIn(rail: Rail, realm: GuardState['realmOf'] extends (database: string) => infer R ? R : never, held: ReadonlyMap<string, Held>): Reach {
-  const strong = rail.through.superuser && held.size > 0 ? superusers(realm).map(({ role }) => role) : [];
+/** Who gets at what is held there. @param isThere something that the guardrail is about, which superusers may. */
+export function reachIn(rail: Rail, realm: Realm, held: HeldBy, isThere: boolean): Reach {
+  const strong = rail.through.superuser && isThere ? superusers(realm).map(({ role }) => role) : [];
   const reach = reachOf(
     realm,
     [...held.keys()].filter((role) => role !== PUBLIC),
@@ -60,7 +60,8 @@ export function accessBefore(state: GuardState, rail: Rail): (role: string) => b
   const reaches = [...state.guarded].flatMap(([database, reading]) => {
     if (reading.kind !== 'read' || !rail.isIn(state.databases.get(database) ?? { name: database })) return [];
     const realm = state.realmOf(database);
-    return [reachIn(rail, realm, heldIn(rail, realm, database, reading.guarded))];
+    const isThere = thereIn(rail, realm.major, database, reading.guarded) !== undefined;
+    return [reachIn(rail, realm, heldIn(rail, realm, database, reading.guarded), isThere)];
   });
   return (role) => reaches.some((reach) => isReached(reach, role));
 }

@@ -36,6 +36,16 @@ export function heldIn(rail: Rail, realm: Realm, database: string, guarded: Guar
   return held;
 }
 
+/** Something that a guardrail is about and that is there: what a superuser may, whoever holds it. */
+export function thereIn(rail: Rail, major: number, database: string, { groups }: Guarded): Omit<Held, 'holder'> | undefined {
+  for (const { kind, schema, names } of groups) {
+    const name = names.find((one) => isAimed(rail, kind, schema, one));
+    const [privilege] = name === undefined ? [] : guardedPrivileges(rail, kind, major);
+    if (name !== undefined && privilege !== undefined) return { privilege, on: targetWords({ database, object: kind, schema, names: [name] }) };
+  }
+  return undefined;
+}
+
 function holdersHere({ through }: Rail, realm: Realm, { kind, owner, untouched, entries }: ObjectGroup, privilege: string): readonly Holder[] {
   const object = { kind, name: '', owner, untouched, entries, columns: new Map(), isCatalog: false };
   const others = holdersOf(realm, object, privilege).filter(({ role }) => role !== owner);

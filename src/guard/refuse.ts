@@ -12,7 +12,7 @@ import { kindWords } from '../model/kinds.ts';
 import { accessBefore, reachIn } from './broken.ts';
 import { type Gift, giftsOf, rolesAfter } from './gifts.ts';
 import { type Guarded, NOTHING_GUARDED } from './guarded.ts';
-import { comingTargets, granted, heldIn, type Held, ownerHolder } from './held.ts';
+import { comingTargets, granted, heldIn, type Held, ownerHolder, thereIn } from './held.ts';
 import { isAgainst, isReached, pathOf, type Reach, reachOf } from './reach.ts';
 import { guardedPrivileges, isAimed, kindsOf, type Rail } from './rails.ts';
 import { type GuardState, realmsOf } from './state.ts';
@@ -148,13 +148,26 @@ function* judgesOf(
     const guarded = reading?.kind === 'read' ? reading.guarded : NOTHING_GUARDED;
     const realm = after.realmOf(database);
     const held = heldIn(rail, realm, database, guarded);
+    const there = thereIn(rail, state.major, database, guarded);
     for (const { gifts } of given) {
       for (const gift of gifts)
         for (const one of heldBy(rail, gift, database, guarded, state.major)) if (!held.has(one.holder.role)) held.set(one.holder.role, one);
       if (pace(1)) yield;
     }
     judges.push(
-      judgeOf({ state, after, rail, database, guarded, realm, held, reach: reachIn(rail, realm, held), isUnread: reading?.kind === 'unreadable', hadAccess }),
+      judgeOf({
+        state,
+        after,
+        rail,
+        database,
+        guarded,
+        realm,
+        held,
+        reach: reachIn(rail, realm, held, there !== undefined),
+        there,
+        isUnread: reading?.kind === 'unreadable',
+        hadAccess,
+      }),
     );
   }
   return judges;
@@ -169,6 +182,8 @@ interface Court {
   readonly realm: Realm;
   readonly held: ReadonlyMap<string, Held>;
   readonly reach: Reach;
+  /** Something that the guardrail is about. */
+  readonly there: Omit<Held, 'holder'> | undefined;
   readonly isUnread: boolean;
   readonly hadAccess: (role: string) => boolean;
 }
@@ -219,7 +234,7 @@ function linkJudged(court: Court, member: string, role: string, gift: Extract<Gi
   const who = [...all].find((one) => open({ member: one }) && isAgainst(rail, realm, state.admin, one, hadAccess));
   if (who === undefined) return undefined;
   const onward = isReached(reach, role) ? pathOf(reach, role, (holder) => held.get(holder)?.holder ?? { by: 'superuser', role: holder }) : undefined;
-  const what = (onward && held.get(onward.holder.role)) ?? [...held.values()][0];
+  const what = (onward && held.get(onward.holder.role)) ?? court.there;
   const back = who === member ? { chain: [member] } : pathOf(starts, who, (holder) => granted(holder, ''));
   const path = onward && { holder: onward.holder, chain: [...back.chain, ...onward.chain], ...(inherits ? {} : { setRole: onward.setRole ?? role }) };
   const unknown = { privilege: rail.never.join(', '), on: `what the guardrail is about in database ${court.database}` };
@@ -228,12 +243,12 @@ function linkJudged(court: Court, member: string, role: string, gift: Extract<Gi
 
 /** A role that could not log in, and gets at something. */
 function loginJudged(court: Court, role: string): ReturnType<Judge> {
-  const { rail, realm, state, reach, held, isUnread, after, hadAccess } = court;
+  const { rail, realm, state, reach, held, there, isUnread, after, hadAccess } = court;
   const wasLogin = state.roles.get(role)?.login === true;
   if (wasLogin || !(rail.by.logins || rail.by.fresh) || !isAgainst(rail, realm, state.admin, role, hadAccess)) return undefined;
   if (!isReached(reach, role) && !(isUnread && !after.created.has(role))) return undefined;
   const path = isReached(reach, role) ? pathOf(reach, role, (holder) => held.get(holder)?.holder ?? { by: 'superuser', role: holder }) : undefined;
-  const what = (path && held.get(path.holder.role)) ?? [...held.values()][0];
+  const what = (path && held.get(path.holder.role)) ?? there;
   if (what === undefined && !isUnread) return undefined;
   return {
     breach: {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { privilegesOf } from '../../src/model/kinds.ts';
 import { KINDS } from '../../src/model/kinds.ts';
-import { dropServer, quoted, type RandomServer, randomServer } from '../explain/random-access.ts';
+import { quoted, type RandomServer, randomServer } from '../explain/random-access.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
 import { createSteward, type Steward } from '../support/steward.ts';
 import { type AskedRail, brokenBy, canAsk } from './oracle.ts';
@@ -153,7 +153,6 @@ it.each(Array.from({ length: CASES }, (_, index) => FIRST + index))('server %i',
   const server = await randomServer(admin, (database) => postgres.client(database), seed, postgres.major);
   const { rails, document } = caseOf(server, seed, postgres.major);
   let steward: Steward | undefined;
-  const added: string[] = [];
   try {
     steward = await createSteward(postgres, { EVENT_TRIGGERS: seed % 2 === 0 ? 'off' : 'auto', RETRY_BACKOFF_BASE: '1', DELETION_POLICY: 'retain' });
     const before = await answered(server, rails);
@@ -179,9 +178,13 @@ it.each(Array.from({ length: CASES }, (_, index) => FIRST + index))('server %i',
   } finally {
     await steward?.close();
     await admin.query('DROP SCHEMA IF EXISTS pgsteward CASCADE');
-    const { rows } = await admin.query<{ name: string }>(`SELECT rolname AS name FROM pg_roles WHERE rolname LIKE 'n${seed}%' OR rolname LIKE 'pgsteward%'`);
-    added.push(...rows.map(({ name }) => name));
-    await dropServer(admin, { ...server, roles: [...server.roles, ...added] });
+    await admin.query(`DROP DATABASE ${quoted(server.database)} WITH (FORCE)`);
+    const { rows } = await admin.query<{ name: string }>(`SELECT rolname AS name FROM pg_roles WHERE rolname !~ '^pg_' AND rolname <> 'postgres'`);
+    for (const { name } of rows) await admin.query(`DROP OWNED BY ${quoted(name)} CASCADE`);
+    // What somebody passed on of what all databases share stays behind otherwise.
+    await admin.query(`SET allow_system_table_mods = on; UPDATE pg_tablespace SET spcacl = NULL WHERE spcacl IS NOT NULL`);
+    if (postgres.major >= 15) await admin.query('DELETE FROM pg_parameter_acl');
+    await admin.query(`DELETE FROM pg_shdepend WHERE deptype = 'a' AND dbid = 0 AND classid <> 'pg_database'::regclass; RESET allow_system_table_mods`);
+    for (const { name } of rows) await admin.query(`DROP ROLE ${quoted(name)}`);
   }
-  void quoted;
 });
