@@ -14,9 +14,12 @@ const YOUNG_MIB = 8;
 /** The thread came to the end of its memory or time, and with it this one task. The message goes on from what was read. */
 export class TooCostly extends Error {
   override readonly name = 'TooCostly';
+  readonly mayBeLess: boolean;
 
-  constructor(most: string) {
+  /** @param mayBeLess another thread may have more left: what was read before counts in memory, and not in time. */
+  constructor(most: string, mayBeLess: boolean) {
     super(`takes more than ${most} to be read; make it smaller`);
+    this.mayBeLess = mayBeLess;
   }
 }
 
@@ -59,7 +62,7 @@ export function createAside({ memoryMiB = ASIDE_LIMITS.memoryMiB, ms = ASIDE_LIM
     worker ??= started();
     const asked = worker;
     const over = new AbortController();
-    const timer = setTimeout(() => over.abort(new TooCostly(`${ms / 1000} s`)), ms);
+    const timer = setTimeout(() => over.abort(new TooCostly(`${ms / 1000} s`, false)), ms);
     const either = { signal: AbortSignal.any([signal, over.signal]) };
     try {
       asked.ref();
@@ -73,7 +76,7 @@ export function createAside({ memoryMiB = ASIDE_LIMITS.memoryMiB, ms = ASIDE_LIM
       stop();
       signal.throwIfAborted();
       over.signal.throwIfAborted();
-      throw error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? new TooCostly(`${memoryMiB} MiB of memory`) : error;
+      throw error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? new TooCostly(`${memoryMiB} MiB of memory`, true) : error;
     } finally {
       clearTimeout(timer);
       over.abort();
@@ -85,7 +88,7 @@ export function createAside({ memoryMiB = ASIDE_LIMITS.memoryMiB, ms = ASIDE_LIM
       return await askOnce(request, signal);
     } catch (error) {
       // It may have ended by what it had read before.
-      if (!isReused || signal.aborted) throw error;
+      if (!isReused || signal.aborted || (error instanceof TooCostly && !error.mayBeLess)) throw error;
       return askOnce(request, signal);
     }
   };

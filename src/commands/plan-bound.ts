@@ -9,7 +9,7 @@ export interface Bound {
   /** The system identifier of the server; null where it cannot be read. */
   readonly server: string | null;
   /** Each database with its OID. */
-  readonly databases: Readonly<Record<string, number>>;
+  readonly databases: readonly (readonly [name: string, oid: number])[];
   readonly document: string;
   /** The OID of the ledger; null for none. */
   readonly ledger: number | null;
@@ -23,7 +23,7 @@ export function boundOf(changes: readonly Change[], { input: { catalog } }: ForP
   const rows = [...catalog.managed.values()].map(({ name, entity, origin, source, oid, status }) => [name, entity, origin, source, oid, status]);
   return {
     server,
-    databases: Object.fromEntries([...catalog.databases.values()].flatMap(({ name, oid }) => (oid === undefined ? [] : [[name, oid]]))),
+    databases: [...catalog.databases.values()].flatMap(({ name, oid }) => (oid === undefined ? [] : [[name, oid] as const])),
     document,
     ledger,
     remembered: digestOf(rows.map((row) => JSON.stringify(row)).toSorted()),
@@ -36,7 +36,8 @@ export function boundOf(changes: readonly Change[], { input: { catalog } }: ForP
  * @param isLedgerNew the ledger was made for this very cycle.
  */
 export function whyStale(saved: Bound, now: Bound, isLedgerNew = false): string | undefined {
-  const others = Object.keys(saved.databases).filter((name) => saved.databases[name] !== now.databases[name]);
+  const there = new Map(now.databases);
+  const others = saved.databases.filter(([name, oid]) => there.get(name) !== oid).map(([name]) => name);
   const reasons: readonly (readonly [isSo: boolean, reason: string])[] = [
     [saved.server !== now.server, `the server is another one (${now.server ?? 'not known'}, and not ${saved.server ?? 'not known'})`],
     [others.length > 0, `databases are gone or others: ${others.slice(0, SHOWN).join(', ')}${others.length > SHOWN ? ', …' : ''}`],

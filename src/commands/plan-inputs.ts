@@ -69,7 +69,6 @@ export async function readPlanInputs(given: Given, config: Config, { stdin }: Pi
     namespace: config.source.namespace,
     connection: { ...config.connectionSecrets, database: config.policy.defaultDatabase },
     sourceId: config.source.id,
-    isDeferred: () => false,
   });
   const read = await readOnce(documents, secrets, ports, config, signal);
   return {

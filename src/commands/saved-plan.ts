@@ -4,6 +4,7 @@ import { CHANGE_KINDS } from '../changes/table.ts';
 import { OBJECT_KINDS } from '../model/kinds.ts';
 import { NOTICE_KINDS } from '../changes/notice.ts';
 import { readRegularText, RefusedFile } from '../files/bounded-file.ts';
+import { digestOf } from '../model/digest.ts';
 import { writeOwnFile } from '../state/own-file.ts';
 import type { Bound } from './plan-bound.ts';
 import type { ScriptPart } from './plan-script.ts';
@@ -73,9 +74,11 @@ const accessLines = z
 const schema = z.object({
   format: z.literal('pgsteward plan'),
   version: z.literal(1),
+  /** Of everything below. */
+  digest: text,
   bound: z.object({
     server: text.nullable(),
-    databases: z.record(text, z.number()),
+    databases: z.array(z.tuple([text, z.number()])).readonly(),
     document: text,
     ledger: z.number().nullable(),
     remembered: text,
@@ -108,15 +111,24 @@ const schema = z.object({
 /** Writes the file, for our account alone. @throws UsageError where that is not to be had. */
 export async function writeSavedPlan(path: string, { bound, view, script }: SavedPlan): Promise<void> {
   try {
-    await writeOwnFile(path, `${JSON.stringify({ format: 'pgsteward plan', version: 1, bound, view, script })}\n`);
+    const held = { bound, view, script };
+    await writeOwnFile(path, `${JSON.stringify({ format: 'pgsteward plan', version: 1, digest: heldDigest(held), ...held })}\n`);
   } catch (error) {
     throw new UsageError(`the plan cannot be saved as ${path}: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`);
   }
 }
 
-/** @throws UsageError where the file holds no plan. */
+/**
+ * Of what a file holds, and of nothing secret: it tells a file that was damaged, merged or edited, and not who wrote it. Whoever means to deceive makes it anew.
+ */
+const heldDigest = ({ bound, view, script }: Record<'bound' | 'view' | 'script', unknown>): string => digestOf([bound, view, script]);
+
+/** @throws UsageError where the file holds no plan, or another one than was saved. */
 export async function readSavedPlan(path: string): Promise<SavedPlan> {
-  const parsed = schema.safeParse(await read(path));
+  const found = await read(path);
+  const parsed = schema.safeParse(found);
+  if (parsed.success && heldDigest(found as SavedPlan) !== parsed.data.digest)
+    throw new UsageError(`the plan ${path} was changed since it was saved; pgsteward plan --out FILE saves another`);
   if (!parsed.success) throw new UsageError(`the file ${path} is no plan that this version saved; pgsteward plan --out FILE saves one`);
   return parsed.data;
 }

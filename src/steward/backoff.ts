@@ -10,6 +10,9 @@ export interface Waiting {
   isDeferred(key: string): boolean;
 }
 
+/** For whoever has tried nothing before. */
+export const NOTHING_WAITS: Waiting = { any: false, isDeferred: () => false };
+
 export interface Backoff extends Waiting {
   /**
    * Records a failure; answers whether it is the first in a row.

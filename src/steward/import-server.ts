@@ -1,4 +1,5 @@
 // Import: the whole server is read, its document is made, and then the document is planned against the server as any other would be.
+import { NOTHING_WAITS } from './backoff.ts';
 import { NO_RENAMING } from '../plan/renaming.ts';
 import { inTurns } from '../async/in-turns.ts';
 import type { Catalog } from '../model/catalog.ts';
@@ -53,7 +54,7 @@ export async function importServer(server: Server, asked: Asked): Promise<Import
   };
   const { text, remarks, isWhole } = await inTurns(importOf(whole, { ...policy, ...nothing }));
   const document = parseDocument(Buffer.from(text), IMPORTED, policy.defaultDatabase);
-  const { plan } = await readForPlan(server, { document, version: '', credentials: NO_CREDENTIALS, wishes: () => NO_WISHES }, reader);
+  const { plan } = await readForPlan(server, { document, version: '', credentials: NO_CREDENTIALS, wishes: () => NO_WISHES, waiting: NOTHING_WAITS }, reader);
   return {
     text,
     remarks: [...remarks, ...plan.notices.map(({ subject, message }) => ({ subject, message }))],

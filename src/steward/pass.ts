@@ -52,16 +52,17 @@ export async function readPass(parts: PassParts, { declared, inputs, focus, sign
   const { server, look, secrets, memory } = parts;
   await look.beginPass();
   const document = secrets.withTurns(declared);
-  const credentials = secrets.credentials(document);
+  const waiting = parts.backoff.atThisMoment();
+  const credentials = secrets.credentials(document, waiting);
   const wishes = (settled: Document, now: number) => secrets.wishes(settled, credentials, now);
-  const found = await readForPlan(server, { document, version: inputs.documentVersion, credentials, wishes, focus }, readerFor(parts, signal));
+  const found = await readForPlan(server, { document, version: inputs.documentVersion, credentials, wishes, waiting, focus }, readerFor(parts, signal));
   const { catalog } = found.input;
   look.read(factsOf(found), found.plan.dueAt - catalog.server.now);
   return { ...found, credentials, drift: driftOf(found.plan, found.input.document, memory.digests, catalog) };
 }
 
 /** Reads what may be otherwise than it is remembered. */
-function readerFor({ server, memory, probes, databases, backoff, retried, onProgress }: PassParts, signal: AbortSignal): ServerReader {
+function readerFor({ server, memory, probes, databases, retried, onProgress }: PassParts, signal: AbortSignal): ServerReader {
   return {
     catalog: async (document) => {
       const catalog = await retried(() => readRoles(server, document, memory), signal);
@@ -83,7 +84,6 @@ function readerFor({ server, memory, probes, databases, backoff, retried, onProg
         return passedOn;
       },
     },
-    backoff,
   };
 }
 

@@ -2,6 +2,7 @@
 import type { Change } from '../changes/change.ts';
 import type { Document } from '../model/entries.ts';
 import type { SecretWishes } from '../plan/secrets/secret-plan.ts';
+import { NOTHING_WAITS } from './backoff.ts';
 import type { Credentials } from './credentials.ts';
 import { createMemory } from './memory.ts';
 import { foreseen } from './preview.ts';
@@ -38,10 +39,10 @@ const NO_WISHES: SecretWishes = { create: [], rotate: [], rotationDue: new Map()
 /** Reads the server as it is now, and plans. */
 export async function planOnce(place: PlanPlace, { document: declared, version, secrets, withSecrets }: PlanWishes): Promise<Planned> {
   const document = secrets.withTurns(declared);
-  const credentials = withSecrets ? secrets.credentials(document) : NO_CREDENTIALS;
+  const credentials = withSecrets ? secrets.credentials(document, NOTHING_WAITS) : NO_CREDENTIALS;
   const wishes = (settled: Document, now: number): SecretWishes => (withSecrets ? secrets.wishes(settled, credentials, now) : NO_WISHES);
   const ledger = await place.ledger();
-  const found = await readForPlan(place, { document, version, credentials, wishes }, place.reader);
+  const found = await readForPlan(place, { document, version, credentials, wishes, waiting: NOTHING_WAITS }, place.reader);
   const probes = { isChanged: place.reader.isChanged, withChanged: <T>(stale: T): T => stale };
   const planned = withSecrets ? await foreseen({ secrets, probes }, { declared }, found) : found.plan.changes;
   return { ...found, credentials, changes: [...ledger, ...planned] };

@@ -35,7 +35,7 @@ export async function foreseen(
   if (rotations.length === 0) return plan.changes;
   return secrets.foreseeing(rotations, document, now, async () => {
     const unsettled = secrets.withTurns(declared);
-    const credentials = secrets.credentials(unsettled);
+    const credentials = secrets.credentials(unsettled, input);
     const { stale } = await checkPasswords(credentials, catalog);
     const after = withTurnsEnded(unsettled, snapshot, probes);
     const next = await inTurns(

@@ -20,7 +20,7 @@ import { type ReadCatalog, readCatalog } from '../postgres/read-catalog.ts';
 import { createResidents } from '../postgres/residents.ts';
 import { withWholeServer } from '../postgres/too-large.ts';
 import { inTurns } from '../async/in-turns.ts';
-import type { Backoff } from './backoff.ts';
+import type { Waiting } from './backoff.ts';
 import { checkPasswords, type Credentials } from './credentials.ts';
 import { createDatabases, type Databases } from './databases.ts';
 import type { Memory } from './memory.ts';
@@ -37,6 +37,8 @@ export interface PlanRequest {
   readonly credentials: Credentials;
   /** What is to be made in Kubernetes. @param now by the server's clock, in milliseconds. */
   readonly wishes: (document: Document, now: number) => SecretWishes;
+  /** What failed lately and waits, at the moment of this plan: what its Secrets give was asked at the same. */
+  readonly waiting: Waiting;
   /** The databases to look at again; others that were right stand as they are. Left out: all. */
   readonly focus?: ReadonlySet<string> | undefined;
 }
@@ -49,8 +51,6 @@ export interface ServerReader {
   /** Whether somebody gave a user another password, as far as it is known already. */
   readonly isChanged: Probes['isChanged'];
   readonly databases: Pick<Databases, 'read' | 'passedOn'>;
-  /** What failed lately and waits. */
-  readonly backoff: Pick<Backoff, 'atThisMoment'>;
 }
 
 export interface ForPlan {
@@ -70,11 +70,10 @@ export async function readForPlan(
   request: PlanRequest,
   reader: ServerReader,
 ): Promise<ForPlan> {
-  const { credentials } = request;
+  const { credentials, waiting } = request;
   const snapshot = await reader.catalog(request.document);
   const document = withTurnsEnded(request.document, snapshot, reader);
   const recognised = withRecognised(snapshot, movedFrom);
-  const waiting = reader.backoff.atThisMoment();
   const isDeferred = (key: string): boolean => waiting.isDeferred(key);
   const rails = railsOf(document, guardrails, policy.defaultDatabase);
   const asked = { ...request, document, law: policy.law, isDeferred, rails };
@@ -158,6 +157,5 @@ export const readerOf = (server: Server, memory: Parameters<typeof readRoles>[2]
     passwords: (_document, _credentials, _catalog, stale) => Promise.resolve(stale),
     isChanged: () => false,
     databases: createDatabases(server, createResidents({ connections, max: 0, onHeard: () => undefined })),
-    backoff: { atThisMoment: () => ({ any: false, isDeferred: () => false }) },
   };
 };

@@ -121,7 +121,6 @@ function partsOf({ config, ports, connections, residents, approval, log, onProgr
     namespace: config.source.namespace,
     connection: { ...config.connectionSecrets, database: defaultDatabase },
     sourceId: server.source,
-    isDeferred: (key) => backoff.isDeferred(key),
   });
   const databases = createDatabases(server, residents);
   return {

@@ -9,14 +9,13 @@ import type { SecretPlace } from '../model/secret-place.ts';
 import type { SecretWishes } from '../plan/secrets/secret-plan.ts';
 import type { ApplyContext, Outcome } from '../postgres/run.ts';
 import type { Ports } from '../sources/ports.ts';
+import type { Waiting } from './backoff.ts';
 import { type ConnectionOptions, createConnectionSecrets } from './connection-secrets.ts';
 import { type Credentials, plainPasswordOf, readCredentials } from './credentials.ts';
 import { createRotations, type Rotations } from './rotations.ts';
 import { foreseen, writeSecrets } from './write-secrets.ts';
 
-export interface SecretsOptions extends ConnectionOptions, Pick<Ports, 'secrets' | 'secretStore'> {
-  readonly isDeferred: (key: string) => boolean;
-}
+export type SecretsOptions = ConnectionOptions & Pick<Ports, 'secrets' | 'secretStore'>;
 
 /** Why a change failed when it was last tried. */
 export type LastFailure = Pick<Extract<Outcome, { result: 'failed' }>, 'class' | 'message'>;
@@ -24,8 +23,8 @@ export type LastFailure = Pick<Extract<Outcome, { result: 'failed' }>, 'class' |
 export interface Secrets extends Pick<Rotations, 'withTurns'> {
   /** The Secrets that are read as a whole: connection Secrets, and those with passwords that rotate. */
   readonly places: (document: Document) => SecretPlace[];
-  /** What the Secrets give the users of the document, as they are known at this moment. */
-  credentials(document: Document): Credentials;
+  /** What the Secrets give the users of the document, as they are known at this moment. @param waiting what waits at the moment of the plan that asks. */
+  credentials(document: Document, waiting: Pick<Waiting, 'isDeferred'>): Credentials;
   /** @param now in milliseconds. */
   wishes(document: Document, credentials: Credentials, now: number): SecretWishes;
   /** Runs a piece of work as if these rotations had been made; nothing of it is written or stays. */
@@ -36,14 +35,14 @@ export interface Secrets extends Pick<Rotations, 'withTurns'> {
 }
 
 /** One for the life of the process. */
-export function createSecrets({ secrets, secretStore: store, isDeferred, ...options }: SecretsOptions): Secrets {
+export function createSecrets({ secrets, secretStore: store, ...options }: SecretsOptions): Secrets {
   const { wholeSecrets, namespace, sourceId } = options;
   const failures = new Map<string, LastFailure>();
   const connections = createConnectionSecrets(options);
   const rotations = createRotations({ secrets, wholeSecrets, namespace, source: sourceId, connections });
 
   /** Whether a Secret that is missing will be made for the user. */
-  const mayGenerate = (user: UserEntry): boolean => {
+  const mayGenerate = (user: UserEntry, { isDeferred }: Pick<Waiting, 'isDeferred'>): boolean => {
     const change = creationOf(user);
     return store !== undefined && change !== undefined && !isDeferred(keyOf(change));
   };
@@ -51,7 +50,7 @@ export function createSecrets({ secrets, secretStore: store, isDeferred, ...opti
   return {
     ...rotations,
     places: (document) => (wholeSecrets === undefined ? [] : [...connections.places(document), ...rotations.places(document), ...formerPlaces(document)]),
-    credentials: (document) => readCredentials(document, rotations.valuesFor(document), mayGenerate),
+    credentials: (document, waiting) => readCredentials(document, rotations.valuesFor(document), (user) => mayGenerate(user, waiting)),
     wishes: (document, credentials, now) => {
       const create = document.users.flatMap((user) => (credentials.toGenerate.has(user.username) ? (creationOf(user, takenFrom(user)) ?? []) : []));
       const connecting = connections.wishes(document, credentials);

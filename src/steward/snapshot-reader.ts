@@ -45,7 +45,6 @@ export const snapshotReader = (snapshot: Snapshot, guardrails: Policy['guardrail
     },
     passedOn: (leavers, catalog) => Promise.resolve(passedOnFrom(heldFor(leavers, catalog, snapshot.passedOn))),
   },
-  backoff: { atThisMoment: () => ({ any: false, isDeferred: () => false }) },
 });
 
 /** A snapshot has the entries of everybody. */

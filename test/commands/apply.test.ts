@@ -82,6 +82,53 @@ it('a saved plan is for our account alone, holds no secret, is shown as it was m
   expect((await call(['show', file])).code).toBe(2);
 });
 
+interface Stored {
+  readonly digest: string;
+  readonly bound: { effect: string };
+  readonly view: { readonly changes: { sentence: string; sql: readonly string[] }[]; result: string };
+  readonly script: unknown[];
+}
+
+it.each<[string, (plan: Stored) => unknown]>([
+  ['a sentence', ({ view }) => Object.assign(view.changes[0] ?? {}, { sentence: 'nothing to see' })],
+  ['SQL that is shown', ({ view }) => Object.assign(view.changes[0] ?? {}, { sql: ['SELECT 1'] })],
+  ['a change that is left out', ({ view }) => view.changes.pop()],
+  ['the result', ({ view }) => Object.assign(view, { result: 'as_declared' })],
+  ['the script', ({ script }) => script.push({ kind: 'alone', statements: ['DROP DATABASE shop'] })],
+  ['what it holds for', ({ bound }) => Object.assign(bound, { effect: 'another' })],
+])('a file in which somebody changed %s is neither shown nor applied', async (_, edit) => {
+  await begin();
+  const file = await saved();
+  const plan = JSON.parse(readFileSync(file, 'utf8')) as Stored;
+  // Written anew as it was, it is the same plan.
+  writeFileSync(file, JSON.stringify(plan, undefined, 2));
+  expect((await call(['show', file])).code).toBe(2);
+  edit(plan);
+  writeFileSync(file, JSON.stringify(plan));
+  for (const args of [
+    ['show', file],
+    ['show', file, '-o', 'sql'],
+    ['apply', file],
+  ])
+    expect(await call(args)).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `pgsteward: the plan ${file} was changed since it was saved; pgsteward plan --out FILE saves another\n`,
+    });
+});
+
+it('a database with a name of another use is one that the plan holds for', async () => {
+  await begin();
+  await server.query('CREATE DATABASE "__proto__"');
+  const file = await saved();
+  await server.query('DROP DATABASE "__proto__"');
+  expect(await call(['apply', file])).toMatchObject({
+    code: 3,
+    stdout: '',
+    stderr: expect.stringContaining('databases are gone or others: __proto__') as string,
+  });
+});
+
 it('a plan is saved in place of a file, and of nothing else', async () => {
   await begin();
   const file = join(scratch('plans'), 'link');

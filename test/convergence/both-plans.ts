@@ -1,4 +1,5 @@
 // One document, two plans: from the server itself, and from a snapshot of it that went through its file.
+import { NOTHING_WAITS } from '../../src/steward/backoff.ts';
 import { expect } from 'vitest';
 import type { Document } from '../../src/model/entries.ts';
 import type { Catalog } from '../../src/model/catalog.ts';
@@ -43,11 +44,10 @@ export async function bothPlans(config: Config, documents: readonly Document[]):
       passwords: (_document, _credentials, _catalog, stale) => Promise.resolve(stale),
       isChanged: () => false,
       databases: createDatabases(server, createResidents({ connections, max: 0, onHeard: () => undefined })),
-      backoff: { atThisMoment: () => ({ any: false, isDeferred: () => false }) },
     };
     const plans: Plan[] = [];
     for (const document of documents) {
-      const request = { document, version: '1', ...WITHOUT_SECRETS };
+      const request = { document, version: '1', waiting: NOTHING_WAITS, ...WITHOUT_SECRETS };
       const fromServer = await readForPlan(server, request, live);
       const fromSnapshot = await readForPlan(server, request, snapshotReader(snapshot));
       expect(inputOf(fromSnapshot)).toEqual(inputOf(fromServer));

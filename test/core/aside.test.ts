@@ -68,6 +68,16 @@ it('a thread that ended after its answer is not asked again, and the next text i
   }
 });
 
+it('a text that takes too long is not begun again in another thread', async () => {
+  const second = createAside({
+    ms: 300,
+    program: programOf(`let asked = 0; parentPort.on('message', () => { asked += 1; if (asked === 1) parentPort.postMessage('read'); });`),
+  });
+  expect(await read(users(500), second)).toBe('read');
+  // A new thread would answer.
+  await expect(read(users(500), second)).rejects.toThrow('takes more than 0.3 s');
+});
+
 it('a thread that does not answer is ended after its time, and told', async () => {
   const mute = createAside({ ms: 200, program: programOf(`parentPort.on('message', () => undefined);`) });
   await expect(read(users(500), mute)).rejects.toThrow('takes more than 0.2 s to be read; make it smaller');

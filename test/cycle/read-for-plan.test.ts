@@ -1,4 +1,5 @@
 // A plan without a daemon: read from the server for a document and the values of its Secrets, it is what a dry run says, and nothing is written for it.
+import { NOTHING_WAITS } from '../../src/steward/backoff.ts';
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import type { Document } from '../../src/model/entries.ts';
@@ -34,7 +35,7 @@ async function planned(document: Document, passwords: Readonly<Record<string, st
   try {
     const forServer = serverOf(config, connections);
     const reader = readerOf(forServer, { remembered: new Map(), missing: () => [], triggerDatabases: new Set() });
-    const { plan } = await readForPlan(forServer, { document, version: '1', credentials, wishes: () => NO_WISHES }, reader);
+    const { plan } = await readForPlan(forServer, { document, version: '1', credentials, wishes: () => NO_WISHES, waiting: NOTHING_WAITS }, reader);
     return planLines(plan.changes);
   } finally {
     await connections.close();
