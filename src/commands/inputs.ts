@@ -34,4 +34,5 @@ const REASONS: ReadonlyMap<string | undefined, string> = new Map([
   ['EAGAIN', 'nothing stands there'],
 ]);
 
-const reasonOf = (code: string | undefined): string => REASONS.get(code) ?? code ?? 'unknown error';
+/** Why a file cannot be read, for people. */
+export const reasonOf = (code: string | undefined): string => REASONS.get(code) ?? code ?? 'unknown error';

@@ -8,3 +8,9 @@ export async function refuseOddFile(file: string, instead: string): Promise<void
   const found = await lstat(file).catch(() => undefined);
   if (found !== undefined && !found.isFile()) throw new UsageError(`${oneLine(file)} is no regular file; ${instead}`);
 }
+
+/** Why it cannot be written, for people. */
+export function whyNotWritten(error: unknown): string {
+  const { code = 'unknown error' } = error as NodeJS.ErrnoException;
+  return code === 'ENOENT' ? 'there is no such folder' : code === 'EACCES' ? 'permission denied' : code;
+}

@@ -1,5 +1,6 @@
 // The program: from its arguments to its exit code.
 import { styleText } from 'node:util';
+import { oneLine } from '../document/show.ts';
 import { type Asked, readArguments } from './arguments.ts';
 import { helpOfProgram, helpOfVerb, version } from './help.ts';
 import { type Program, say, UsageError } from './verb.ts';
@@ -11,7 +12,7 @@ export async function program(args: readonly string[], self: Program): Promise<n
     return await answer(readArguments(args, VERBS, RUN), self);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    await say(self.stderr, `pgsteward: ${error.message}\n`);
+    await say(self.stderr, `pgsteward: ${oneLine(error.message)}\n`);
     return 1;
   }
 }

@@ -6,6 +6,8 @@ import { NOTICE_KINDS } from '../changes/notice.ts';
 import { readRegularText, RefusedFile } from '../files/bounded-file.ts';
 import { digestOf } from '../model/digest.ts';
 import { writeOwnFile } from '../state/own-file.ts';
+import { reasonOf } from './inputs.ts';
+import { whyNotWritten } from './out-file.ts';
 import type { Bound } from './plan-bound.ts';
 import type { ScriptPart } from './plan-script.ts';
 import type { PlanView } from './plan-view.ts';
@@ -114,7 +116,7 @@ export async function writeSavedPlan(path: string, { bound, view, script }: Save
     const held = { bound, view, script };
     await writeOwnFile(path, `${JSON.stringify({ format: 'pgsteward plan', version: 1, digest: heldDigest(held), ...held })}\n`);
   } catch (error) {
-    throw new UsageError(`the plan cannot be saved as ${path}: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`);
+    throw new UsageError(`the plan cannot be saved as ${path}: ${whyNotWritten(error)}`);
   }
 }
 
@@ -139,6 +141,6 @@ async function read(path: string): Promise<unknown> {
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     if (error instanceof RefusedFile) throw new UsageError(`the plan ${path} ${error.message}`);
-    throw new UsageError(`the plan ${path} cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`);
+    throw new UsageError(`the plan ${path} cannot be read: ${reasonOf((error as NodeJS.ErrnoException).code)}`);
   }
 }

@@ -9,7 +9,7 @@ import { serverOf } from '../steward/server.ts';
 import { type Taken, takeSnapshot } from '../steward/take-snapshot.ts';
 import type { Config } from '../config.ts';
 import { version } from './help.ts';
-import { refuseOddFile } from './out-file.ts';
+import { refuseOddFile, whyNotWritten } from './out-file.ts';
 import { withProgress } from './progress.ts';
 import { settingsFrom } from './settings.ts';
 import { type Given, type Program, say, UsageError } from './verb.ts';
@@ -49,6 +49,6 @@ async function write(file: string, text: string): Promise<void> {
   try {
     await writeOwnFile(file, text);
   } catch (error) {
-    throw new UsageError(`${oneLine(file)} cannot be written: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`);
+    throw new UsageError(`${oneLine(file)} cannot be written: ${whyNotWritten(error)}`);
   }
 }

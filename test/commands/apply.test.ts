@@ -208,7 +208,7 @@ it('ends with 1 where another one is the writer, and where a file is no plan', a
     writeFileSync(file, text);
     for (const verb of ['show', 'apply']) expect(await call([verb, file])).toMatchObject({ code: 1, stdout: '' });
   }
-  expect((await call(['show', '/nowhere'])).stderr).toContain('ENOENT');
+  expect((await call(['show', '/nowhere'])).stderr).toContain('there is no such file');
   expect((await call(['apply'], { DB_PORT: '1' })).code).toBe(1);
 });
 

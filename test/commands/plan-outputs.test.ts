@@ -1,11 +1,10 @@
 // The outputs of a plan, as golden files: names that are commands to a terminal, markup or SQL stand in them as what they are, names.
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { rendered, type ShownPlan } from '../../src/commands/plan-output.ts';
 import type { ShownAccessLine } from '../../src/commands/plan-access.ts';
 import type { ShownChange } from '../../src/commands/plan-view.ts';
+import { expectGolden } from '../support/golden.ts';
 
 const NAME = 'a|b`c`<i>@me\n\u001B[2J\u202E';
 const change = (more: Partial<ShownChange>): ShownChange => ({
@@ -93,13 +92,6 @@ const SHOWN: ShownPlan = {
 
 const outputOf = (...options: readonly (readonly [string, string | true])[]): string =>
   rendered(SHOWN, { options: new Map(options) }, { stdout: new PassThrough() });
-
-/** UPDATE=1 writes the files anew. */
-function expectGolden(name: string, text: string): void {
-  const file = join(import.meta.dirname, 'golden', name);
-  if (process.env['UPDATE'] === '1') writeFileSync(file, text);
-  expect(text).toBe(readFileSync(file, 'utf8'));
-}
 
 describe.each(['text', 'json', 'markdown', 'sql'])('%s', (format) => {
   it('is as in the golden file', () => expectGolden(`plan.${format}.golden`, outputOf(['output', format])));

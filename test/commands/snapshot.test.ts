@@ -163,7 +163,7 @@ it('refuses what is no snapshot, a newer one, and one that somebody changed, in 
   expect(await onServer('snapshot', folder)).toMatchObject({ code: 1, stderr: expect.stringContaining('is no regular file') as string });
   expect(await onServer('snapshot', join(folder, 'no', 'such'))).toMatchObject({
     code: 1,
-    stderr: expect.stringContaining('cannot be written: ENOENT') as string,
+    stderr: expect.stringContaining('cannot be written: there is no such folder') as string,
   });
 });
 
