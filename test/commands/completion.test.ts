@@ -1,10 +1,10 @@
 // completion: what bash and zsh propose, asked as they are asked by somebody who presses the key.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { VERBS } from '../../src/commands/verbs.ts';
+import { scratch } from '../support/scratch.ts';
 import { callHere } from './call.ts';
 
 const hasZsh = spawnSync('zsh', ['-c', ':']).status === 0;
@@ -46,25 +46,51 @@ describe('bash', () => {
 });
 
 describe.runIf(hasZsh)('zsh', () => {
-  it('proposes verbs, options and values', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'pgsteward-zsh-'));
-    try {
-      writeFileSync(join(folder, '_pgsteward'), (await callHere(['completion', 'zsh'])).stdout);
-      const proposed = (line: string): string =>
-        execFileSync('zsh', ['-f', '-c', ZSH, 'zsh', folder, line], { encoding: 'utf8', env: { ...process.env, HOME: folder, TERM: 'dumb' } });
-      expect(proposed('pgsteward ')).toMatch(/validate.*everything that can be said/);
-      expect(proposed('pgsteward plan --wi')).toContain('--without-secrets');
-      expect(proposed('pgsteward plan -o ')).toContain('markdown');
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
+  let folder: string;
+  beforeAll(async () => {
+    folder = scratch('zsh');
+    writeFileSync(join(folder, '_pgsteward'), (await callHere(['completion', 'zsh'])).stdout);
+  });
+
+  /** What is proposed behind each of these lines, as it stands on the terminal. */
+  function proposed(lines: readonly string[]): readonly string[] {
+    const said = execFileSync('zsh', ['-f', '-c', ZSH, 'zsh', folder, ...lines], {
+      encoding: 'utf8',
+      env: { ...process.env, HOME: folder, TERM: 'dumb', COLUMNS: '200', LINES: '500' },
+      timeout: 300_000,
+    });
+    return said.split('<<line>>').slice(1);
+  }
+
+  it('proposes every verb with what it does, and shells', () => {
+    const [verbs, shells] = proposed(['pgsteward ', 'pgsteward completion ']);
+    for (const { name, summary } of VERBS) expect(verbs?.replaceAll(/\s+/g, ' ')).toContain(`${name} -- ${summary}`);
+    for (const shell of ['bash', 'zsh']) expect(shells).toContain(shell);
+  });
+
+  it('proposes the options of every verb, and what their values may be', () => {
+    const said = proposed(VERBS.map(({ name }) => `pgsteward ${name} --`));
+    for (const [index, { name, options }] of VERBS.entries())
+      for (const option of [...Object.keys(options), 'help']) expect(said[index]?.replaceAll('--no-', ''), name).toMatch(new RegExp(`--${option}\\b`));
+    const valued = VERBS.flatMap(({ name, options }) =>
+      Object.entries(options).flatMap(([option, { choices, short }]) =>
+        choices === undefined
+          ? []
+          : [`--${option}`, ...(short === undefined ? [] : [`-${short}`])].map((word) => ({ line: `pgsteward ${name} ${word} `, choices })),
+      ),
+    );
+    const values = proposed(valued.map(({ line }) => line));
+    for (const [index, { line, choices }] of valued.entries()) for (const choice of choices) expect(values[index], line).toContain(choice);
   });
 });
 
-/** A shell of its own, in which the key is pressed twice. */
+it.runIf(!hasZsh)('zsh is not installed here, and was not tried', () => console.log('not tried: completion in zsh, which is not installed'));
+
+/** A shell of its own, in which the key is pressed twice behind each line; then the line is taken back, and a command and the prompt tell that all of it was read. */
 const ZSH = `zmodload zsh/zpty; zpty z zsh -f -i
-zpty -w z "PS1=; fpath=($1 \\$fpath); autoload -U compinit; compinit -u -D; setopt noautomenu; zstyle ':completion:*' verbose yes; print READ\\Y"
-zpty -r -m z line '*READY*'; zpty -w -n z "$2"$'\\t\\t'; sleep 1.5; while zpty -r -t z line; do print -r -- "$line"; done; zpty -d z`;
+zpty -w z "PS1='=>>'; fpath=($1 \\$fpath); autoload -U compinit; compinit -u -D; setopt noautomenu; LISTMAX=1000; zstyle ':completion:*' verbose yes; print READ\\Y"
+zpty -r -m z said '*READY*=>>*'; shift
+for line in "$@"; do zpty -w -n z "$line"$'\\t\\t\\025'"print EN\\D"$'\\n'; zpty -r -m z said '*END*=>>*'; print -r -- "<<line>>$said"; done; zpty -d z`;
 
 describe('another shell', () => {
   it.each([[[]], [['fish']], [['bash', 'zsh']]])('%j is refused', async (shells) => {
