@@ -8,7 +8,7 @@ import { PUBLIC } from '../model/contents.ts';
 import { type Connections, createConnections } from '../postgres/connection.ts';
 import { whyNot } from '../postgres/outage-of.ts';
 import { inRealm } from '../postgres/read-realm.ts';
-import { harmless } from './plan-json.ts';
+import { harmless } from './harmless.ts';
 import { withProgress } from './progress.ts';
 import { settingsFrom } from './settings.ts';
 import { type Given, type Program, say, UsageError } from './verb.ts';

@@ -5,7 +5,7 @@ import { oneLine } from '../document/show.ts';
 import { noticeLine } from '../changes/notice.ts';
 import type { Change } from '../changes/change.ts';
 import type { CycleReport } from '../steward/report.ts';
-import { harmless } from './plan-json.ts';
+import { harmless } from './harmless.ts';
 import type { PlanPaint } from './plan-text.ts';
 import { type PlanResult, resultOf, shownNotice } from './plan-view.ts';
 import { RESULTS } from './plan-words.ts';

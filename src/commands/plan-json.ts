@@ -1,11 +1,6 @@
 // A plan as JSON, whose form docs/reference.md describes.
+import { harmless } from './harmless.ts';
 import type { PlanView } from './plan-view.ts';
 
 /** One object. What a terminal would take for a command is spelled out, which reads the same. */
 export const asJson = (view: PlanView): string => `${harmless(JSON.stringify(view, undefined, 2))}\n`;
-
-/** JSON without characters that a terminal acts on: outside of strings it has none but the ends of lines. */
-export const harmless = (json: string): string =>
-  json.replace(/[^\P{Cc}\n]|[\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
-    Array.from({ length: character.length }, (_, index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, '0')}`).join(''),
-  );

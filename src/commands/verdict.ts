@@ -3,6 +3,7 @@ import { formatProblem } from '../document/format.ts';
 import type { FoundDocuments } from '../document/found-documents.ts';
 import { oneLine } from '../document/show.ts';
 import type { Document, Problem } from '../model/entries.ts';
+import { harmless } from './harmless.ts';
 
 /** Gives a problem's line the colour of its severity, where there is colour. */
 export type Paint = (severity: Problem['severity'], line: string) => string;
@@ -21,7 +22,7 @@ export const asGithub = (verdict: FoundDocuments): string =>
 /** One object, whose form docs/reference.md describes. A new field may come; a change of what is there is a new version. */
 export function asJson({ document, count, within }: FoundDocuments): string {
   const { users, roles, databases, problems, usable } = document;
-  return `${JSON.stringify(
+  const json = JSON.stringify(
     {
       version: 1,
       usable,
@@ -33,7 +34,8 @@ export function asJson({ document, count, within }: FoundDocuments): string {
     },
     undefined,
     2,
-  )}\n`;
+  );
+  return `${harmless(json)}\n`;
 }
 
 /** A problem as JSON has it. */
