@@ -32,7 +32,7 @@ export function readGuardrails(node: Node | undefined, origin: Guardrail['origin
   else if (node.items.length > LIMITS.guardrails)
     complain(node.offset, ['guardrails'], `there are ${node.items.length} guardrails, and at most ${LIMITS.guardrails} are read; use patterns`);
   if (!complaints.none || node.kind !== 'list') return undefined;
-  const read = node.items.map((item, index) => readGuardrail(item, ['guardrails', index], origin, report, complain));
+  const read = readEach(node.items, origin, report, complain);
   const seen = new Set<string>();
   for (const [index, item] of node.items.entries()) {
     const name = item.kind === 'mapping' ? stringOf(valueOf(item, 'name')) : undefined;
@@ -42,6 +42,24 @@ export function readGuardrails(node: Node | undefined, origin: Guardrail['origin
   }
   return complaints.none ? read.flatMap((one) => one ?? []) : undefined;
 }
+
+/** Until they are about more than is compared: each of it with each object. */
+function readEach(items: readonly Node[], origin: Guardrail['origin'], report: ProblemReport, complain: ComplainAt): readonly (Guardrail | undefined)[] {
+  const read: (Guardrail | undefined)[] = [];
+  let targets = 0;
+  for (const [index, item] of items.entries()) {
+    const one = readGuardrail(item, ['guardrails', index], origin, report, complain);
+    read.push(one);
+    targets += one?.targets.length ?? 0;
+    if (targets <= LIMITS.guardrailTargets) continue;
+    complain(item.offset, ['guardrails', index], `up to here ${tooMany(targets)}`);
+    break;
+  }
+  return read;
+}
+
+const tooMany = (targets: number): string =>
+  `guardrails are about ${targets} names in schemas, each schema counted with each name, and at most ${LIMITS.guardrailTargets} are read; use patterns`;
 
 function readGuardrail(node: Node, path: Path, origin: Guardrail['origin'], report: ProblemReport, complain: ComplainAt): Guardrail | undefined {
   if (node.kind !== 'mapping') {
@@ -120,10 +138,18 @@ function readTargets(node: Node | undefined, path: Path, complain: ComplainAt): 
   const columns = readColumns(valueOf(node, 'columns'), [...path, 'columns'], complain);
   const needsSchema = columns.length > 0 || listed.some((kind) => KINDS[kind].scope === 'schema');
   if (needsSchema && schemas.length === 0) complain(node.offset, path, 'what is named there is in schemas; add `schema`, which may be a pattern');
-  const targets = listed.flatMap((kind) =>
-    patterns(valueOf(node, keyOf(kind)), [...path, keyOf(kind)], kindWords(kind), complain).flatMap((name) =>
-      (KINDS[kind].scope === 'schema' ? schemas : ['']).map((schema): GuardTarget => ({ kind, schema, name, column: '' })),
-    ),
+  const named = listed.map((kind) => ({
+    kind,
+    names: patterns(valueOf(node, keyOf(kind)), [...path, keyOf(kind)], kindWords(kind), complain),
+    within: KINDS[kind].scope === 'schema' ? schemas : [''],
+  }));
+  const count = named.reduce((sum, { names, within }) => sum + names.length * within.length, columns.length * schemas.length);
+  if (count > LIMITS.guardrailTargets) {
+    complain(node.offset, path, tooMany(count));
+    return { databases, targets: [] };
+  }
+  const targets = named.flatMap(({ kind, names, within }) =>
+    names.flatMap((name) => within.map((schema): GuardTarget => ({ kind, schema, name, column: '' }))),
   );
   const ofColumns = columns.flatMap(({ table, column }) => schemas.map((schema): GuardTarget => ({ kind: 'column', schema, name: table, column })));
   if (targets.length + ofColumns.length > 0) return { databases, targets: [...targets, ...ofColumns] };

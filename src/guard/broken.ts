@@ -55,7 +55,7 @@ export function reachIn(rail: Rail, realm: Realm, held: HeldBy, isThere: boolean
   return { ...reach, later: new Map(strong.filter((role) => !rail.except.has(role)).map((role) => [role, undefined])) };
 }
 
-/** Whether a role gets at anything that a guardrail is about, in any database. */
+/** Whether a login gets at anything that a guardrail is about, in any database. */
 export function accessBefore(state: GuardState, rail: Rail): (role: string) => boolean {
   const reaches = [...state.guarded].flatMap(([database, reading]) => {
     if (reading.kind !== 'read' || !rail.isIn(state.databases.get(database) ?? { name: database })) return [];
@@ -63,5 +63,5 @@ export function accessBefore(state: GuardState, rail: Rail): (role: string) => b
     const isThere = thereIn(rail, realm.major, database, reading.guarded) !== undefined;
     return [reachIn(rail, realm, heldIn(rail, realm, database, reading.guarded), isThere)];
   });
-  return (role) => reaches.some((reach) => isReached(reach, role));
+  return (role) => state.roles.get(role)?.login === true && reaches.some((reach) => isReached(reach, role));
 }

@@ -32,6 +32,7 @@ export type Gift =
       readonly role: string;
       readonly privileges: readonly string[];
       readonly rank: number;
+      readonly implied: boolean;
       /** Other rules for the same role. */
       readonly beside: readonly ComingRule[];
     }
@@ -50,7 +51,21 @@ export function giftsOf(change: Change, state: GuardState, planned: readonly Cha
     }
     case 'grant_default_privilege': {
       const { database, object: kind, schema, role, privileges } = change;
-      return [{ what: 'to come', database, kind, schema: schema === '' ? '*' : schema, name: '*', column: '*', role, privileges, rank: 0, beside: [] }];
+      return [
+        {
+          what: 'to come',
+          database,
+          kind,
+          schema: schema === '' ? '*' : schema,
+          name: '*',
+          column: '*',
+          role,
+          privileges,
+          rank: 0,
+          implied: false,
+          beside: [],
+        },
+      ];
     }
     case 'install_event_trigger':
     case 'sync_trigger_rules':
@@ -62,7 +77,11 @@ export function giftsOf(change: Change, state: GuardState, planned: readonly Cha
     case 'alter_schema_owner':
       return [owned(change.database, 'schema', change.schema, change.owner)];
     case 'create_database':
-      return [owned(change.database, 'database', change.database, change.owner ?? state.admin), ...publicly(change.database, planned)];
+      return [
+        owned(change.database, 'database', change.database, change.owner ?? state.admin),
+        ...publicly(change.database, planned),
+        ...ofPublicSchema(change.database, change.owner ?? state.admin, state.major),
+      ];
     case 'alter_database_owner':
       return [
         owned(change.database, 'database', change.database, change.owner),
@@ -128,6 +147,21 @@ function publicly(database: string, planned: readonly Change[]): readonly Gift[]
   const privileges = ['CONNECT', 'TEMPORARY'].filter((privilege) => !taken.has(privilege));
   return privileges.length === 0 ? [] : [{ what: 'access', database, kind: 'database', schema: '', names: [database], role: PUBLIC, privileges, owns: false }];
 }
+
+/** What comes with the schema public of a new database: from 15 on it belongs to the owner of the database, below everybody may create in it. */
+const ofPublicSchema = (database: string, owner: string, major: number): readonly Gift[] => [
+  ...(major >= 15 ? [owned(database, 'schema', 'public', owner)] : []),
+  {
+    what: 'access',
+    database,
+    kind: 'schema',
+    schema: '',
+    names: ['public'],
+    role: PUBLIC,
+    privileges: major >= 15 ? ['USAGE'] : ['USAGE', 'CREATE'],
+    owns: false,
+  },
+];
 
 /** What somebody owns goes to an heir. */
 function inherited(database: string, from: string, heir: string, { guarded }: GuardState): readonly Gift[] {

@@ -1,5 +1,5 @@
 // Guarded: what is read of a database for guardrails: the objects that they are about with everybody's entries, and what objects to come will give.
-import { type AclEntry, type DefaultAcl, nameKey, type ObjectGroup } from '../model/contents.ts';
+import { type AclEntry, type DefaultAcl, nameKey, type ObjectGroup, PUBLIC } from '../model/contents.ts';
 import type { GuardTarget } from '../model/guardrails.ts';
 import { isAimed, isAimedAt, kindsOf, type Named, type Rail } from './rails.ts';
 
@@ -44,6 +44,14 @@ export function guardedOf(targets: readonly GuardTarget[], groups: readonly Obje
     ),
   };
 }
+
+/** Every role that is named there; not PUBLIC. */
+export const rolesOf = ({ groups, defaults }: Guarded): ReadonlySet<string> =>
+  new Set(
+    [...groups.map(({ owner, entries }) => [owner, entries] as const), ...defaults.map(({ creator, entries }) => [creator, entries] as const)]
+      .flatMap(([owner, entries]) => [owner, ...entries.flatMap(({ grantee, grantor }) => [grantee, grantor])])
+      .filter((role) => role !== PUBLIC),
+  );
 
 /** What is said of it must not follow from the order in which a server has it. */
 const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -5,7 +5,7 @@ import { targetWords } from '../changes/target.ts';
 import type { DefaultAcl, ObjectGroup } from '../model/contents.ts';
 import type { GuardTarget } from '../model/guardrails.ts';
 import { type ObjectKind, kindWords } from '../model/kinds.ts';
-import { isGlob, matches } from '../model/pattern.ts';
+import { functionPattern, isGlob, matches } from '../model/pattern.ts';
 import { type Guarded, isThereIn } from './guarded.ts';
 import { guardedPrivileges, isAimed, kindsOf, type Rail } from './rails.ts';
 
@@ -82,12 +82,28 @@ const coming = new WeakMap<Guarded, Map<Rail, readonly GuardTarget[]>>();
 export function comingTargets(rail: Rail, guarded: Guarded): readonly GuardTarget[] {
   const known = coming.get(guarded) ?? new Map<Rail, readonly GuardTarget[]>();
   coming.set(guarded, known);
-  const found = known.get(rail) ?? rail.targets.filter(({ kind, name }) => kind !== 'database' && isGlob(name)).concat(missingOf(rail, guarded));
+  const found = known.get(rail) ?? rail.targets.filter(isOfMany).concat(missingOf(rail, guarded));
   known.set(rail, found);
   return found;
 }
 
 const missingOf = (rail: Rail, guarded: Guarded): readonly GuardTarget[] => {
   const isThere = isThereIn(guarded);
-  return rail.targets.filter((target) => target.kind !== 'database' && !isGlob(target.name) && !isThere(target));
+  return rail.targets.filter((target) => target.kind !== 'database' && !isOfMany(target) && !isThere(target));
 };
+
+/** Whether there may be one more of what a target names, whatever is there: by a pattern of any part, or as another function of the same name. */
+const isOfMany = ({ kind, schema, name, column }: GuardTarget): boolean =>
+  kind !== 'database' && ([schema, name, column].some(isGlob) || (kind === 'function' && functionPattern(name).args === undefined));
+
+/** The same, and who needs no grant on what a guardrail says of objects that nobody has made yet. */
+export function heldOrToCome(rail: Rail, realm: Realm, database: string, guarded: Guarded): Map<string, Held> {
+  const held = heldIn(rail, realm, database, guarded);
+  for (const kind of new Set(comingTargets(rail, guarded).flatMap(kindsOf)))
+    for (const privilege of guardedPrivileges(rail, kind, realm.major))
+      for (const holder of holdersOf(realm, { ...TO_COME, kind }, privilege))
+        if (!held.has(holder.role)) held.set(holder.role, { holder, privilege, on: `${kindWords(kind)}s to come in database ${database}` });
+  return held;
+}
+
+const TO_COME = { name: '', owner: '', untouched: false, entries: [], columns: new Map(), isCatalog: false };

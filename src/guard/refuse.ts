@@ -9,10 +9,11 @@ import type { Membership } from '../model/cluster.ts';
 import { nameKey, type ObjectName, PUBLIC } from '../model/contents.ts';
 import type { InParts, Pace } from '../model/in-parts.ts';
 import { kindWords } from '../model/kinds.ts';
+import { functionPattern } from '../model/pattern.ts';
 import { accessBefore, reachIn } from './broken.ts';
 import { type Gift, giftsOf, rolesAfter } from './gifts.ts';
 import { type Guarded, NOTHING_GUARDED } from './guarded.ts';
-import { comingTargets, granted, heldIn, type Held, ownerHolder, thereIn } from './held.ts';
+import { comingTargets, granted, heldOrToCome, type Held, ownerHolder, thereIn } from './held.ts';
 import { isAgainst, isReached, pathOf, type Reach, reachOf } from './reach.ts';
 import { guardedPrivileges, isAimed, kindsOf, type Rail } from './rails.ts';
 import { type GuardState, realmsOf } from './state.ts';
@@ -147,7 +148,7 @@ function* judgesOf(
     const reading = state.guarded.get(database);
     const guarded = reading?.kind === 'read' ? reading.guarded : NOTHING_GUARDED;
     const realm = after.realmOf(database);
-    const held = heldIn(rail, realm, database, guarded);
+    const held = heldOrToCome(rail, realm, database, guarded);
     const there = thereIn(rail, state.major, database, guarded);
     for (const { gifts } of given) {
       for (const gift of gifts)
@@ -285,5 +286,15 @@ const aimedNames = (rail: Rail, gift: Gift): readonly ObjectName[] =>
 /** Whether what is given on objects to come may be given on one that the guardrail is about. */
 const comes = (rail: Rail, gift: Extract<Gift, { what: 'to come' }>, guarded: Guarded): boolean =>
   comingTargets(rail, guarded).some(
-    (target) => kindsOf(target).includes(gift.kind) && isAbout(gift, { ...target, column: gift.kind === 'column' ? target.column : '' }, gift.beside),
+    (target) =>
+      kindsOf(target).includes(gift.kind) &&
+      isAbout(
+        gift,
+        {
+          schema: target.schema,
+          name: target.kind === 'function' ? functionPattern(target.name).name : target.name,
+          column: gift.kind === 'column' ? target.column : '',
+        },
+        gift.beside,
+      ),
   );

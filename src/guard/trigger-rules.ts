@@ -12,11 +12,14 @@ export interface ComingRule {
   readonly privileges: readonly string[];
   /** Of rules of one role the largest that is about an object holds for it. */
   readonly rank: number;
+  /** It holds beside whatever else does: nothing replaces it, and it replaces nothing. */
+  readonly implied: boolean;
 }
 
 interface Entry {
   readonly role: string;
   readonly rank: number;
+  readonly implied?: boolean;
   readonly schema?: string;
   readonly name?: string;
   readonly second?: string;
@@ -50,7 +53,13 @@ export function rulesIn(text: string | undefined): readonly ComingRule[] {
 const pairs = <T>(by: Readonly<Record<string, Readonly<Record<string, T>>>>, kind: string): readonly (readonly [string, T])[] =>
   Object.hasOwn(by, kind) ? Object.entries(by[kind] ?? {}) : [];
 
-const ruleOf = (kind: ObjectKind, schema: string, name: string, { role, rank, second, privileges }: Entry, isPattern: boolean): ComingRule => ({
+const ruleOf = (
+  kind: ObjectKind,
+  schema: string,
+  name: string,
+  { role, rank, implied = false, second, privileges }: Entry,
+  isPattern: boolean,
+): ComingRule => ({
   kind,
   schema: kind === 'schema' ? '' : schema,
   name,
@@ -58,6 +67,7 @@ const ruleOf = (kind: ObjectKind, schema: string, name: string, { role, rank, se
   role,
   privileges: Object.keys(privileges),
   rank,
+  implied,
 });
 
 /** A pattern of LIKE as a document has it. */
@@ -66,11 +76,13 @@ const fromLike = (pattern: string): string => pattern.replaceAll(/\\(.)|%/gs, (w
 /** Whether a rule may be about objects of a pattern, and none that is more specific replaces it for all of them. @param ofRole all rules of its role. */
 export function isAbout(
   rule: ComingRule,
-  { schema, name, column }: Omit<ComingRule, 'kind' | 'role' | 'rank' | 'privileges'>,
+  { schema, name, column }: Omit<ComingRule, 'kind' | 'role' | 'rank' | 'implied' | 'privileges'>,
   ofRole: readonly ComingRule[],
 ): boolean {
   const meets = (rule.schema === '' || intersects(rule.schema, schema)) && intersects(rule.name, name) && (column === '' || intersects(rule.column, column));
-  return meets && !ofRole.some((other) => other.kind === rule.kind && other.rank > rule.rank && covers(other, schema, name));
+  return (
+    meets && (rule.implied || !ofRole.some((other) => !other.implied && other.kind === rule.kind && other.rank > rule.rank && covers(other, schema, name)))
+  );
 }
 
 /** Whether a rule means everything that a pattern means: the star of the pattern is a character that only a star takes. */

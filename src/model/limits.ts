@@ -65,6 +65,8 @@ export const LIMITS = {
   /** Guardrails of a document or of the operator, and names in one list of theirs. */
   guardrails: 200,
   guardrailItems: 1000,
+  /** What all guardrails of a document, or of the operator, are about: schemas times names. */
+  guardrailTargets: 5000,
   /** Comparisons of rules with guardrails where there is no server. */
   guardrailComparisons: 5_000_000,
   /** Who breaks one guardrail in one database: so many are told one by one. */

@@ -9,7 +9,7 @@ import type { Plan } from '../plan/plan-input.ts';
 import type { DatabaseContents } from '../model/contents.ts';
 import type { DatabaseReading } from '../plan/privileges/privileges-plan.ts';
 import { databaseFingerprint, type DatabaseFingerprintFacts } from '../postgres/database-fingerprint.ts';
-import type { Guarded, GuardedReading } from '../guard/guarded.ts';
+import { type Guarded, type GuardedReading, rolesOf } from '../guard/guarded.ts';
 import { describeFailure } from '../postgres/failures.ts';
 import { createRoom } from '../postgres/object-count.ts';
 import { type ContentsRequest, readDatabase } from '../postgres/read-database.ts';
@@ -57,6 +57,8 @@ interface Known {
   readonly notices: readonly Notice[] | undefined;
   /** Kept for as long as nothing changes there: memberships may change elsewhere. */
   readonly guarded: Guarded;
+  /** The roles that it names, by OID as they were then: others may have their names by now. */
+  readonly guardedRoles: ReadonlyMap<string, number | undefined>;
   /** Nothing of it is compared. */
   readonly isGuardedOnly: boolean;
 }
@@ -101,11 +103,12 @@ export function createDatabases(server: Server, residents: Residents): Databases
           {
             name,
             key: requestKeyOf(name),
-            before: known.get(name),
+            before: ofSameRoles(known.get(name), catalog),
             different,
             isInFocus: focus?.has(name) ?? true,
             isGuardedOnly: others.has(name),
             request: { ...request, guarded: targetsIn(name) },
+            oids: catalog.oids,
           },
           withSession,
         ),
@@ -159,10 +162,15 @@ interface Asked {
   readonly isInFocus: boolean;
   readonly isGuardedOnly: boolean;
   readonly request: Omit<ContentsRequest, 'client' | 'database'>;
+  readonly oids: Catalog['oids'];
 }
 
+/** What is known, for no key where a role in it is called otherwise by now: a new name is no change in a database. */
+const ofSameRoles = (one: Known | undefined, { oids }: Catalog): Known | undefined =>
+  one !== undefined && [...one.guardedRoles].some(([name, oid]) => oid === undefined || oids.get(name) !== oid) ? { ...one, key: '' } : one;
+
 /** Reads one database, unless it is known to be as it was. Never throws. */
-async function readOne({ name, key, before, different, isInFocus, isGuardedOnly, request }: Asked, withSession: WithSession): Promise<Looked> {
+async function readOne({ name, key, before, different, isInFocus, isGuardedOnly, request, oids }: Asked, withSession: WithSession): Promise<Looked> {
   if (!isInFocus && before?.key === key && before.notices !== undefined) return { name, now: before, reading: { kind: 'settled', notices: before.notices } };
   try {
     return await withSession(name, async (client) => {
@@ -180,7 +188,18 @@ async function readOne({ name, key, before, different, isInFocus, isGuardedOnly,
       const { contents, guarded, objects, fingerprint, facts } = await readDatabase({ ...request, client, database: name });
       return {
         name,
-        now: { key, objects, fingerprint, facts, notifies: contents.trigger.trigger === 'current', contents, notices: undefined, guarded, isGuardedOnly },
+        now: {
+          key,
+          objects,
+          fingerprint,
+          facts,
+          notifies: contents.trigger.trigger === 'current',
+          contents,
+          notices: undefined,
+          guarded,
+          guardedRoles: new Map([...rolesOf(guarded)].map((role) => [role, oids.get(role)])),
+          isGuardedOnly,
+        },
         reading: { kind: 'read', contents },
       };
     });

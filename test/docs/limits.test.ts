@@ -58,6 +58,7 @@ it('each limit stands in the table, with its number', () => {
     definers: 'explain and who-can',
     guardrails: 'guardrails',
     guardrailItems: 'guardrails',
+    guardrailTargets: 'guardrails',
     brokenShown: 'guardrails',
     guardrailComparisons: 'guardrails',
   };

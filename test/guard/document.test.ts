@@ -73,5 +73,13 @@ it('as many guardrails and names are read as the limits say', () => {
   const many = (count: number): readonly object[] => Array.from({ length: count }, (_, index) => ({ ...GOOD, name: `g${index}` }));
   const named = (count: number): readonly object[] => [{ ...GOOD, except: Array.from({ length: count }, (_, index) => `r${index}`) }];
   expect([read(many(LIMITS.guardrails)).usable, read(many(LIMITS.guardrails + 1)).usable]).toEqual([true, false]);
+  const about = (count: number): readonly object[] => {
+    const names = (prefix: string, most: number): readonly string[] => Array.from({ length: most }, (_, index) => `${prefix}${index}`);
+    return [1, 2].map((one) => ({ name: `g${one}`, never: 'SELECT', on: { schema: names('s', count / 20), tables: names('t', 10) }, by: '*' }));
+  };
+  expect([read(about(LIMITS.guardrailTargets)).usable, read(about(LIMITS.guardrailTargets + 20)).usable]).toEqual([true, false]);
+  expect(read(about(20 * LIMITS.guardrailItems)).problems.map(({ message }) => message)).toEqual(
+    Array.from({ length: 2 }, () => expect.stringMatching(/about 10000 names in schemas/)),
+  );
   expect([read(named(LIMITS.guardrailItems)).usable, read(named(LIMITS.guardrailItems + 1)).usable]).toEqual([true, false]);
 });
