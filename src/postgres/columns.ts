@@ -15,7 +15,7 @@ export function columns<T extends object>(sql: { readonly [K in keyof T]: string
     list: names.map((name) => sql[name]).join(', '),
     row: (values) => {
       const row: Partial<T> = {};
-      for (const [index, name] of names.entries()) row[name] = values[index] as T[keyof T];
+      for (let index = 0; index < names.length; index += 1) row[names[index] as keyof T] = values[index] as T[keyof T];
       return row as T;
     },
   };

@@ -1,6 +1,8 @@
 // Reading the ledger: which roles are ours, as the schema `pgsteward` in the admin database remembers it.
 import type { ManagedRole, Witness } from '../model/catalog.ts';
+import { onceFor } from '../model/once-for.ts';
 import { columns } from './columns.ts';
+import { type Kept, partOfOids, partSql } from './kept-rows.ts';
 import type { Row } from './query.ts';
 
 /** SQL: the oid of a table of the ledger, or NULL. Names would be looked up with our rights, which somebody else's schema need not give us. */
@@ -57,16 +59,28 @@ const ledgerColumns = ({ knowsPrivileges, knowsDrain, knowsPlace }: LedgerKnows)
     ledger: knowsPlace ? 'ledger' : 'NULL',
   });
 
-export const ledgerSelect = (knows: LedgerKnows): string => `SELECT ${ledgerColumns(knows).list} FROM pgsteward.managed_role`;
+const LEDGER_PART = partSql('oid::bigint');
+const NO_LEDGER = 'SELECT 1 WHERE false';
 
-/** @param rows of `ledgerSelect` with the same facts. */
-export function readLedgerRows(rows: readonly Row[], knows: LedgerKnows): Map<string, ManagedRole> {
-  const { row } = ledgerColumns(knows);
-  return new Map(
-    rows.map((values) => {
-      const { version, salt, iterations, proof, server, ledger, ...role } = row(values);
-      const witness: Witness | null = proof === null ? null : { version: version ?? '', salt: salt ?? '', iterations: iterations ?? 0, proof };
-      return [role.name, { ...role, place: { server, ledger }, witness }];
-    }),
-  );
-}
+/** The rows of the ledger; none where there is none that is ours. */
+export const keptLedger = (hasLedger: boolean, knows: LedgerKnows): Kept<ManagedRole> => ({
+  digests: hasLedger
+    ? `SELECT ${LEDGER_PART}, pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashint8extended(
+    pg_catalog.hashtextextended(name, 0::bigint), xmin::text::bigint))) FROM pgsteward.managed_role GROUP BY 1`
+    : undefined,
+  rows: (condition) => (hasLedger ? `SELECT ${ledgerColumns(knows).list} FROM pgsteward.managed_role WHERE ${condition}` : NO_LEDGER),
+  part: LEDGER_PART,
+  read: (rows) => rows.map(readRow(ledgerColumns(knows).row)),
+  partOf: ({ oid }) => partOfOids(oid),
+});
+
+const readRow =
+  (row: (values: Row) => LedgerRow) =>
+  (values: Row): ManagedRole => {
+    const { version, salt, iterations, proof, server, ledger, ...role } = row(values);
+    const witness: Witness | null = proof === null ? null : { version: version ?? '', salt: salt ?? '', iterations: iterations ?? 0, proof };
+    return { ...role, place: { server, ledger }, witness };
+  };
+
+/** By name. */
+export const recordedRoles = onceFor((rows: readonly ManagedRole[]): ReadonlyMap<string, ManagedRole> => new Map(rows.map((role) => [role.name, role])));

@@ -2,25 +2,37 @@
 import type pg from 'pg';
 import type { Catalog, ManagedRole } from '../model/catalog.ts';
 import { removalCandidates } from '../plan/removal/removal-policy.ts';
-import { queryByName } from './query.ts';
+import { readKept, type RowKeeper } from './kept-rows.ts';
 import { beginWithFacts, type Facts } from './read-facts.ts';
 import { readLeaving } from './read-leaving.ts';
-import { membershipsOf, membershipsQuery, roleRows, rolesOf, rolesQuery, SETTINGS_QUERY, settingsOf } from './read-roles.ts';
+import {
+  keptMemberships,
+  keptRoles,
+  KEPT_SETTINGS,
+  type MembershipRow,
+  membershipsOf,
+  namesOfRoles,
+  type RoleRow,
+  type SettingRow,
+  rolesOf,
+  settingsOf,
+} from './read-roles.ts';
 import {
   ANY_PLAN,
   connectGrants,
-  connectRows,
-  CONNECTS_QUERY,
+  type ConnectRow,
   databaseFacts,
+  databaseNames,
   databaseRows,
   DATABASES_QUERY,
   FIRST_BY_INDEX,
   grantedQuery,
+  KEPT_CONNECTS,
   sharedOf,
   sharedQuery,
 } from './read-shared.ts';
 import { namingLedgerLocks } from './ledger-locks.ts';
-import { ledgerSelect, readLedgerRows } from './ledger-read.ts';
+import { keptLedger, recordedRoles } from './ledger-read.ts';
 
 export interface CatalogRequest {
   readonly client: pg.ClientBase;
@@ -40,7 +52,20 @@ export interface CatalogRequest {
   readonly missing: (found: Pick<Catalog, 'managed' | 'oids' | 'server'>) => readonly ManagedRole[];
   /** Databases with an event trigger, where there is no ledger to ask. */
   readonly triggerDatabases: ReadonlySet<string>;
+  /** Where whoever reads again and again has what was read before; left out, everything is read. */
+  readonly keeper?: CatalogKeeper | undefined;
 }
+
+/** What there can be as many of as there are roles. */
+interface ManyRows {
+  readonly roles: RoleRow;
+  readonly memberships: MembershipRow;
+  readonly settings: SettingRow;
+  readonly connects: ConnectRow;
+  readonly ledger: ManagedRole;
+}
+
+export type CatalogKeeper = RowKeeper<ManyRows>;
 
 export interface ReadCatalog extends Catalog {
   readonly hasLedger: boolean;
@@ -52,7 +77,7 @@ const PARAMETERS = 'SELECT lower(name), context FROM pg_catalog.pg_settings';
 const NOTHING = 'SELECT 1 WHERE false';
 
 /**
- * Reads the catalogs: one round trip for the facts, one for the rows, and one more only when roles may be removed.
+ * Reads the catalogs: one round trip for the facts, one or two for the rows, and one more only when roles may be removed.
  * @throws whatever the server answers; nothing may be concluded from a partial read.
  */
 export async function readCatalog(request: CatalogRequest): Promise<ReadCatalog> {
@@ -70,38 +95,41 @@ export async function readCatalog(request: CatalogRequest): Promise<ReadCatalog>
   }
 }
 
-/** The rows of each statement, by what they are about: one round trip. */
-async function readRows({ client, declaring }: CatalogRequest, facts: Facts) {
+/** The rows of each relation and statement, by what they are about. */
+async function readRows({ client, declaring, keeper }: CatalogRequest, facts: Facts) {
   const { server, hasLedger } = facts;
   const names = declaring === 'everybody' ? [] : [...declaring];
   const statements = {
-    roles: rolesQuery(server.readsVerifiers),
-    memberships: membershipsQuery(server.major),
-    settings: SETTINGS_QUERY,
-    databases: DATABASES_QUERY,
-    connects: CONNECTS_QUERY,
     parameters: PARAMETERS,
-    ledger: hasLedger ? ledgerSelect(facts) : NOTHING,
+    databases: DATABASES_QUERY,
     triggers: hasLedger && facts.knowsTriggers ? 'SELECT name FROM pgsteward.trigger_database' : NOTHING,
     shared: sharedQuery(declaring === 'everybody' ? declaring : names, server.major),
     firstByIndex: FIRST_BY_INDEX,
     granted: grantedQuery(names),
     anyPlan: ANY_PLAN,
   };
-  return queryByName(client, statements);
+  const relations = {
+    roles: keptRoles(server.readsVerifiers),
+    memberships: keptMemberships(server.major),
+    settings: KEPT_SETTINGS,
+    connects: KEPT_CONNECTS,
+    ledger: keptLedger(hasLedger, facts),
+  };
+  return readKept<ManyRows, keyof typeof statements>(client, relations, statements, keeper === undefined ? undefined : { keeper, scope: facts.epoch });
 }
 
-async function catalogOf(request: CatalogRequest, facts: Facts, rows: Awaited<ReturnType<typeof readRows>>): Promise<ReadCatalog> {
+async function catalogOf(
+  request: CatalogRequest,
+  facts: Facts,
+  { rows: { roles, memberships, settings, connects, ledger }, others: rows }: Awaited<ReturnType<typeof readRows>>,
+): Promise<ReadCatalog> {
   const { server, hasLedger, bootstrap } = facts;
-  const roles = roleRows(rows.roles);
   const databases = databaseRows(rows.databases);
-  const connects = connectRows(rows.connects);
-  const nameOf = new Map(roles.map(({ oid, name }) => [oid, name]));
-  const databaseOf = new Map(databases.map(({ oid, name }) => [oid, name]));
-  const oids = new Map(roles.map(({ name, oid }) => [name, oid]));
-  const recorded = hasLedger ? readLedgerRows(rows.ledger, facts) : (request.remembered ?? new Map<string, ManagedRole>());
+  const { nameOf, oids, verifiers } = namesOfRoles(roles);
+  const databaseOf = databaseNames(databases, roles);
+  const recorded = hasLedger ? recordedRoles(ledger) : (request.remembered ?? new Map<string, ManagedRole>());
   const imported = hasLedger ? request.missing({ managed: recorded, oids, server }) : [];
-  const managed = new Map([...recorded, ...imported.map((role): [string, ManagedRole] => [role.name, role])]);
+  const managed = imported.length === 0 ? recorded : new Map([...recorded, ...imported.map((role): [string, ManagedRole] => [role.name, role])]);
   const publicConnect = new Set(connects.flatMap(({ grantee, database }) => (grantee === 0 ? [database] : [])));
   const factsOf = new Map(databases.map((row) => [row.name, databaseFacts(row, nameOf, publicConnect, (role) => oids.has(role))]));
   const leaving = removalCandidates(managed.values(), request.source, request.named).flatMap((role) => oids.get(role.name) ?? []);
@@ -109,8 +137,8 @@ async function catalogOf(request: CatalogRequest, facts: Facts, rows: Awaited<Re
   return {
     server,
     cluster: {
-      roles: rolesOf(roles, settingsOf(rows.settings, nameOf, databaseOf)),
-      memberships: membershipsOf(rows.memberships, server.major, nameOf),
+      roles: rolesOf(roles, settingsOf(settings, nameOf, databaseOf)),
+      memberships: membershipsOf(memberships, nameOf),
       grants: connectGrants(connects, nameOf, databaseOf),
     },
     bootstrap,
@@ -119,7 +147,7 @@ async function catalogOf(request: CatalogRequest, facts: Facts, rows: Awaited<Re
     granted: new Set(rows.granted.map(([name]) => name as string)),
     oids,
     databases: factsOf,
-    verifiers: new Map(server.readsVerifiers ? roles.map(({ name, verifier }) => [name, verifier]) : []),
+    verifiers: server.readsVerifiers ? verifiers : new Map(),
     parameters: new Map(rows.parameters.map(([name, context]) => [name as string, context as string])),
     managed,
     imported,

@@ -16,6 +16,7 @@ interface FactsRow extends Omit<ServerFacts, 'grantor' | 'place'>, LedgerKnows {
   readonly hasLedger: boolean;
   readonly identifier: string | null;
   readonly ledgerOid: number | null;
+  readonly epoch: string;
 }
 
 /** @param identifier an expression for the server's own. */
@@ -34,12 +35,15 @@ const factsColumns = (identifier: string) =>
     encoding: 'pg_catalog.getdatabaseencoding()',
     identifier,
     ledgerOid: ledgerTable('managed_role'),
+    epoch: `pg_catalog.concat(pg_catalog.pg_postmaster_start_time(), ' ', pg_catalog.pg_is_in_recovery())`,
   });
 
 export interface Facts extends LedgerKnows {
   readonly server: ServerFacts;
   readonly bootstrap: string;
   readonly hasLedger: boolean;
+  /** Equal while it is the same server since the same start, and the ledger is the same: a number of a transaction then stands for one transaction. */
+  readonly epoch: string;
 }
 
 /** Begins the transaction that everything else is read in. @throws whatever the server answers. */
@@ -48,8 +52,10 @@ export async function beginWithFacts(client: pg.ClientBase, timeouts: Timeouts):
     `${beginSql(timeouts, 'REPEATABLE READ READ ONLY')}; SELECT ${factsColumns(identifier).list} FROM pg_catalog.pg_roles r WHERE rolname = current_user`;
   const values = (await withIdentifier(client, sql)).at(-1)?.[0];
   if (values === undefined) throw new Error('the server did not say who we are');
-  const { bootstrap, hasLedger, identifier, ledgerOid, knowsPrivileges, knowsTriggers, knowsDrain, knowsPlace, ...facts } = factsColumns('').row(values);
+  const { bootstrap, hasLedger, identifier, ledgerOid, epoch, knowsPrivileges, knowsTriggers, knowsDrain, knowsPlace, ...facts } = factsColumns('').row(values);
   const grantor = facts.superuser && facts.major >= 16 ? bootstrap : facts.admin;
   const server = { ...facts, grantor, place: { server: identifier, ledger: hasLedger ? ledgerOid : null } };
-  return { server, bootstrap, hasLedger, knowsPrivileges, knowsTriggers, knowsDrain, knowsPlace };
+  const knows = { knowsPrivileges, knowsTriggers, knowsDrain, knowsPlace };
+  const { place, major, admin, readsVerifiers } = server;
+  return { server, bootstrap, hasLedger, ...knows, epoch: JSON.stringify([epoch, place, major, admin, readsVerifiers, knows]) };
 }

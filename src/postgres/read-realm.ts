@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import type { Realm } from '../explain/securable.ts';
 import { query } from './query.ts';
-import { membershipsOf, membershipsQuery, roleRows, rolesOf, rolesQuery } from './read-roles.ts';
+import { membershipRows, membershipsOf, membershipsQuery, namesOfRoles, roleRows, rolesOf, rolesQuery } from './read-roles.ts';
 import { beginSql, type Timeouts } from './transaction.ts';
 
 const HERE = `SELECT pg_catalog.current_setting('server_version_num')::int / 10000, pg_catalog.pg_get_userbyid(d.datdba),
@@ -26,6 +26,5 @@ export async function inRealm<T>(client: pg.ClientBase, timeouts: Timeouts, work
 export async function readRealm(client: pg.ClientBase, facts: Pick<Realm, 'major' | 'databaseOwner' | 'now'>): Promise<Realm> {
   const [roles = [], memberships = []] = await query(client, [rolesQuery(false), membershipsQuery(facts.major)].join(';\n'));
   const rows = roleRows(roles);
-  const nameOf = new Map(rows.map(({ oid, name }) => [oid, name]));
-  return { ...facts, roles: rolesOf(rows, new Map()), memberships: membershipsOf(memberships, facts.major, nameOf) };
+  return { ...facts, roles: rolesOf(rows, new Map()), memberships: membershipsOf(membershipRows(memberships), namesOfRoles(rows).nameOf) };
 }

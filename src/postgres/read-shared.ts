@@ -4,10 +4,12 @@ import type { ConnectGrant } from '../model/cluster.ts';
 import { isPlatformDatabase } from '../plan/law/platform-roles.ts';
 import type { ObjectGroup } from '../model/contents.ts';
 import { ownName } from '../model/contents.ts';
+import { onceFor } from '../model/once-for.ts';
 import { sharedKinds, type StoredKind } from '../sql/stored.ts';
 import { literal } from '../sql/sql-text.ts';
 import { entriesSql, EVERYBODY, groupOf, inNames, plainName, type Whose } from './acl-sql.ts';
 import { columns } from './columns.ts';
+import type { Kept } from './kept-rows.ts';
 import type { Row } from './query.ts';
 
 export interface DatabaseRow extends Pick<DatabaseFacts, 'name' | 'allowsConnections' | 'mayGrant' | 'isTemplate' | 'encoding'> {
@@ -27,6 +29,17 @@ const DATABASE_COLUMNS = columns<DatabaseRow>({
   mayConnect: `pg_catalog.has_database_privilege(oid, 'CONNECT')`,
 });
 export const DATABASES_QUERY = `SELECT ${DATABASE_COLUMNS.list} FROM pg_catalog.pg_database`;
+const namesBeside = new WeakMap<object, ReadonlyMap<number, string>>();
+
+/** The names by their OIDs: the very same map as last time beside the same roles, where it says the same. */
+export function databaseNames(databases: readonly DatabaseRow[], beside: object): ReadonlyMap<number, string> {
+  const before = namesBeside.get(beside);
+  if (before?.size === databases.length && databases.every(({ oid, name }) => before.get(oid) === name)) return before;
+  const names = new Map(databases.map(({ oid, name }) => [oid, name]));
+  namesBeside.set(beside, names);
+  return names;
+}
+
 export const databaseRows = (rows: readonly Row[]): readonly DatabaseRow[] => rows.map(DATABASE_COLUMNS.row);
 
 /** @param publicConnect the OIDs of those that everybody may connect to. */
@@ -42,7 +55,7 @@ export const databaseFacts = (
   publicConnect: publicConnect.has(row.oid),
 });
 
-interface ConnectRow {
+export interface ConnectRow {
   readonly database: number;
   /** 0 is PUBLIC. */
   readonly grantee: number;
@@ -52,18 +65,38 @@ interface ConnectRow {
 
 const CONNECT_COLUMNS = columns<ConnectRow>({ database: 'd.oid', grantee: 'x.grantee', grantor: 'x.grantor', grantable: 'x.is_grantable' });
 // aclexplode unpacks a stored ACL anew for each entry, which is quadratic; the concatenation unpacks it once.
-export const CONNECTS_QUERY = `SELECT ${CONNECT_COLUMNS.list} FROM pg_catalog.pg_database d
-  CROSS JOIN LATERAL pg_catalog.aclexplode(coalesce(d.datacl, pg_catalog.acldefault('d', d.datdba)) || '{}'::pg_catalog.aclitem[]) x WHERE x.privilege_type = 'CONNECT' AND x.grantee <> d.datdba`;
-export const connectRows = (rows: readonly Row[]): readonly ConnectRow[] => rows.map(CONNECT_COLUMNS.row);
+const connectsQuery = (condition: string): string => `SELECT ${CONNECT_COLUMNS.list} FROM pg_catalog.pg_database d
+  CROSS JOIN LATERAL pg_catalog.aclexplode(coalesce(d.datacl, pg_catalog.acldefault('d', d.datdba)) || '{}'::pg_catalog.aclitem[]) x
+  WHERE x.privilege_type = 'CONNECT' AND x.grantee <> d.datdba AND ${condition}`;
+
+/** Each database is a part: its ACL is one value of one row. */
+export const KEPT_CONNECTS: Kept<ConnectRow> = {
+  digests: `SELECT oid, pg_catalog.hashint8extended(oid::bigint, xmin::text::bigint)::text FROM pg_catalog.pg_database`,
+  rows: connectsQuery,
+  part: 'd.oid',
+  read: (rows) => rows.map(CONNECT_COLUMNS.row),
+  partOf: ({ database }) => database,
+};
 
 /** Of PUBLIC, and of what is gone, there is none. */
-export function connectGrants(rows: readonly ConnectRow[], nameOf: ReadonlyMap<number, string>, databaseOf: ReadonlyMap<number, string>): ConnectGrant[] {
-  return rows.flatMap(({ database, grantee, grantor, grantable }): ConnectGrant[] => {
-    const [name, to] = [databaseOf.get(database), nameOf.get(grantee)];
-    if (name === undefined || to === undefined) return [];
-    return [{ object: { kind: 'database', name }, grantee: to, grantor: nameOf.get(grantor) ?? '', privilege: 'CONNECT', grantable }];
-  });
-}
+export const connectGrants = onceFor(
+  (rows: readonly ConnectRow[], nameOf: ReadonlyMap<number, string>, databaseOf: ReadonlyMap<number, string>): readonly ConnectGrant[] => {
+    const grants: ConnectGrant[] = [];
+    for (const row of rows) {
+      const [name, to] = [databaseOf.get(row.database), nameOf.get(row.grantee)];
+      if (name !== undefined && to !== undefined) grants.push(connectGrant(row, name, to, nameOf.get(row.grantor) ?? ''));
+    }
+    return grants;
+  },
+);
+
+const connectGrant = onceFor(({ grantable }: ConnectRow, name: string, grantee: string, grantor: string): ConnectGrant => ({
+  object: { kind: 'database', name },
+  grantee,
+  grantor,
+  privilege: 'CONNECT',
+  grantable,
+}));
 
 /** Objects that are in no database, with the entries of those whose privileges are compared. */
 export function sharedQuery(names: readonly string[] | 'everybody', major: number): string {

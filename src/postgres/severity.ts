@@ -34,6 +34,10 @@ function reader(onError: (start: Buffer) => void): (chunk: Buffer) => void {
   let start: Buffer | undefined;
   return (chunk) => {
     for (let at = 0; at < chunk.length;) {
+      if (left === 0 && head.length === 0 && isPassedOver(chunk, at)) {
+        at += HEAD + chunk.readInt32BE(at + 1) - 4;
+        continue;
+      }
       const some = chunk.subarray(at, at + (left > 0 ? left : HEAD - head.length));
       at += some.length;
       if (left === 0) {
@@ -50,6 +54,10 @@ function reader(onError: (start: Buffer) => void): (chunk: Buffer) => void {
     }
   };
 }
+
+/** Whether a message stands here as a whole and is no error: nearly all do, one for each row. */
+const isPassedOver = (chunk: Buffer, at: number): boolean =>
+  chunk.length >= at + HEAD && chunk[at] !== ERROR_RESPONSE && chunk.length >= at + HEAD + chunk.readInt32BE(at + 1) - 4;
 
 /** Fields are a letter and a text that NUL ends. */
 function severityIn(start: Buffer): string | undefined {

@@ -2,6 +2,7 @@
 import type { Change } from '../changes/change.ts';
 import type { Document } from '../model/entries.ts';
 import { declaringNames } from '../model/named.ts';
+import type { CatalogKeeper } from '../postgres/read-catalog.ts';
 import type { FingerprintFacts } from '../postgres/fingerprint.ts';
 import type { Backoff } from './backoff.ts';
 import type { Credentials } from './credentials.ts';
@@ -22,6 +23,8 @@ export interface PassParts {
   readonly look: Look;
   readonly secrets: Secrets;
   readonly memory: Memory;
+  /** What was read of the catalogs, for the next pass. */
+  readonly keeper: CatalogKeeper;
   readonly probes: Probes;
   readonly databases: Databases;
   readonly backoff: Backoff;
@@ -62,10 +65,10 @@ export async function readPass(parts: PassParts, { declared, inputs, focus, sign
 }
 
 /** Reads what may be otherwise than it is remembered. */
-function readerFor({ server, memory, probes, databases, retried, onProgress }: PassParts, signal: AbortSignal): ServerReader {
+function readerFor({ server, memory, keeper, probes, databases, retried, onProgress }: PassParts, signal: AbortSignal): ServerReader {
   return {
     catalog: async (document) => {
-      const catalog = await retried(() => readRoles(server, document, memory), signal);
+      const catalog = await retried(() => readRoles(server, document, memory, keeper), signal);
       if (memory.hasLedger && !catalog.hasLedger) memory.forgetLedger();
       onProgress();
       return catalog;

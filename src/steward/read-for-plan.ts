@@ -16,7 +16,7 @@ import type { Plan, PlanInput } from '../plan/plan-input.ts';
 import { dropCandidates } from '../plan/removal/removal-policy.ts';
 import { endTurns } from '../model/turns.ts';
 import type { SecretWishes } from '../plan/secrets/secret-plan.ts';
-import { type ReadCatalog, readCatalog } from '../postgres/read-catalog.ts';
+import { type CatalogKeeper, type ReadCatalog, readCatalog } from '../postgres/read-catalog.ts';
 import { createResidents } from '../postgres/residents.ts';
 import { withWholeServer } from '../postgres/too-large.ts';
 import { inTurns } from '../async/in-turns.ts';
@@ -133,6 +133,7 @@ export const readRoles = (
   { source, connections, timeouts, adminDatabase }: Server,
   document: Document,
   memory: Pick<Memory, 'remembered' | 'missing' | 'triggerDatabases'>,
+  keeper?: CatalogKeeper,
 ): Promise<ReadCatalog> =>
   withWholeServer(connections, (client) =>
     readCatalog({
@@ -145,6 +146,7 @@ export const readRoles = (
       remembered: memory.remembered,
       missing: (found) => memory.missing(found),
       triggerDatabases: memory.triggerDatabases,
+      keeper,
       ...timeouts,
     }),
   );

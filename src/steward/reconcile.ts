@@ -22,6 +22,7 @@ import { createRetried, type RetryOptions } from './retry.ts';
 import { createSecrets, type SecretsOptions } from './secrets.ts';
 import { serverOf, type ServerSettings } from './server.ts';
 import type { Connections, ServerAddress } from '../postgres/connection.ts';
+import { createRowKeeper } from '../postgres/kept-rows.ts';
 import type { Residents } from '../postgres/residents.ts';
 import type { Ports } from '../sources/ports.ts';
 
@@ -49,6 +50,8 @@ export interface ReconcilerOptions {
   readonly adminRotation?: AdminRotation | undefined;
   /** undefined where whatever is planned is done. */
   readonly approval?: Approval | undefined;
+  /** For tests: whatever is kept of a reading is read again as well, and has to be the same. */
+  readonly provesKept?: boolean;
   readonly log: { warn(message: string): void };
   /** Called whenever the cycle makes progress, for the heartbeat. */
   readonly onProgress: () => void;
@@ -111,7 +114,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   };
 }
 
-function partsOf({ config, ports, connections, residents, approval, log, onProgress }: ReconcilerOptions): CycleParts {
+function partsOf({ config, ports, connections, residents, approval, provesKept, log, onProgress }: ReconcilerOptions): CycleParts {
   const { interval, retry } = config;
   const server = serverOf(config, connections);
   const { defaultDatabase } = server.policy;
@@ -130,6 +133,7 @@ function partsOf({ config, ports, connections, residents, approval, log, onProgr
     secrets,
     memory: createMemory({ file: config.stateFile, server, warn: (message) => log.warn(message) }),
     probes: createProbes({ mode: config.passwordProbe, interval, address: config.server }, server),
+    keeper: createRowKeeper(provesKept),
     databases,
     backoff,
     repeats: createRepeats(),

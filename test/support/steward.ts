@@ -60,6 +60,7 @@ export async function createSteward(
     ports,
     connections,
     residents,
+    provesKept: true,
     log: { warn: (message) => void warnings.push(message) },
     onProgress: () => undefined,
   });
