@@ -1,8 +1,9 @@
 // Every role that a document mentions, valid or not: none of them is removed.
 import type { Document } from './entries.ts';
+import { onceFor } from './once-for.ts';
 
 /** Names of users and roles, also those that they had, of what they are members of, and of those that own something. */
-export function namesIn(document: Document): ReadonlySet<string> {
+export const namesIn = onceFor((document: Document): ReadonlySet<string> => {
   const names = new Set<string>([...document.invalid, ...(document.invalidRenames?.values() ?? [])]);
   for (const user of document.users) {
     names.add(user.username);
@@ -18,39 +19,46 @@ export function namesIn(document: Document): ReadonlySet<string> {
   for (const owner of ownersIn(document)) names.add(owner);
   for (const entry of document.databases) for (const role of entry.createdBy) names.add(role);
   return names;
-}
+});
 
 /** Roles that databases and schemas are to be owned by. */
 export const ownersIn = (document: Document): readonly string[] =>
   document.databases.flatMap((entry) => [entry.owner, ...entry.schemas.map((schema) => schema.owner)].filter((owner) => owner !== undefined));
 
 /** Users and roles whose entries declare privileges: theirs are compared. */
-export const declaringNames = (document: Document): ReadonlySet<string> =>
-  new Set([
-    ...document.users.flatMap((user) => (user.rules === undefined ? [] : [user.username])),
-    ...document.roles.flatMap((role) => (role.rules === undefined ? [] : [role.name])),
-  ]);
+export const declaringNames = onceFor(
+  ({ users, roles }: Document): ReadonlySet<string> =>
+    new Set([
+      ...users.filter((user) => user.rules !== undefined).map((user) => user.username),
+      ...roles.filter((role) => role.rules !== undefined).map((role) => role.name),
+    ]),
+);
 
 /** Those of whom nothing is revoked. */
-export const additiveNames = (document: Document): ReadonlySet<string> =>
-  new Set([
-    ...document.users.flatMap((user) => (user.additive === true ? [user.username] : [])),
-    ...document.roles.flatMap((role) => (role.additive ? [role.name] : [])),
-  ]);
+export const additiveNames = onceFor(
+  ({ users, roles }: Document): ReadonlySet<string> =>
+    new Set([
+      ...users.filter((user) => user.additive === true).map((user) => user.username),
+      ...roles.filter((role) => role.additive).map((role) => role.name),
+    ]),
+);
 
 /** Those whose entries of ACLs a plan looks at: beside the declaring, the owners of databases. */
 export const comparedNames = (document: Document): ReadonlySet<string> =>
   new Set([...declaringNames(document), ...document.databases.flatMap((entry) => entry.owner ?? [])]);
 
 /** What the roles of entries were called: new name → former one. */
-export const formerNames = ({ users, roles }: Document): ReadonlyMap<string, string> =>
-  new Map([
-    ...users.flatMap(({ username, renamedFrom }) => (renamedFrom === undefined ? [] : [[username, renamedFrom] as const])),
-    ...roles.flatMap(({ name, renamedFrom }) => (renamedFrom === undefined ? [] : [[name, renamedFrom] as const])),
-  ]);
+export const formerNames = onceFor(({ users, roles }: Document): ReadonlyMap<string, string> => {
+  const names = new Map<string, string>();
+  for (const { username, renamedFrom } of users) if (renamedFrom !== undefined) names.set(username, renamedFrom);
+  for (const { name, renamedFrom } of roles) if (renamedFrom !== undefined) names.set(name, renamedFrom);
+  return names;
+});
 
 /** These, also by the names that their roles had: until one is renamed, the server knows it by that alone. */
 export function withFormerNames(names: Iterable<string>, document: Document): ReadonlySet<string> {
   const former = formerNames(document);
-  return new Set([...names].flatMap((name) => [name, former.get(name) ?? name]));
+  const all = new Set<string>();
+  for (const name of names) all.add(name).add(former.get(name) ?? name);
+  return all;
 }

@@ -19,14 +19,33 @@ const known = new WeakMap<readonly Membership[], Links>();
 
 /** The memberships by their ends, found once for a list: looking through all of them for each role is the square of their number. */
 export function linksOf(memberships: readonly Membership[]): Links {
-  const links = known.get(memberships) ?? {
-    ofMember: Map.groupBy(memberships, (row) => row.member),
-    inRole: Map.groupBy(memberships, (row) => row.role),
-    byGrantor: Map.groupBy(memberships, (row) => row.grantor),
-    passedOn: Map.groupBy(memberships, (row) => membershipKey(row.role, row.grantor)),
-  };
+  const links = known.get(memberships) ?? newLinks(memberships);
   known.set(memberships, links);
   return links;
+}
+
+/** Each is found when somebody asks for it. */
+function newLinks(memberships: readonly Membership[]): Links {
+  const by = (key: (row: Membership) => string): (() => ReadonlyMap<string, readonly Membership[]>) => {
+    let found: ReadonlyMap<string, readonly Membership[]> | undefined;
+    return () => (found ??= Map.groupBy(memberships, key));
+  };
+  const [ofMember, inRole, byGrantor] = [by((row) => row.member), by((row) => row.role), by((row) => row.grantor)];
+  const passedOn = by((row) => membershipKey(row.role, row.grantor));
+  return {
+    get ofMember() {
+      return ofMember();
+    },
+    get inRole() {
+      return inRole();
+    },
+    get byGrantor() {
+      return byGrantor();
+    },
+    get passedOn() {
+      return passedOn();
+    },
+  };
 }
 
 /** What a role reaches, itself included. Whoever asks for many roles asks `nearestOf`: all their reaches together are as much as the square of a chain. */

@@ -2,17 +2,18 @@
 import type { Catalog } from '../model/catalog.ts';
 import type { Desired } from './desired.ts';
 import { firstNames } from '../model/first-names.ts';
+import { linksOf } from '../model/reach.ts';
 import type { Notice } from '../changes/notice.ts';
 
 /** A notice for each user that we did not make and that has members whom the document does not know of. */
 export function membersOfAdopted(catalog: Catalog, { entities, cluster }: Desired): Notice[] {
-  const wanted = new Set(cluster.memberships.map((row) => JSON.stringify([row.role, row.member])));
-  const members = Map.groupBy(catalog.cluster.memberships, (row) => row.role);
+  const { inRole } = linksOf(catalog.cluster.memberships);
+  const wanted = linksOf(cluster.memberships);
   return [...entities].flatMap(([subject, entity]): Notice[] => {
-    if (entity !== 'user' || catalog.managed.get(subject)?.origin === 'created') return [];
-    const others = (members.get(subject) ?? []).filter(
-      (row) =>
-        row.member !== catalog.server.admin && catalog.cluster.roles.get(row.member)?.superuser !== true && !wanted.has(JSON.stringify([row.role, row.member])),
+    if (entity !== 'user' || !inRole.has(subject) || catalog.managed.get(subject)?.origin === 'created') return [];
+    const known = new Set(wanted.inRole.get(subject)?.map((row) => row.member));
+    const others = (inRole.get(subject) ?? []).filter(
+      (row) => row.member !== catalog.server.admin && catalog.cluster.roles.get(row.member)?.superuser !== true && !known.has(row.member),
     );
     const names = [...new Set(others.map((row) => row.member))].toSorted();
     if (names.length === 0) return [];

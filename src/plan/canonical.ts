@@ -26,12 +26,24 @@ const byTexts =
 /** The same list where it is in order already. */
 function* ordered<T>(list: readonly T[], compare: Compare<T>, pace: Pace): InParts<readonly T[]> {
   let before: T | undefined;
-  for (const [index, item] of list.entries()) {
-    if (index > 0 && compare(before as T, item) > 0) return yield* sortedInParts(list, compare, pace);
+  let isFirst = true;
+  for (const item of list) {
+    if (!isFirst && compare(before as T, item) > 0) return yield* sortedInParts(list, compare, pace);
     before = item;
+    isFirst = false;
     if (pace(1)) yield;
   }
   return list;
+}
+
+/** What is read once stands for many plans: the same list or map for the same one. */
+const inOrderAlready = new WeakMap<object, object>();
+
+function* once<T extends object>(read: T, order: (read: T) => InParts<T>): InParts<T> {
+  const found = inOrderAlready.get(read) as T | undefined;
+  const made = found ?? (yield* order(read));
+  inOrderAlready.set(read, made);
+  return made;
 }
 
 /** For lists that are short, however large the server is. */
@@ -91,14 +103,9 @@ function* groupsOf(groups: readonly ObjectGroup[], pace: Pace): InParts<readonly
 
 const byDefault: Compare<DefaultAcl> = (a, b) => byText(a.creator, b.creator) || byText(a.schema, b.schema) || placeOf(a.kind) - placeOf(b.kind);
 
-/** What is read once stands for many plans. */
-const known = new WeakMap<DatabaseContents, DatabaseContents>();
-
 function* contentsOf(contents: DatabaseContents, pace: Pace): InParts<DatabaseContents> {
-  const found = known.get(contents);
-  if (found !== undefined) return found;
   const creators = new Map([...(yield* byKey(contents.creators, pace))].map(([schema, roles]) => [schema, few(roles, byText)]));
-  const made = {
+  return {
     ...contents,
     groups: yield* groupsOf(contents.groups, pace),
     defaults: few(contents.defaults, byDefault).map((one) => ({ ...one, entries: entriesOf(one.kind, one.entries) })),
@@ -112,8 +119,6 @@ function* contentsOf(contents: DatabaseContents, pace: Pace): InParts<DatabaseCo
       ),
     ),
   };
-  known.set(contents, made);
-  return made;
 }
 
 const settingsOf = (role: Role): Role =>
@@ -128,7 +133,14 @@ const settingsOf = (role: Role): Role =>
 
 function* rolesOf(roles: Cluster['roles'], pace: Pace): InParts<Cluster['roles']> {
   const sorted = yield* byKey(roles, pace);
-  return new Map([...sorted].map(([name, role]) => [name, settingsOf(role)]));
+  const result = new Map<string, Role>();
+  let isSame = true;
+  for (const [name, role] of sorted) {
+    const made = settingsOf(role);
+    isSame &&= made === role;
+    result.set(name, made);
+  }
+  return isSame ? sorted : result;
 }
 
 const dependenciesOf = (dependencies: Catalog['dependencies']): Catalog['dependencies'] =>
@@ -156,16 +168,16 @@ function* catalogOf(catalog: Catalog, pace: Pace): InParts<Catalog> {
   return {
     ...catalog,
     cluster: {
-      roles: yield* rolesOf(catalog.cluster.roles, pace),
-      memberships: yield* ordered(catalog.cluster.memberships, byMember, pace),
-      grants: yield* ordered(catalog.cluster.grants, byConnect, pace),
+      roles: yield* once(catalog.cluster.roles, (roles) => rolesOf(roles, pace)),
+      memberships: yield* once(catalog.cluster.memberships, (rows) => ordered(rows, byMember, pace)),
+      grants: yield* once(catalog.cluster.grants, (rows) => ordered(rows, byConnect, pace)),
     },
     shared: yield* groupsOf(catalog.shared, pace),
     triggerDatabases: inOrder(catalog.triggerDatabases),
     granted: inOrder(catalog.granted),
     databases: yield* byKey(catalog.databases, pace),
     parameters: yield* byKey(catalog.parameters, pace),
-    managed: yield* byKey<ManagedRole>(catalog.managed, pace),
+    managed: yield* once(catalog.managed, (managed) => byKey<ManagedRole>(managed, pace)),
     recognised: few(
       catalog.recognised,
       byTexts<Recognised>(
@@ -184,7 +196,7 @@ function* catalogOf(catalog: Catalog, pace: Pace): InParts<Catalog> {
 export function* canonical(input: PlanInput, pace: Pace): InParts<PlanInput> {
   const readings = new Map<string, DatabaseReading>();
   for (const [name, reading] of yield* byKey(input.readings, pace))
-    readings.set(name, reading.kind === 'read' ? { ...reading, contents: yield* contentsOf(reading.contents, pace) } : reading);
+    readings.set(name, reading.kind === 'read' ? { ...reading, contents: yield* once(reading.contents, (contents) => contentsOf(contents, pace)) } : reading);
   return {
     ...input,
     catalog: yield* catalogOf(input.catalog, pace),

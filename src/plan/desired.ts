@@ -5,6 +5,7 @@ import type { Document, Position, RoleDeclaration, RoleEntry, Settings, UserEntr
 import type { Law } from './law/law.ts';
 import { ALL_DATABASES, type Cluster, type ConnectGrant, type Membership, membershipKey, type Role, type SettingMap } from '../model/cluster.ts';
 import { namesIn, ownersIn } from '../model/named.ts';
+import { onceFor } from '../model/once-for.ts';
 import type { Notice } from '../changes/notice.ts';
 import { isClosed } from './secrets/opening.ts';
 import { actingOf } from './privileges/acting.ts';
@@ -48,7 +49,7 @@ export function desiredOf(input: DesiredInput): Desired {
   /** Those that are only named, and that somebody renamed. */
   const away = new Set<string>();
   const refusedMembership = refusedMemberships(catalog.cluster.memberships);
-  const declared = new Set([...document.users.map((user) => user.username), ...document.roles.map((role) => role.name)]);
+  const declared = declaredNames(document);
 
   /** A role that is only named: made NOLOGIN where nobody has it. */
   const needBareRole = (name: string): void => {
@@ -107,13 +108,17 @@ export function desiredOf(input: DesiredInput): Desired {
     entities.set(user.username, 'user');
     roles.set(user.username, userRole(user, input, notices));
     needMemberships(user.username, user.roles, user.turn?.of);
-    grants.push(...connectGrants(user, input, notices));
+    needConnects(user, input, grants, notices);
   }
   // An owner that is there already belongs to whoever made it.
   for (const owner of ownersIn(document)) if (!catalog.cluster.roles.has(owner) || catalog.managed.has(owner)) needBareRole(owner);
   for (const name of away) notices.push(...renamedNotice(name, catalog));
   return { cluster: { roles, memberships, grants }, entities, named: namesIn(document), tolerated, notices };
 }
+
+const declaredNames = onceFor(
+  ({ users, roles }: Document): ReadonlySet<string> => new Set([...users.map((user) => user.username), ...roles.map((role) => role.name)]),
+);
 
 /** One whose own entry is wrong may be a user, and stays as it is. */
 const isWrong = (name: string, { document, catalog }: DesiredInput): boolean => document.invalid.has(name) && catalog.cluster.roles.has(name);
@@ -182,14 +187,20 @@ function userRole(user: UserEntry, { catalog, law, defaultDatabase, held }: Desi
     connectionLimit: user.connectionLimit ?? base.connectionLimit,
     validUntil: user.validUntil === undefined ? base.validUntil : user.validUntil,
     comment: user.comment === undefined ? base.comment : user.comment,
-    settings: withAssumedRole(
-      { ...user, assumeRole: held.get(user.assumeRole ?? '') ?? user.assumeRole },
-      wantedSettings(user, base, actual, law, catalog, notices),
-      catalog,
-      defaultDatabase,
-    ),
+    settings: hasNoSettings(user, base)
+      ? base.settings
+      : withAssumedRole(
+          { ...user, assumeRole: held.get(user.assumeRole ?? '') ?? user.assumeRole },
+          wantedSettings(user, base, actual, law, catalog, notices),
+          catalog,
+          defaultDatabase,
+        ),
   };
 }
+
+/** Neither says the entry any, nor has the role some that could stay: as of most users. */
+const hasNoSettings = ({ settings, databaseSettings, assumeRole }: UserEntry, base: Role): boolean =>
+  settings === undefined && databaseSettings === undefined && assumeRole === undefined && base.settings.size === 0;
 
 const bareRole = (name: string, catalog: Catalog): Role => {
   const base = baseline(name, catalog);
@@ -270,7 +281,8 @@ const homes = (user: UserEntry, defaultDatabase: string): ReadonlySet<string> =>
 
 /** CONNECT on the user's databases, but for those of which its own rules say that it has nothing there, and where they give it: database → WITH GRANT OPTION. */
 function wantedConnects(user: UserEntry, catalog: Catalog, defaultDatabase: string): ReadonlyMap<string, boolean> {
-  const wanted = new Map([...homes(user, defaultDatabase)].map((name) => [name, false]));
+  const wanted = new Map<string, boolean>();
+  for (const name of homes(user, defaultDatabase)) wanted.set(name, false);
   if (user.rules === undefined) return wanted;
   const scope = compileRules(user.rules, { major: catalog.server.major, defaultDatabase }).scope('database', '', '');
   for (const { name, exactOnly } of catalog.databases.values()) {
@@ -282,17 +294,18 @@ function wantedConnects(user: UserEntry, catalog: Catalog, defaultDatabase: stri
   return wanted;
 }
 
-function connectGrants(user: UserEntry, { catalog, defaultDatabase }: DesiredInput, notices: Notice[]): ConnectGrant[] {
-  return [...wantedConnects(user, catalog, defaultDatabase)].flatMap(([name, grantable]): ConnectGrant[] => {
+/** Adds what is wanted to `grants`, and what waits to `notices`. */
+function needConnects(user: UserEntry, { catalog, defaultDatabase }: DesiredInput, grants: ConnectGrant[], notices: Notice[]): void {
+  for (const [name, grantable] of wantedConnects(user, catalog, defaultDatabase)) {
     const database = catalog.databases.get(name);
     if (database === undefined) {
       notices.push({ kind: 'pending', subject: user.username, position: user.position, message: `CONNECT on database ${name} waits until it exists` });
-      return [];
+      continue;
     }
     // An owner connects by its own right, and the server keeps no entry of it.
-    if (database.owner === user.username) return [];
+    if (database.owner === user.username) continue;
     // Where our GRANT would only draw a warning and everybody may connect anyway, nothing is missing.
-    if (!database.mayGrant && database.publicConnect && actingOf(catalog).inability(database.owner) !== undefined) return [];
-    return [{ object: { kind: 'database', name }, grantee: user.username, grantor: database.owner, privilege: 'CONNECT', grantable }];
-  });
+    if (!database.mayGrant && database.publicConnect && actingOf(catalog).inability(database.owner) !== undefined) continue;
+    grants.push({ object: { kind: 'database', name }, grantee: user.username, grantor: database.owner, privilege: 'CONNECT', grantable });
+  }
 }

@@ -31,10 +31,29 @@ const union = (rows: readonly Membership[]): Pick<Membership, 'admin' | 'inherit
   set: rows.some((row) => row.set),
 });
 
-export function diffMemberships(desired: readonly Membership[], actual: readonly Membership[], facts: MembershipFacts): Change[] {
+const NONE: readonly Membership[] = [];
+
+/** Of each that is wanted, its rows; and the rows of none. */
+function pairs(
+  desired: readonly Membership[],
+  actual: readonly Membership[],
+): { readonly rowsOf: readonly (readonly Membership[])[]; readonly extra: readonly Membership[] } {
   const key = (membership: Membership): string => membershipKey(membership.role, membership.member);
-  const rowsByKey = Map.groupBy(actual, key);
-  const wanted = new Map(desired.map((want) => [key(want), want]));
+  const wanted = new Map<string, Membership[]>();
+  // Who is wanted twice has the same rows.
+  const rowsOf = desired.map((want) => {
+    const name = key(want);
+    const known = wanted.get(name) ?? [];
+    wanted.set(name, known);
+    return known;
+  });
+  const extra: Membership[] = [];
+  for (const row of actual) (wanted.get(key(row)) ?? extra).push(row);
+  return { rowsOf, extra };
+}
+
+export function diffMemberships(desired: readonly Membership[], actual: readonly Membership[], facts: MembershipFacts): Change[] {
+  const { rowsOf, extra } = pairs(desired, actual);
   const changes: Change[] = [];
   /** What the CASCADE of these revokes takes is given again, before it: it is not among what is there. */
   const lost = new Set<Membership>();
@@ -43,18 +62,19 @@ export function diffMemberships(desired: readonly Membership[], actual: readonly
     changes.push(change);
     if (change.dependents.length === 0) for (const one of ending) lost.add(one);
   };
+  const left = (rows: readonly Membership[]): readonly Membership[] => (lost.size === 0 ? rows : rows.filter((row) => !lost.has(row)));
   const own = (rows: readonly Membership[], want: Membership): Membership | undefined =>
     facts.oneRowPerMembership ? rows[0] : rows.find((row) => row.grantor === want.grantor);
   const exceeds = (row: Membership, want: Membership): boolean => (row.admin && !want.admin) || (row.inherit && !want.inherit) || (row.set && !want.set);
-  for (const row of actual) if (!wanted.has(key(row))) revoke(row, false);
-  for (const want of desired) {
-    const rows = rowsByKey.get(key(want)) ?? [];
+  for (const row of extra) revoke(row, false);
+  for (const [index, want] of desired.entries()) {
+    const rows = rowsOf[index] ?? NONE;
     const mine = own(rows, want);
     for (const row of rows) if (row !== mine && exceeds(row, want)) revoke(row, false);
     if (mine?.admin === true && !want.admin) revoke(mine, true);
   }
-  for (const want of desired) {
-    const rows = (rowsByKey.get(key(want)) ?? []).filter((row) => !lost.has(row));
+  for (const [index, want] of desired.entries()) {
+    const rows = left(rowsOf[index] ?? NONE);
     const have = union(rows);
     if (rows.length > 0 && have.admin === want.admin && have.inherit === want.inherit && have.set === want.set) continue;
     const mine = own(rows, want);

@@ -5,6 +5,8 @@ import type { Cluster, ConnectGrant, Role } from '../model/cluster.ts';
 import type { Acting } from './privileges/acting.ts';
 import type { AclEntry } from '../model/contents.ts';
 import { dependentsOf, depthOf, lapseOf } from './privileges/dependents.ts';
+import { append } from '../model/append.ts';
+import { linksOf } from '../model/reach.ts';
 import { sameSetting } from '../model/setting-list.ts';
 
 /** What the comparison needs to know beside the two states. */
@@ -27,38 +29,40 @@ export interface DiffFacts extends MembershipFacts {
  * alone is taken away, except roles, whose removal has its own rules.
  */
 export function diff(desired: Cluster, actual: Cluster, facts: DiffFacts): Change[] {
-  const wantedRoles = Map.groupBy(desired.memberships, (membership) => membership.member);
-  return [
-    ...[...desired.roles.values()].flatMap((role) =>
-      diffRole(
-        role,
-        actual.roles.get(role.name),
-        facts,
-        (wantedRoles.get(role.name) ?? []).map((membership) => membership.role),
-      ),
-    ),
-    ...diffMemberships(desired.memberships, actual.memberships, facts),
-    ...diffConnects(desired.grants, actual.grants, facts),
-  ];
+  const memberOf = (role: string): readonly string[] => (linksOf(desired.memberships).ofMember.get(role) ?? []).map((membership) => membership.role);
+  const changes: Change[] = [];
+  for (const role of desired.roles.values()) append(changes, diffRole(role, actual.roles.get(role.name), facts, memberOf));
+  append(changes, diffMemberships(desired.memberships, actual.memberships, facts));
+  append(changes, diffConnects(desired.grants, actual.grants, facts));
+  return changes;
 }
 
-function diffRole(desired: Role, actual: Role | undefined, facts: DiffFacts, memberOf: readonly string[]): Change[] {
+const NOTHING: readonly Change[] = [];
+
+/** @param memberOf which roles one is to be in. */
+function diffRole(desired: Role, actual: Role | undefined, facts: DiffFacts, memberOf: (role: string) => readonly string[]): readonly Change[] {
   const role = desired.name;
   const entity = facts.entities.get(role) ?? 'role';
   if (actual === undefined) {
     const { login, inherit, createdb, createrole, bypassrls, connectionLimit, validUntil } = desired;
     const attributes: Attributes = { login, inherit, createdb, createrole, bypassrls, connectionLimit, validUntil };
-    const create: Change = { kind: 'create_role', role, entity, attributes, memberOf };
+    const create: Change = { kind: 'create_role', role, entity, attributes, memberOf: memberOf(role) };
     const comment: Change[] = desired.comment === null ? [] : [{ kind: 'set_comment', role, comment: desired.comment }];
     return [create, ...comment, ...diffSettings(desired, undefined)];
   }
-  const changes: Change[] = facts.managed.has(role) ? [] : [{ kind: 'adopt_role', role, entity }];
+  const isOurs = facts.managed.has(role);
+  const isSame = ATTRIBUTES.every((name) => desired[name] === actual[name]);
+  if (isOurs && isSame && desired.comment === actual.comment && hasSameSettings(desired, actual)) return NOTHING;
+  const changes: Change[] = isOurs ? [] : [{ kind: 'adopt_role', role, entity }];
   const attributes = differingAttributes(desired, actual);
-  if (Object.keys(attributes).length > 0) changes.push({ kind: 'alter_role', role, entity, attributes });
+  if (!isSame) changes.push({ kind: 'alter_role', role, entity, attributes });
   if (desired.comment !== actual.comment) changes.push({ kind: 'set_comment', role, comment: desired.comment });
-  if (desired.settings !== actual.settings) changes.push(...diffSettings(desired, actual));
+  if (!hasSameSettings(desired, actual)) changes.push(...diffSettings(desired, actual));
   return changes;
 }
+
+/** Sure for the very same, and for none at all. */
+const hasSameSettings = (desired: Role, actual: Role): boolean => desired.settings === actual.settings || desired.settings.size + actual.settings.size === 0;
 
 const ATTRIBUTES = ['login', 'inherit', 'createdb', 'createrole', 'bypassrls', 'connectionLimit', 'validUntil'] as const;
 
@@ -86,9 +90,11 @@ function diffConnects(
   actual: readonly ConnectGrant[],
   { acting, ownerOf, entities, allConnects, additive, willOwn }: DiffFacts,
 ): Change[] {
-  const key = (grant: ConnectGrant): string => [grant.object.name, grant.grantee, grant.privilege].join('\0');
-  const rowsByKey = Map.groupBy(actual, key);
-  const wanted = new Set(desired.map(key));
+  const key = (grant: ConnectGrant): string => `${grant.object.name}\0${grant.grantee}`;
+  const wanted = new Map<string, ConnectGrant[]>();
+  for (const want of desired) wanted.set(key(want), []);
+  const extra: ConnectGrant[] = [];
+  for (const row of actual) (wanted.get(key(row)) ?? extra).push(row);
   const base = ({ object: { name }, grantee }: ConnectGrant) => ({
     role: grantee,
     on: { database: '', object: 'database' as const, schema: '', names: [name], owner: ownerOf(name) },
@@ -118,12 +124,11 @@ function diffConnects(
       as: acting.asGrantor(grantor, owner, database),
     };
   };
-  const changes = actual
-    .filter((row) => !wanted.has(key(row)) && !additive.has(row.grantee) && !willOwn.has(`${row.object.name}\0${row.grantee}`))
-    .map((row) => revoke(row, false));
+  const changes = extra.filter((row) => !additive.has(row.grantee) && !willOwn.has(`${row.object.name}\0${row.grantee}`)).map((row) => revoke(row, false));
   for (const want of desired) {
-    if (willOwn.has(`${want.object.name}\0${want.grantee}`)) continue;
-    const rows = rowsByKey.get(key(want)) ?? [];
+    const name = key(want);
+    if (willOwn.has(name)) continue;
+    const rows = wanted.get(name) ?? [];
     if (rows.length === 0 || (want.grantable && rows.every((row) => !row.grantable)))
       changes.push({ kind: 'grant_privilege', ...base(want), grantable: want.grantable, as: acting.onDatabase(want.object.name) });
     for (const row of rows) if (row.grantable && !want.grantable && !additive.has(row.grantee)) changes.push(revoke(row, true));

@@ -34,6 +34,7 @@ type Sign = 'oids' | 'passwords' | 'word' | 'no' | 'none';
  */
 export function withRecognised<T extends Facts>(catalog: T, movedFrom: string | undefined): T & Pick<Catalog, 'managed' | 'recognised' | 'unsure' | 'absent'> {
   const now = catalog.server.place;
+  if (isRecordedHere(catalog.managed, now)) return { ...catalog, recognised: [], unsure: new Map(), absent: new Map() };
   const recorded = [...catalog.managed.values()].filter((role) => role.oid !== 0);
   const managed = new Map(catalog.managed);
   const recognised: Recognised[] = [];
@@ -76,6 +77,12 @@ export function withRecognised<T extends Facts>(catalog: T, movedFrom: string | 
     }
   }
   return { ...catalog, managed, recognised, unsure, absent };
+}
+
+/** As nearly always: then there is nothing to recognise. */
+function isRecordedHere(managed: Facts['managed'], now: Place): boolean {
+  for (const role of managed.values()) if (role.oid !== 0 && lineageOf(role.place, now) !== 'same') return false;
+  return true;
 }
 
 function signOf(role: ManagedRole, from: string | null, catalog: Facts, movedFrom: string | undefined): Sign {

@@ -74,12 +74,16 @@ function legacyRole(name: string, value: unknown, source: string): RememberedRol
   return [{ name, entity: 'user', origin: 'created', source, oid: 0, place: NOWHERE, status: 'active', ...nothing }];
 }
 
+/** What the file says of these: JSON, each role a line. */
+export const stateText = (roles: readonly RememberedRole[], place: Place): string =>
+  `{"version": 1, "place": ${JSON.stringify(place)}, "roles": [\n${roles.map((role) => JSON.stringify(role)).join(',\n')}\n]}\n`;
+
 /**
  * Writes the file at once or not at all; only our account may read it.
+ * @param text as stateText makes it.
  * @throws the file system's error, for example on a read-only one.
  */
-export const saveState = (path: string, roles: Iterable<RememberedRole>, place: Place): Promise<void> =>
-  writeOwnFile(path, `${JSON.stringify({ version: 1, place, roles: [...roles] }, null, 1)}\n`);
+export const saveState = writeOwnFile;
 
 /** Sets a file aside that is not believed: what is in it may be what somebody wanted to bring along. Never throws. */
 export const setAside = (path: string): Promise<void> => rename(path, `${path}.refused`).catch(() => undefined);

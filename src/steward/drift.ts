@@ -5,17 +5,19 @@ import { definitionOf } from '../changes/table.ts';
 import type { Document } from '../model/entries.ts';
 import type { Plan } from '../plan/plan-input.ts';
 import { PUBLIC } from '../model/contents.ts';
+import { onceFor } from '../model/once-for.ts';
 import type { Outcome } from '../postgres/run.ts';
 import { entryDigest } from './entry-digest.ts';
 
 /** The digests of a document's entries, by the subject of changes that follow from them; databases have a key of their own. */
-function digestsIn(document: Document): ReadonlyMap<string, string> {
-  return new Map([
-    ...document.users.map((user) => [user.username, entryDigest(user)] as const),
-    ...document.roles.map((role) => [role.name, entryDigest(role)] as const),
-    ...document.databases.map((entry) => [databaseKey(entry.name), entryDigest(entry)] as const),
-  ]);
-}
+const digestsIn = onceFor(
+  (document: Document): ReadonlyMap<string, string> =>
+    new Map([
+      ...document.users.map((user) => [user.username, entryDigest(user)] as const),
+      ...document.roles.map((role) => [role.name, entryDigest(role)] as const),
+      ...document.databases.map((entry) => [databaseKey(entry.name), entryDigest(entry)] as const),
+    ]),
+);
 
 /** Whose entry a change follows from. */
 export function entryKey(change: Change): string {
@@ -45,11 +47,10 @@ export function appliedDigests(document: Document, plan: Plan, outcomes: readonl
     ...plan.deferred.map(entryKey),
     ...[...plan.blocked, ...plan.refused].map((item) => entryKey(item.change)),
   ]);
-  return new Map(
-    [...digestsIn(document)].flatMap(([key, digest]): [string, string][] => {
-      if ((plan.entities.has(key) || key.startsWith('\0')) && !troubled.has(key)) return [[key, digest]];
-      const old = before.get(key);
-      return old === undefined ? [] : [[key, old]];
-    }),
-  );
+  const digests = new Map<string, string>();
+  for (const [key, digest] of digestsIn(document)) {
+    const holds = (plan.entities.has(key) || key.startsWith('\0')) && !troubled.has(key) ? digest : before.get(key);
+    if (holds !== undefined) digests.set(key, holds);
+  }
+  return digests;
 }

@@ -4,6 +4,7 @@ import { type Entity, subjectOf } from '../changes/change.ts';
 import { definitionOf } from '../changes/table.ts';
 import type { Document, UserEntry } from '../model/entries.ts';
 import { additiveNames, declaringNames } from '../model/named.ts';
+import { onceFor } from '../model/once-for.ts';
 import { renamedRow } from '../plan/renamed-catalog.ts';
 import type { Outcome } from '../postgres/run.ts';
 import type { RememberedRole } from '../state/state-file.ts';
@@ -62,28 +63,25 @@ export function correctedRows(
   document: Document,
   unwitnessed: ReadonlyMap<string, Witness>,
 ): ManagedRole[] {
-  const policies = new Map([
-    ...document.users.map((user) => [user.username, user.deletionPolicy ?? null] as const),
-    ...document.roles.map((role) => [role.name, role.deletionPolicy ?? null] as const),
-  ]);
-  const users = new Map(document.users.map((user) => [user.username, user]));
+  const policies = policiesIn(document);
+  const users = usersIn(document);
   const declares = declaringNames(document);
   // Of a role that was there before, what it held beside what the document gives is its own, and is not taken when it leaves.
   const additive = additiveNames(document);
   // Those have a change of their own, and are looked at again after it.
   const recognised = new Set(catalog.recognised.flatMap(({ names }) => names));
   const { place } = catalog.server;
-  return [...entities].flatMap(([name, entity]) => {
+  const rows: ManagedRole[] = [];
+  for (const [name, entity] of entities) {
     const row = catalog.managed.get(name);
     // One that is to be made or adopted is recorded by that.
-    if (row === undefined || recognised.has(name) || !catalog.oids.has(name) || !isSameRole(row, catalog)) return [];
-    const wanted: ManagedRole = {
-      ...row,
+    if (row === undefined || recognised.has(name) || !catalog.oids.has(name) || !isSameRole(row, catalog)) continue;
+    const wanted = {
       entity,
-      status: 'active',
+      status: 'active' as const,
       oid: catalog.oids.get(name) ?? row.oid,
       // Once in a while it cannot be read, and is the same for all that.
-      place: { ...place, server: place.server ?? row.place.server },
+      server: place.server ?? row.place.server,
       deletionPolicy: policies.get(name) ?? null,
       witness: unwitnessed.get(name) ?? row.witness,
       // Taken back by a change of its own, which says so.
@@ -95,16 +93,28 @@ export function correctedRows(
       row.entity === wanted.entity &&
       row.status === wanted.status &&
       row.oid === wanted.oid &&
-      row.place.server === wanted.place.server &&
-      row.place.ledger === wanted.place.ledger &&
+      row.place.server === wanted.server &&
+      row.place.ledger === place.ledger &&
       row.deletionPolicy === wanted.deletionPolicy &&
       row.witness === wanted.witness &&
       row.privileges === wanted.privileges &&
       row.drain === wanted.drain &&
       row.disabledAt === wanted.disabledAt;
-    return same ? [] : [wanted];
-  });
+    const { server, ...others } = wanted;
+    if (!same) rows.push({ ...row, ...others, place: { ...place, server } });
+  }
+  return rows;
 }
+
+const usersIn = onceFor(({ users }: Document): ReadonlyMap<string, UserEntry> => new Map(users.map((user) => [user.username, user])));
+
+const policiesIn = onceFor(
+  ({ users, roles }: Document): ReadonlyMap<string, ManagedRole['deletionPolicy']> =>
+    new Map([
+      ...users.map((user) => [user.username, user.deletionPolicy ?? null] as const),
+      ...roles.map((role) => [role.name, role.deletionPolicy ?? null] as const),
+    ]),
+);
 
 /** A user whose login was taken away before anything remembered it counts as disabled from now on; a role was a user once, if it has a moment. */
 function disabledSince(row: ManagedRole, user: UserEntry | undefined, { cluster, server }: Catalog): string | null {
@@ -120,7 +130,7 @@ export function stateRows(
   digests: ReadonlyMap<string, string>,
   defaultDatabase: string,
 ): RememberedRole[] {
-  const users = new Map(document.users.map((user) => [user.username, user]));
+  const users = usersIn(document);
   return [...managed.values()].map((role) => {
     const user = users.get(role.name);
     return {

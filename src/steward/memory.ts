@@ -1,4 +1,5 @@
 // Memory: the ledger where there is one, the state file always, and what passes between them.
+import { isDeepStrictEqual } from 'node:util';
 import type { Catalog, ManagedRole, Place } from '../model/catalog.ts';
 import type { Change } from '../changes/change.ts';
 import type { Document } from '../model/entries.ts';
@@ -54,16 +55,33 @@ export interface Memory {
   readonly unwritten: Notice | undefined;
 }
 
+/** What the state file says. */
+interface Saved {
+  /** Where that was written. */
+  readonly place: Place | undefined;
+  readonly digests: ReadonlyMap<string, string>;
+  /** undefined until we wrote it ourselves. */
+  readonly managed?: Catalog['managed'];
+  readonly document?: Document;
+}
+
+const isSame = (some: Saved, other: Saved): boolean =>
+  some.managed === other.managed && some.document === other.document && isDeepStrictEqual(some.place, other.place) && hasSame(some.digests, other.digests);
+
+const hasSame = (some: ReadonlyMap<string, string>, others: ReadonlyMap<string, string>): boolean =>
+  some.size === others.size && [...others].every(([key, value]) => some.get(key) === value);
+
+const digestsOf = (roles: StateFile['roles']): ReadonlyMap<string, string> =>
+  new Map([...roles].flatMap(([name, role]) => (role.digest === null ? [] : [[name, role.digest]])));
+
 /** Opens the state file; the ledger is looked for with the first prepareLedger. */
 export function createMemory({ file, server, warn }: MemoryOptions): Memory {
   const { source, connections, timeouts, policy } = server;
   const state = openState(file, source, warn);
   const writer = createStateWriter(file, state.isRefused);
   let remembered: ReadonlyMap<string, ManagedRole> = state.roles;
-  let digests: ReadonlyMap<string, string> = new Map([...state.roles].flatMap(([name, role]) => (role.digest === null ? [] : [[name, role.digest]])));
+  let saved: Saved = { place: state.place, digests: digestsOf(state.roles) };
   let ledger: LedgerState | undefined;
-  /** Where that was written which the state file says. */
-  let savedIn = state.place;
   /** The ledger that has got what it lacked. */
   let asked: Place | undefined;
   let complaint = '';
@@ -96,14 +114,14 @@ export function createMemory({ file, server, warn }: MemoryOptions): Memory {
       return remembered;
     },
     get digests() {
-      return digests;
+      return saved.digests;
     },
     missing: (catalog) => {
       const { place } = catalog.server;
       if (asked !== undefined && !isElsewhere(asked, place)) return [];
       const known = [...catalog.managed.values()].some((role) => role.source === source);
       // Of itself a ledger knows everything better, and of one that it is a copy of it knows what was so when it was copied.
-      return known && (savedIn === undefined || !isElsewhere(savedIn, place)) ? [] : lackedBy(catalog, remembered);
+      return known && (saved.place === undefined || !isElsewhere(saved.place, place)) ? [] : lackedBy(catalog, remembered);
     },
     write: async (rows, fence, place) => {
       if (rows.length > 0) {
@@ -125,9 +143,10 @@ export function createMemory({ file, server, warn }: MemoryOptions): Memory {
     },
     save: async (managed, document, next, place) => {
       remembered = managed;
-      savedIn = place;
-      digests = next;
-      await writer.write(stateRows(managed, document, digests, policy.defaultDatabase), place, usable());
+      const before = saved;
+      saved = { place, digests: next, managed, document };
+      if (isSame(before, saved)) return writer.again(usable());
+      await writer.write(stateRows(managed, document, next, policy.defaultDatabase), place, usable());
     },
     saveAgain: () => writer.again(usable()),
     get unwritten() {

@@ -1,7 +1,7 @@
 // What the state file should say, until it says so: a volume may be full for a while.
 import type { Place } from '../model/catalog.ts';
 import type { Notice } from '../changes/notice.ts';
-import { type RememberedRole, saveState, setAside } from '../state/state-file.ts';
+import { type RememberedRole, saveState, setAside, stateText } from '../state/state-file.ts';
 
 export interface StateWriter {
   /** Has the file say this. Never throws. @param hasLedger whether something else remembers it as well. */
@@ -16,18 +16,18 @@ export interface StateWriter {
 export function createStateWriter(file: string, isRefused: boolean): StateWriter {
   let isAside = !isRefused;
   let saved = '';
-  let wanted: { readonly rows: readonly RememberedRole[]; readonly place: Place; readonly text: string } | undefined;
+  let wanted: string | undefined;
   let unwritten: Notice | undefined;
 
   const flush = async (hasLedger: boolean): Promise<void> => {
-    if (wanted === undefined || wanted.text === saved) return;
-    const { rows, place, text } = wanted;
+    const text = wanted;
+    if (text === undefined || text === saved) return;
     if (!isAside) {
       isAside = true;
       await setAside(file);
     }
     try {
-      await saveState(file, rows, place);
+      await saveState(file, text);
       saved = text;
       unwritten = undefined;
     } catch (error) {
@@ -40,7 +40,7 @@ export function createStateWriter(file: string, isRefused: boolean): StateWriter
 
   return {
     write: (rows, place, hasLedger) => {
-      wanted = { rows, place, text: JSON.stringify([place, rows]) };
+      wanted = stateText(rows, place);
       return flush(hasLedger);
     },
     again: (hasLedger) => (unwritten === undefined ? Promise.resolve() : flush(hasLedger)),

@@ -19,7 +19,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createMetrics } from '../../src/observe/metrics.ts';
 import { writeOwnFile } from '../../src/state/own-file.ts';
-import { loadState, saveState } from '../../src/state/state-file.ts';
+import { loadState, saveState, stateText } from '../../src/state/state-file.ts';
 import { serverForAll } from '../support/lifecycle.ts';
 import type { Postgres } from '../support/postgres.ts';
 import { createSteward, type Steward } from '../support/steward.ts';
@@ -95,7 +95,7 @@ it('what is written is for our account alone, and no link that somebody planted 
   writeFileSync(other, 'theirs');
   symlinkSync(other, file);
   symlinkSync(other, `${file}.${process.pid}.tmp`);
-  await saveState(file, [], { server: null, ledger: null });
+  await saveState(file, stateText([], { server: null, ledger: null }));
   expect([readFileSync(other, 'utf8'), lstatSync(file).isSymbolicLink(), lstatSync(file).mode & 0o777]).toEqual(['theirs', false, 0o600]);
   expect(readdirSync(folder).toSorted()).toEqual(['not-ours', 'state.json', `state.json.${process.pid}.tmp`].toSorted());
 });
@@ -164,7 +164,7 @@ describe('on a server', () => {
     // What cannot be replaced by a file: a folder that is not empty.
     mkdirSync(join(folder, 'full', 'state.json', 'in'), { recursive: true });
     for (let attempt = 0; attempt < 3; attempt += 1)
-      await expect(saveState(join(folder, 'full', 'state.json'), [], { server: null, ledger: null })).rejects.toThrow();
+      await expect(saveState(join(folder, 'full', 'state.json'), stateText([], { server: null, ledger: null }))).rejects.toThrow();
     await expect(writeOwnFile(join(folder, 'full', 'other'), { toString: 1 } as unknown as string)).rejects.toThrow();
     expect(readdirSync(join(folder, 'full'))).toEqual(['state.json']);
     rmSync(join(folder, 'full'), { recursive: true });

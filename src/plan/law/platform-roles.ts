@@ -101,10 +101,14 @@ const PLATFORMS: readonly Platform[] = [
   { platform: 'EDB', roles: ['edb_admin'] },
 ];
 
+const byName = Map.groupBy(
+  PLATFORMS.flatMap((platform) => [...platform.roles, ...(platform.common ?? [])].map((name) => ({ name, platform }))),
+  ({ name }) => name,
+);
+
 /** Which platform made this role; undefined for one that no platform makes, or not here. */
-export function platformOf(role: string, isOnServer: (role: string) => boolean): string | undefined {
-  return PLATFORMS.find(({ roles, common = [] }) => roles.includes(role) || (common.includes(role) && roles.some(isOnServer)))?.platform;
-}
+export const platformOf = (role: string, isOnServer: (role: string) => boolean): string | undefined =>
+  byName.get(role)?.find(({ platform: { roles } }) => roles.includes(role) || roles.some(isOnServer))?.platform.platform;
 
 /** Whether a platform keeps this database for itself: where one of its roles is on the server. */
 export const isPlatformDatabase = (database: string, isOnServer: (role: string) => boolean): boolean =>

@@ -2,7 +2,7 @@
 import type { Inability } from '../../changes/inability.ts';
 import { actAs } from '../../changes/advice.ts';
 import type { Catalog } from '../../model/catalog.ts';
-import { reachOf } from '../../model/reach.ts';
+import { linksOf, reachOf } from '../../model/reach.ts';
 
 /** Owns what belongs to «whoever owns the database»; nobody can SET ROLE to it, but the database's owner has its rights. */
 export const DATABASE_OWNER = 'pg_database_owner';
@@ -34,7 +34,7 @@ export function actingOf(catalog: Catalog): Acting {
 function newActing(catalog: Catalog): Acting {
   const { server, cluster, databases, managed, oids } = catalog;
   const inherited = closure(catalog, (row) => (server.major >= 16 ? row.inherit : cluster.roles.get(row.member)?.inherit === true));
-  const administered = new Set(cluster.memberships.flatMap((row) => (row.admin && row.member === server.admin ? [row.role] : [])));
+  const administered = new Set((linksOf(cluster.memberships).ofMember.get(server.admin) ?? []).flatMap((row) => (row.admin ? [row.role] : [])));
   const settable = closure(catalog, (row) => row.set);
   const ownerOf = (owner: string, database: string): string => (owner === DATABASE_OWNER ? (databases.get(database)?.owner ?? owner) : owner);
   const as = (owner: string, database: string): string | undefined => {
@@ -85,15 +85,9 @@ function newActing(catalog: Catalog): Acting {
 }
 
 function closure({ server, cluster }: Catalog, counts: (row: Catalog['cluster']['memberships'][number]) => boolean): ReadonlySet<string> {
-  const granted = new Map<string, string[]>();
-  for (const row of cluster.memberships) {
-    if (!counts(row)) continue;
-    const roles = granted.get(row.member);
-    if (roles === undefined) granted.set(row.member, [row.role]);
-    else roles.push(row.role);
-  }
+  const { ofMember } = linksOf(cluster.memberships);
   const reached = new Set([server.admin]);
   // A Set's iteration also visits what is added while it runs.
-  for (const role of reached) for (const next of granted.get(role) ?? []) reached.add(next);
+  for (const role of reached) for (const row of ofMember.get(role) ?? []) if (counts(row)) reached.add(row.role);
   return reached;
 }

@@ -1,9 +1,10 @@
 // Drain: what becomes of the sessions of users that may not log in any longer, and how long they may go on.
 import { type Catalog, isSameRole, type ManagedRole } from '../../model/catalog.ts';
 import type { Change, Entity } from '../../changes/change.ts';
-import type { Document, RoleDeclaration, UserEntry } from '../../model/entries.ts';
+import type { Document, UserEntry } from '../../model/entries.ts';
 import { drainTime } from '../../model/duration.ts';
 import { formerNames, ownersIn } from '../../model/named.ts';
+import { onceFor } from '../../model/once-for.ts';
 import type { Notice } from '../../changes/notice.ts';
 
 export interface Ending {
@@ -51,16 +52,23 @@ const closedUsers = (document: Document, now: number): readonly UserEntry[] =>
 
 /** Roles of our making, and no users of the document, that it has as roles: nobody logs in as them, and what is open began when they were users. */
 function formerUsers(document: Document, managed: Catalog['managed']): readonly ManagedRole[] {
-  const users = new Set(document.users.map((user) => user.username));
-  const names = [...document.roles.map((role) => role.name), ...[...document.users, ...document.roles].flatMap(membershipsOf), ...ownersIn(document)];
-  return [...new Set(names)].flatMap((name) => {
-    const row = users.has(name) || document.invalid.has(name) ? undefined : managed.get(name);
+  return [...rolesAlone(document)].flatMap((name) => {
+    const row = managed.get(name);
     return row?.origin === 'created' ? [row] : [];
   });
 }
 
-const membershipsOf = (entry: UserEntry | RoleDeclaration): readonly string[] =>
-  ('username' in entry ? entry.roles : (entry.memberOf ?? [])).map((role) => role.name);
+/** What a valid entry has as a role, and none as a user. */
+const rolesAlone = onceFor((document: Document): ReadonlySet<string> => {
+  const { users, roles, invalid } = document;
+  const names = new Set(roles.map((role) => role.name));
+  for (const user of users) for (const role of user.roles) names.add(role.name);
+  for (const role of roles) for (const entry of role.memberOf ?? []) names.add(entry.name);
+  for (const owner of ownersIn(document)) names.add(owner);
+  for (const user of users) names.delete(user.username);
+  for (const name of invalid) names.delete(name);
+  return names;
+});
 
 /** Those of whom the sessions are counted at a moment. */
 export function closedNames(document: Document, now: number, { managed, oids }: Pick<Catalog, 'managed' | 'oids'>): readonly string[] {
@@ -72,7 +80,7 @@ export function closedNames(document: Document, now: number, { managed, oids }: 
   });
   return [
     ...closedUsers(document, now).map(({ username }) => toRename.get(username) ?? username),
-    ...formerUsers(document, new Map([...managed, ...recorded])).map((role) => role.name),
+    ...formerUsers(document, recorded.length === 0 ? managed : new Map([...managed, ...recorded])).map((role) => role.name),
   ];
 }
 
