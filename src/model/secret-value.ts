@@ -1,5 +1,6 @@
 // Secret value → password: the whole value counts, and what the server would misunderstand is refused.
 import { LIMITS } from './limits.ts';
+import { onceFor } from './once-for.ts';
 import { parseVerifier, type StoredVerifier } from './scram.ts';
 
 export type ReadPassword =
@@ -10,12 +11,14 @@ export type ReadPassword =
 /** Longer values are far more often a wrong file than a password, and clients such as libpq stop earlier. */
 const MAX_LENGTH = 1024;
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 /** Reads a Secret's value. One trailing newline, as `echo` and editors leave it, is trimmed and told. */
-export function readPassword(value: Uint8Array): ReadPassword {
+export const readPassword = onceFor((value: Uint8Array): ReadPassword => {
   const refused = (reason: string): ReadPassword => ({ kind: 'refused', reason });
   let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(value);
+    text = UTF8.decode(value);
   } catch {
     return refused('is not UTF-8');
   }
@@ -31,4 +34,4 @@ export function readPassword(value: Uint8Array): ReadPassword {
   // The server hashes an empty password as often, to tell whether it is one; before 16 nothing ends that.
   if (verifier.iterations > LIMITS.verifierIterations) return refused(`is a verifier with more than ${LIMITS.verifierIterations} iterations`);
   return { kind: 'verifier', verifier: password as StoredVerifier, trimmed };
-}
+});

@@ -53,7 +53,7 @@ export function desiredOf(input: DesiredInput): Desired {
 
   /** A role that is only named: made NOLOGIN where nobody has it. */
   const needBareRole = (name: string): void => {
-    if (declared.has(name) || isWrong(name, input) || held.has(name) || entities.has(name) || law.refuseToManage(name) !== undefined) return;
+    if (entities.has(name) || declared.has(name) || isWrong(name, input) || held.has(name) || law.refuseToManage(name) !== undefined) return;
     if (renamedTo(name, catalog) !== undefined) return void away.add(name);
     entities.set(name, 'role');
     roles.set(name, bareRole(name, catalog));

@@ -1,7 +1,8 @@
 // The diff of memberships: who should be in which role, against the rows of pg_auth_members and what hangs on them.
 import type { Change } from '../changes/change.ts';
 import { endingWith, isCovered } from './membership-losses.ts';
-import { type Membership, membershipKey } from '../model/cluster.ts';
+import { createByTwo } from '../model/by-two.ts';
+import type { Membership } from '../model/cluster.ts';
 
 export interface MembershipFacts {
   /** Below 16 a membership has one row, whoever granted it. */
@@ -38,17 +39,17 @@ function pairs(
   desired: readonly Membership[],
   actual: readonly Membership[],
 ): { readonly rowsOf: readonly (readonly Membership[])[]; readonly extra: readonly Membership[] } {
-  const key = (membership: Membership): string => membershipKey(membership.role, membership.member);
-  const wanted = new Map<string, Membership[]>();
-  // Who is wanted twice has the same rows.
-  const rowsOf = desired.map((want) => {
-    const name = key(want);
-    const known = wanted.get(name) ?? [];
-    wanted.set(name, known);
-    return known;
+  const wanted = createByTwo<Membership[]>();
+  const rowsOf = desired.map(({ role, member }) => {
+    // Who is wanted twice has the same rows.
+    const known = wanted.get(role, member);
+    if (known !== undefined) return known;
+    const rows: Membership[] = [];
+    wanted.set(role, member, rows);
+    return rows;
   });
   const extra: Membership[] = [];
-  for (const row of actual) (wanted.get(key(row)) ?? extra).push(row);
+  for (const row of actual) (wanted.get(row.role, row.member) ?? extra).push(row);
   return { rowsOf, extra };
 }
 

@@ -6,6 +6,7 @@ import type { Acting } from './privileges/acting.ts';
 import type { AclEntry } from '../model/contents.ts';
 import { dependentsOf, depthOf, lapseOf } from './privileges/dependents.ts';
 import { append } from '../model/append.ts';
+import { createByTwo } from '../model/by-two.ts';
 import { linksOf } from '../model/reach.ts';
 import { sameSetting } from '../model/setting-list.ts';
 
@@ -90,11 +91,11 @@ function diffConnects(
   actual: readonly ConnectGrant[],
   { acting, ownerOf, entities, allConnects, additive, willOwn }: DiffFacts,
 ): Change[] {
-  const key = (grant: ConnectGrant): string => `${grant.object.name}\0${grant.grantee}`;
-  const wanted = new Map<string, ConnectGrant[]>();
-  for (const want of desired) wanted.set(key(want), []);
+  const wanted = createByTwo<ConnectGrant[]>();
+  for (const want of desired) wanted.set(want.object.name, want.grantee, []);
   const extra: ConnectGrant[] = [];
-  for (const row of actual) (wanted.get(key(row)) ?? extra).push(row);
+  for (const row of actual) (wanted.get(row.object.name, row.grantee) ?? extra).push(row);
+  const owns = ({ object, grantee }: ConnectGrant): boolean => willOwn.size > 0 && willOwn.has(`${object.name}\0${grantee}`);
   const base = ({ object: { name }, grantee }: ConnectGrant) => ({
     role: grantee,
     on: { database: '', object: 'database' as const, schema: '', names: [name], owner: ownerOf(name) },
@@ -124,11 +125,10 @@ function diffConnects(
       as: acting.asGrantor(grantor, owner, database),
     };
   };
-  const changes = extra.filter((row) => !additive.has(row.grantee) && !willOwn.has(`${row.object.name}\0${row.grantee}`)).map((row) => revoke(row, false));
+  const changes = extra.filter((row) => !additive.has(row.grantee) && !owns(row)).map((row) => revoke(row, false));
   for (const want of desired) {
-    const name = key(want);
-    if (willOwn.has(name)) continue;
-    const rows = wanted.get(name) ?? [];
+    if (owns(want)) continue;
+    const rows = wanted.get(want.object.name, want.grantee) ?? [];
     if (rows.length === 0 || (want.grantable && rows.every((row) => !row.grantable)))
       changes.push({ kind: 'grant_privilege', ...base(want), grantable: want.grantable, as: acting.onDatabase(want.object.name) });
     for (const row of rows) if (row.grantable && !want.grantable && !additive.has(row.grantee)) changes.push(revoke(row, true));

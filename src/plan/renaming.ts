@@ -92,6 +92,7 @@ const wishesIn = ({ users, roles }: Document): readonly Wish[] => [
 
 /** Entries that are wrong, and whose roles have not got their names yet: no other ones are made under them for those who name them. */
 function invalidIn({ users, roles, invalidRenames = new Map() }: Document, { oids }: Catalog): readonly (readonly [string, string])[] {
+  if (invalidRenames.size === 0) return [];
   const declared = new Set([...users.map(({ username }) => username), ...roles.map(({ name }) => name)]);
   return [...invalidRenames].filter(([name]) => !declared.has(name) && !oids.has(name));
 }

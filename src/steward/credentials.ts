@@ -3,7 +3,7 @@ import type { Catalog, Witness } from '../model/catalog.ts';
 import type { PasswordReason } from '../changes/change.ts';
 import { type Document, hasPassword, type Problem, type SecretRef, type UserEntry } from '../model/entries.ts';
 import { readPassword } from '../model/secret-value.ts';
-import { type Credential, decidePassword } from '../plan/secrets/password-check.ts';
+import { type Credential, decidePassword, isWitnessed } from '../plan/secrets/password-check.ts';
 import { sideBySide } from '../async/side-by-side.ts';
 import type { SecretReading } from '../sources/ports.ts';
 
@@ -87,14 +87,21 @@ const SIDE_BY_SIDE = 16;
 
 /** Compares each credential with the server's side; PBKDF2 runs only where no witness answers. */
 export async function checkPasswords(credentials: Credentials, catalog: Catalog): Promise<PasswordCheck> {
-  const decisions = await sideBySide(SIDE_BY_SIDE, credentials.usable, async ([role, { credential, version }]) => ({
+  const storedOf = (role: string): string | null | undefined => (catalog.server.readsVerifiers ? (catalog.verifiers.get(role) ?? null) : undefined);
+  const witnessOf = (role: string): Witness | null => catalog.managed.get(role)?.witness ?? null;
+  const exists = (role: string): boolean => catalog.cluster.roles.has(role);
+  // Nearly all of them: nothing is to be waited for there.
+  const open = [...credentials.usable].filter(
+    ([role, { credential }]) => !exists(role) || !isWitnessed({ credential, stored: storedOf(role), witness: witnessOf(role) }),
+  );
+  const decisions = await sideBySide(SIDE_BY_SIDE, open, async ([role, { credential, version }]) => ({
     role,
     decision: await decidePassword({
       credential,
       version,
-      witness: catalog.managed.get(role)?.witness ?? null,
-      exists: catalog.cluster.roles.has(role),
-      stored: catalog.server.readsVerifiers ? (catalog.verifiers.get(role) ?? null) : undefined,
+      witness: witnessOf(role),
+      exists: exists(role),
+      stored: storedOf(role),
       iterations: catalog.server.scramIterations,
     }),
   }));

@@ -100,8 +100,9 @@ export function correctedRows(
       row.privileges === wanted.privileges &&
       row.drain === wanted.drain &&
       row.disabledAt === wanted.disabledAt;
+    if (same) continue;
     const { server, ...others } = wanted;
-    if (!same) rows.push({ ...row, ...others, place: { ...place, server } });
+    rows.push({ ...row, ...others, place: { ...place, server } });
   }
   return rows;
 }

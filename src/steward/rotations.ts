@@ -48,7 +48,9 @@ export function createRotations({ secrets, wholeSecrets, namespace, source, conn
         return { generated: reading.object === undefined ? null : typeof login === 'string' ? login : '', connected: connections.loginOf(user) };
       }),
     valuesFor: (document) => {
-      const users = new Map(rotatedUsers(document).map((user) => [secretKey(user.secret), user]));
+      const rotated = rotatedUsers(document);
+      if (rotated.length === 0) return (ref) => secrets.valueOf(ref);
+      const users = new Map(rotated.map((user) => [secretKey(user.secret), user]));
       const unreadable = (detail: string): SecretReading => ({ kind: 'unreadable', detail });
       return (ref) => {
         const value = secrets.valueOf(ref);

@@ -114,7 +114,7 @@ export function planDrain(document: Document, catalog: Catalog, entities: Readon
   const endings = closedUsers(document, now).flatMap((user): Ending[] => {
     const role = user.username;
     const actual = catalog.cluster.roles.get(role);
-    if (entities.get(role) !== 'user' || actual === undefined) return [];
+    if (!catalog.sessions.has(role) || entities.get(role) !== 'user' || actual === undefined) return [];
     const disabled = catalog.managed.get(role)?.disabledAt ?? null;
     const expired = endOf(user) ?? Number.POSITIVE_INFINITY;
     const since = expired <= now ? expired : actual.login || disabled === null ? null : Date.parse(disabled);

@@ -23,6 +23,8 @@ export interface Removal {
 export function namedOnly(document: Document, { managed, cluster }: Catalog, source: string, entities: ReadonlyMap<string, Entity>): Notice[] {
   const users = new Set(document.users.map((user) => user.username));
   const named = new Set([...document.databases.flatMap((entry) => entry.createdBy), ...document.users.flatMap((user) => user.assumeRole ?? [])]);
+  // Mostly nobody: then there is nothing to be said of all that is ours.
+  if (named.size === 0) return [];
   return [...managed.values()].flatMap(({ name, entity, source: of }): Notice[] => {
     const isLeft = entity === 'user' && of === source && named.has(name) && !users.has(name) && !entities.has(name) && !document.invalid.has(name);
     return isLeft && cluster.roles.has(name)

@@ -2,6 +2,7 @@
 import type { Catalog, Witness } from '../../model/catalog.ts';
 import type { PasswordReason } from '../../changes/change.ts';
 import { LIMITS } from '../../model/limits.ts';
+import { onceFor } from '../../model/once-for.ts';
 import type { ReadPassword } from '../../model/secret-value.ts';
 import { createVerifier, parseVerifier, proofOf, type StoredVerifier, verifierMatches } from '../../model/scram.ts';
 
@@ -47,6 +48,12 @@ export function witnessOf(verifier: string, credential: Credential, version: str
   };
 }
 
+/** Whether the witness of a role shows that it has this password. One and the same value is proved once for what is stored. */
+export const isWitnessed = ({ credential, stored, witness }: Pick<PasswordFacts, 'credential' | 'stored' | 'witness'>): boolean =>
+  typeof stored === 'string' && witness !== null && isProof(credential, stored, witness.proof);
+
+const isProof = onceFor((credential: Credential, stored: string, proof: string): boolean => proof === proofOf(stored, material(credential)));
+
 /** Compares a Secret's value with what the server holds. */
 export async function decidePassword(facts: PasswordFacts): Promise<PasswordDecision> {
   const { credential, stored, witness, version } = facts;
@@ -54,7 +61,7 @@ export async function decidePassword(facts: PasswordFacts): Promise<PasswordDeci
   if (stored === undefined) return decideByWitness(facts);
   // No password means that nobody logs in with one.
   if (stored === null) return { kind: 'stale', reason: witness === null ? 'new' : 'drift' };
-  if (witness !== null && witness.proof === proofOf(stored, material(credential))) return { kind: 'current' };
+  if (isWitnessed(facts)) return { kind: 'current' };
   const matches =
     credential.kind === 'verifier' ? stored === credential.verifier : await verifierMatches(stored, credential.password, mostIterations(facts.iterations));
   if (matches) return { kind: 'current_unwitnessed', witness: witnessOf(stored, credential, version) };
