@@ -27,7 +27,8 @@ export type Need =
 
 /** What a change means for what is remembered of its role. */
 export type Memory =
-  | { readonly what: 'ours'; readonly entity: Entity; readonly origin: 'created' | 'adopted' }
+  /** @see ManagedRole.disabledAt: whether it counts from now on. */
+  | { readonly what: 'ours'; readonly entity: Entity; readonly origin: 'created' | 'adopted'; readonly isDisabled?: boolean }
   | { readonly what: 'status'; readonly status: 'disabled' | 'removing' }
   /** Whether a password is set, of which the witness is kept, or there is none any more. */
   | { readonly what: 'password'; readonly isSet: boolean }

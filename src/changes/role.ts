@@ -36,7 +36,7 @@ export const createRole: Definition<CreateRole> = {
   statements: ({ role, attributes }) => [`CREATE ROLE ${identifier(role)}${attributesSql(creationAttributes(attributes))}`],
   isDrift: driftByEntry,
   forLogin: true,
-  remembers: ({ entity }) => ({ what: 'ours', entity, origin: 'created' }),
+  remembers: ({ entity, attributes }) => ({ what: 'ours', entity, origin: 'created', isDisabled: entity === 'user' && !attributes.login }),
 };
 
 export const alterRole: Advised<AlterRole> = {

@@ -46,7 +46,7 @@ export function* sift(
       continue;
     }
     const isStuck = removes === 'in turn' && stuck.has(subjectOf(change));
-    const waits = parts.inside !== undefined || input.isDeferred(keyOf(change)) || unmet || isStuck;
+    const waits = parts.inside !== undefined || (input.anyDeferred && input.isDeferred(keyOf(change))) || unmet || isStuck;
     const held = inability !== undefined || waits;
     if (change.kind === 'create_role' && !held) exists.add(change.role);
     if (change.kind === 'create_database' && !held) missing.delete(change.database);

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { type Change, keyOf, namesOf, objectOf, subjectOf } from '../changes/change.ts';
 import type { RenderOptions } from '../changes/definition.ts';
 import { statementKey } from '../changes/render.ts';
-import { showBatch } from '../changes/shown.ts';
+import { showBatch, showChange } from '../changes/shown.ts';
 import { literal } from '../sql/sql-text.ts';
 
 export interface AuditFacts {
@@ -22,7 +22,8 @@ const LONG = 3;
 /** A change that cannot be written as SQL fails for just that, and its failure is recorded all the same. */
 function shown(changes: readonly Change[], render: RenderOptions): string {
   try {
-    return showBatch(changes, render).join('; ');
+    const [only] = changes;
+    return (changes.length === 1 && only !== undefined ? showChange(only, render) : showBatch(changes, render)).join('; ');
   } catch {
     return '';
   }

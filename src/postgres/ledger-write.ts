@@ -31,7 +31,7 @@ export function managedRoleSql(changes: readonly Change[], facts: RoleFacts): st
     const memory = definition.remembers?.(change);
     switch (memory?.what) {
       case 'ours':
-        upserts.push({ name, entity: memory.entity, origin: memory.origin });
+        upserts.push({ name, entity: memory.entity, origin: memory.origin, ...(memory.isDisabled === true ? { disabled: true } : {}) });
         break;
       case 'recognised':
         known.push(...memory.names.map((one, index) => ({ name: one, oid: memory.oids[index] })));
@@ -98,12 +98,12 @@ function renamedSql(renamed: readonly object[]): string[] {
 }
 
 const upsertSql = (upserts: readonly object[], { source, server }: RoleFacts): string =>
-  `INSERT INTO pgsteward.managed_role (name, entity, origin, source, oid, server, ledger, status)
-   SELECT x.name, x.entity, x.origin, ${literal(source)}, r.oid, ${nullable(server)}, ${LEDGER}, 'active'
-   FROM jsonb_to_recordset(${records(upserts)}) AS x(name text, entity text, origin text) JOIN pg_roles r ON r.rolname = x.name
+  `INSERT INTO pgsteward.managed_role (name, entity, origin, source, oid, server, ledger, status, disabled_at)
+   SELECT x.name, x.entity, x.origin, ${literal(source)}, r.oid, ${nullable(server)}, ${LEDGER}, 'active', CASE WHEN x.disabled THEN pg_catalog.now() END
+   FROM jsonb_to_recordset(${records(upserts)}) AS x(name text, entity text, origin text, disabled boolean) JOIN pg_roles r ON r.rolname = x.name
    ON CONFLICT (name) DO UPDATE SET entity = excluded.entity, origin = excluded.origin, source = excluded.source, oid = excluded.oid, server = excluded.server,
      ledger = excluded.ledger, status = 'active',
-     witness_version = NULL, witness_salt = NULL, witness_iterations = NULL, witness_proof = NULL, disabled_at = NULL`;
+     witness_version = NULL, witness_salt = NULL, witness_iterations = NULL, witness_proof = NULL, disabled_at = excluded.disabled_at`;
 
 const witnessSql = (witnesses: readonly object[]): string =>
   `UPDATE pgsteward.managed_role m SET witness_version = x.version, witness_salt = x.salt, witness_iterations = x.iterations, witness_proof = x.proof

@@ -23,11 +23,15 @@ export function keyword(word: string): Sql {
 /** Control characters are spelled out: to a terminal that SQL is pasted into they are keys, as one that leaves what was begun, and what comes after is a command. */
 const hex = (char: string, digits: number): string => char.charCodeAt(0).toString(16).padStart(digits, '0');
 
+/** Names of which nothing has to be spelled, as nearly all are: printable ASCII without the quote. */
+const PLAIN = /^[ !#-~]{1,63}$/;
+
 /**
  * A name as a quoted identifier. Always quoted, so that case, spaces and reserved words survive.
  * @throws RangeError for NUL (the protocol cannot carry it) and for names over 63 bytes (the server would cut them silently and hit another role).
  */
 export function identifier(name: string): Sql {
+  if (PLAIN.test(name)) return `"${name}"` as Sql;
   if (Buffer.byteLength(name) > 63) throw new RangeError(`the name «${name}» has ${Buffer.byteLength(name)} bytes; the server keeps 63`);
   return storedIdentifier(name);
 }

@@ -26,7 +26,14 @@ export function afterOutcomes(managed: ReadonlyMap<string, ManagedRole>, outcome
     const memory = definitionOf(change).remembers?.(change);
     switch (memory?.what) {
       case 'ours':
-        result.set(name, { ...NEW, name, entity: memory.entity, origin: memory.origin, source });
+        result.set(name, {
+          ...NEW,
+          name,
+          entity: memory.entity,
+          origin: memory.origin,
+          source,
+          disabledAt: memory.isDisabled === true ? new Date().toISOString() : null,
+        });
         break;
       case 'recognised':
         memory.names.forEach((one, index) => update(one, { oid: memory.oids[index] ?? 0, place }));
