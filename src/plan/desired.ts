@@ -8,8 +8,7 @@ import { namesIn, ownersIn } from '../model/named.ts';
 import { onceFor } from '../model/once-for.ts';
 import type { Notice } from '../changes/notice.ts';
 import { isClosed } from './secrets/opening.ts';
-import { actingOf } from './privileges/acting.ts';
-import { compileRules } from './privileges/rules.ts';
+import { homes, needConnects } from './desired-connects.ts';
 import { refusedMemberships } from './refused-membership.ts';
 import { renamedTo } from './renamed.ts';
 import { declaredUserOf } from '../model/turns.ts';
@@ -276,36 +275,3 @@ function withAssumedRole(
 }
 
 const withoutRole = (values: SettingMap): SettingMap => new Map([...values].filter(([name]) => name !== 'role'));
-
-const homes = (user: UserEntry, defaultDatabase: string): ReadonlySet<string> => new Set([user.database ?? defaultDatabase, ...user.databases]);
-
-/** CONNECT on the user's databases, but for those of which its own rules say that it has nothing there, and where they give it: database → WITH GRANT OPTION. */
-function wantedConnects(user: UserEntry, catalog: Catalog, defaultDatabase: string): ReadonlyMap<string, boolean> {
-  const wanted = new Map<string, boolean>();
-  for (const name of homes(user, defaultDatabase)) wanted.set(name, false);
-  if (user.rules === undefined) return wanted;
-  const scope = compileRules(user.rules, { major: catalog.server.major, defaultDatabase }).scope('database', '', '');
-  for (const { name, exactOnly } of catalog.databases.values()) {
-    const grantable = (exactOnly === true ? scope.findExact(name) : scope.find(name))?.get('CONNECT');
-    if (grantable !== undefined) wanted.set(name, grantable);
-    // It may connect by PUBLIC's right, as on most servers that are adopted.
-    else if (scope.findExact(name)?.size === 0) wanted.delete(name);
-  }
-  return wanted;
-}
-
-/** Adds what is wanted to `grants`, and what waits to `notices`. */
-function needConnects(user: UserEntry, { catalog, defaultDatabase }: DesiredInput, grants: ConnectGrant[], notices: Notice[]): void {
-  for (const [name, grantable] of wantedConnects(user, catalog, defaultDatabase)) {
-    const database = catalog.databases.get(name);
-    if (database === undefined) {
-      notices.push({ kind: 'pending', subject: user.username, position: user.position, message: `CONNECT on database ${name} waits until it exists` });
-      continue;
-    }
-    // An owner connects by its own right, and the server keeps no entry of it.
-    if (database.owner === user.username) continue;
-    // Where our GRANT would only draw a warning and everybody may connect anyway, nothing is missing.
-    if (!database.mayGrant && database.publicConnect && actingOf(catalog).inability(database.owner) !== undefined) continue;
-    grants.push({ object: { kind: 'database', name }, grantee: user.username, grantor: database.owner, privilege: 'CONNECT', grantable });
-  }
-}
