@@ -4,6 +4,7 @@ import { mayWith } from '../explain/holders.ts';
 import { guisesOf, rightsOf } from '../explain/links.ts';
 import type { Securable } from '../explain/securable.ts';
 import { give, renamed, takeAllOf } from './acl.ts';
+import { withPolicyRoles } from './beside.ts';
 import { grantMembership } from './after-roles.ts';
 import type { Pile } from './piles.ts';
 import type { World } from './world.ts';
@@ -46,6 +47,7 @@ export function releaseOwned(world: World, change: Release): void {
     takeAllOf(pile.acl, role, world.mayStill(pile, database));
     if (pile.kind === 'column' && pile.acl.size === 0) pile.untouched = true;
   }
+  if (!stays && here?.beside !== undefined) here.beside = withPolicyRoles(here.beside, (name) => (name === role ? undefined : name));
   // DROP OWNED takes the memberships as well that the role granted.
   if (!stays && world.facts.major >= 16) world.setMemberships(world.memberships.filter(({ grantor }) => grantor !== role));
 }

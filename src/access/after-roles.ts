@@ -2,6 +2,7 @@
 import type { Change } from '../changes/change.ts';
 import type { Membership, Role } from '../model/cluster.ts';
 import { renamed } from './acl.ts';
+import { withPolicyRoles } from './beside.ts';
 import type { World } from './world.ts';
 
 type Of<K extends Change['kind']> = Extract<Change, { readonly kind: K }>;
@@ -75,5 +76,9 @@ export function renameRoles(world: World, names: ReadonlyMap<string, string>): v
     pile.owner = naming(pile.owner);
     pile.acl = renamed(pile.acl, naming);
   }
-  for (const name of world.databaseNames()) world.database(name)?.defaults.rename(naming);
+  for (const name of world.databaseNames()) {
+    const here = world.database(name);
+    here?.defaults.rename(naming);
+    if (here?.beside !== undefined) here.beside = withPolicyRoles(here.beside, naming);
+  }
 }

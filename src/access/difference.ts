@@ -39,19 +39,26 @@ export interface AccessDifference {
 /** So many lines are held, and so many roles are compared on objects. */
 const MOST = { lines: 20_000, compared: 4_000_000 };
 
-/** Compares the logins of a state with those of the state that changes leave; who is renamed stays who it was. */
-export function accessDifference(state: AccessState, changes: readonly Change[]): AccessDifference {
-  const before = afterChanges(
+/** A state before changes, as it is called afterwards: who is renamed stays who it was. */
+export const beforeChanges = (state: AccessState, changes: readonly Change[]): AccessState =>
+  afterChanges(
     state,
     changes.filter(({ kind }) => kind === 'rename_role'),
   );
+
+/**
+ * Compares the logins of a state with those of the state that changes leave.
+ * @param role only this one, whether it may log in or not.
+ */
+export function accessDifference(state: AccessState, changes: readonly Change[], role?: string): AccessDifference {
+  const before = beforeChanges(state, changes);
   const after = afterChanges(state, changes);
   const lines = new Lines();
   const places = [undefined, ...new Set([...before.databases.keys(), ...after.databases.keys()])];
   for (const place of places) {
     const groups = (side: AccessState): readonly ObjectGroup[] => (place === undefined ? side.shared : (side.databases.get(place)?.groups ?? []));
-    const both = { before: new Side(realmIn(before, place ?? '')), after: new Side(realmIn(after, place ?? '')) };
-    const moved = movedLogins(both.before.realm, both.after.realm);
+    const both = { before: new Side(realmIn(before, place ?? ''), role), after: new Side(realmIn(after, place ?? ''), role) };
+    const moved = movedLogins(both);
     const [was, now] = [groups(before), groups(after)];
     for (const pair of pairsOf(was, now)) if (!pair.isSame || moved.size > 0) compare(pair, both, pair.isSame ? moved : undefined, place, lines);
     lines.count(was, now, place);
@@ -67,14 +74,17 @@ interface Allowed {
 /** Who may, of one realm: of the many objects that the same roles hold, one answer. */
 class Side {
   readonly realm: Realm;
+  readonly #only: string | undefined;
   readonly #known = new Map<string, Allowed>();
 
-  constructor(realm: Realm) {
+  constructor(realm: Realm, only: string | undefined) {
     this.realm = realm;
+    this.#only = only;
   }
 
+  /** Whether what it may counts. */
   isLogin(role: string): boolean {
-    return this.realm.roles.get(role)?.login === true;
+    return this.#only === undefined ? this.realm.roles.get(role)?.login === true : role === this.#only && this.realm.roles.has(role);
   }
 
   allowed(object: Securable | undefined, privilege: string): Allowed {
@@ -97,12 +107,12 @@ interface Both {
 }
 
 /** Logins whose way to anything is another one: those that come, go, are closed or opened, and those with other roles. */
-function movedLogins(before: Realm, after: Realm): ReadonlySet<string> {
-  const logins = new Set([...before.roles.values(), ...after.roles.values()].flatMap(({ name, login }) => (login ? [name] : [])));
+function movedLogins({ before, after }: Both): ReadonlySet<string> {
+  const logins = new Set([before, after].flatMap((side) => [...side.realm.roles.keys()].filter((role) => side.isLogin(role))));
   const isSame = (role: string): boolean => {
-    const [was, now] = [before.roles.get(role), after.roles.get(role)];
-    if (was?.login !== now?.login || was?.superuser !== now?.superuser) return false;
-    return [rightsOf, guisesOf].every((reach) => sameKeys(reach(before, role), reach(after, role)));
+    const [was, now] = [before.realm.roles.get(role), after.realm.roles.get(role)];
+    if (before.isLogin(role) !== after.isLogin(role) || was?.superuser !== now?.superuser) return false;
+    return [rightsOf, guisesOf].every((reach) => sameKeys(reach(before.realm, role), reach(after.realm, role)));
   };
   return new Set([...logins].filter((role) => !isSame(role)));
 }
@@ -194,7 +204,7 @@ const orderOf = ({ role, database, kind, schema, names }: AccessLine): string =>
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** As what-can names it. */
-function shownName(name: ObjectName): string {
+export function shownName(name: ObjectName): string {
   const further = furtherName(name);
   if (further === undefined) return ownName(name);
   return typeof name === 'object' && 'column' in name ? `${ownName(name)}.${further}` : `${ownName(name)}(${further})`;

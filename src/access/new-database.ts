@@ -32,5 +32,6 @@ function asInstalled({ facts: { major, bootstrap } }: World): DatabaseAccess {
       group({ kind: 'language', owner: bootstrap, names: ['plpgsql'], untouched: true, extension: true }, language),
     ],
     defaults: [],
+    beside: { rowSecurity: [], views: [], definers: [], largeObjects: null, more: false },
   };
 }

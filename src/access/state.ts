@@ -2,12 +2,15 @@
 import type { Catalog } from '../model/catalog.ts';
 import type { Membership, Role } from '../model/cluster.ts';
 import { type DefaultAcl, type ObjectGroup, ownName } from '../model/contents.ts';
+import type { Beside } from './beside.ts';
 import type { Realm } from '../explain/securable.ts';
 
 /** What is in one database: groups and default privileges with every entry. */
 export interface DatabaseAccess {
   readonly groups: readonly ObjectGroup[];
   readonly defaults: readonly DefaultAcl[];
+  /** Left out where it was not read. */
+  readonly beside?: Beside;
 }
 
 export interface AccessState {
@@ -23,6 +26,10 @@ export interface AccessState {
   readonly memberships: readonly Membership[];
   /** Databases, tablespaces and parameters with every entry. */
   readonly shared: readonly ObjectGroup[];
+  /** Databases that take no connections. */
+  readonly closed: ReadonlySet<string>;
+  /** Parameters of the server by lower-case name → pg_settings.context. */
+  readonly parameters: ReadonlyMap<string, string>;
   /** Those that were read. */
   readonly databases: ReadonlyMap<string, DatabaseAccess>;
 }
@@ -47,9 +54,11 @@ export const realmIn = ({ major, now, roles, memberships, shared }: AccessState,
 
 /** What is read of a server, put together. @param databases their contents, with the entries of everybody. */
 export function accessState(
-  { server, cluster, bootstrap, shared }: Pick<Catalog, 'server' | 'cluster' | 'bootstrap' | 'shared'>,
+  { server, cluster, bootstrap, shared, databases: all, parameters }: Pick<Catalog, 'server' | 'cluster' | 'bootstrap' | 'shared' | 'databases' | 'parameters'>,
   databases: ReadonlyMap<string, DatabaseAccess>,
 ): AccessState {
   const { major, now, admin, grantor } = server;
-  return { major, now, admin, grantor, bootstrap, roles: cluster.roles, memberships: cluster.memberships, shared, databases };
+  const { roles, memberships } = cluster;
+  const closed = new Set([...all.values()].flatMap(({ name, allowsConnections }) => (allowsConnections ? [] : [name])));
+  return { major, now, admin, grantor, bootstrap, roles, memberships, shared, closed, parameters, databases };
 }

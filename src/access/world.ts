@@ -5,6 +5,7 @@ import type { Membership, Role } from '../model/cluster.ts';
 import { type AclEntry, ownName } from '../model/contents.ts';
 import { KINDS, type ObjectKind } from '../model/kinds.ts';
 import type { MayStillGrant } from './acl.ts';
+import type { Beside } from './beside.ts';
 import { Defaults } from './defaults.ts';
 import { type Pile, Piles } from './piles.ts';
 import type { AccessState, AfterChanges, DatabaseAccess } from './state.ts';
@@ -14,10 +15,11 @@ type MembershipOf = Pick<Membership, 'role' | 'member' | 'grantor'>;
 interface DatabaseWorld {
   readonly piles: Piles;
   readonly defaults: Defaults;
+  beside: Beside | undefined;
 }
 
 export class World {
-  readonly facts: Pick<AccessState, 'major' | 'now' | 'admin' | 'grantor' | 'bootstrap'>;
+  readonly facts: Pick<AccessState, 'major' | 'now' | 'admin' | 'grantor' | 'bootstrap' | 'closed' | 'parameters'>;
   readonly shared: Piles;
   readonly unknown: string[] = [];
   roles: Map<string, Role>;
@@ -29,8 +31,8 @@ export class World {
   readonly #realms = new Map<string, Realm>();
 
   constructor({ roles, memberships, shared, databases, ...facts }: AccessState) {
-    const { major, now, admin, grantor, bootstrap } = facts;
-    this.facts = { major, now, admin, grantor, bootstrap };
+    const { major, now, admin, grantor, bootstrap, closed, parameters } = facts;
+    this.facts = { major, now, admin, grantor, bootstrap, closed, parameters };
     this.roles = new Map(roles);
     this.#rows = new Map(memberships.map((row) => [this.#rowKey(row), row]));
     this.shared = new Piles(shared);
@@ -71,7 +73,7 @@ export class World {
     const found = this.#databases.get(name);
     const read = this.#read.get(name);
     if (found !== undefined || read === undefined) return found;
-    const opened = { piles: new Piles(read.groups), defaults: new Defaults(read.defaults, this.facts.major) };
+    const opened = { piles: new Piles(read.groups), defaults: new Defaults(read.defaults, this.facts.major), beside: read.beside };
     this.#databases.set(name, opened);
     return opened;
   }
@@ -85,7 +87,8 @@ export class World {
   /** What a database has now. */
   contentsOf(name: string): DatabaseAccess | undefined {
     const open = this.#databases.get(name);
-    return open === undefined ? this.#read.get(name) : { groups: open.piles.groups(), defaults: open.defaults.rows() };
+    if (open === undefined) return this.#read.get(name);
+    return { groups: open.piles.groups(), defaults: open.defaults.rows(), ...(open.beside === undefined ? {} : { beside: open.beside }) };
   }
 
   /** Where objects of a kind are. */

@@ -86,14 +86,24 @@ export async function answer(given: Given, self: Program, work: (ask: Ask) => Pr
         }
       }),
     );
-    await say(self.stdout, given.options.get('output') === 'json' ? `${harmless(JSON.stringify(data, undefined, 2))}\n` : `${lines.map(oneLine).join('\n')}\n`);
-    return code;
+    return await sayAnswer(given, self, { code, lines, data });
   } catch (error) {
-    const wrong = usage(error);
-    throw wrong instanceof UsageError ? wrong : new UsageError(oneLine(whyNot(wrong).message));
+    throw refusalOf(error);
   } finally {
     await connections.close();
   }
+}
+
+/** Prints it. @returns its exit code. */
+export async function sayAnswer({ options }: Given, { stdout }: Program, { code, lines, data }: Answer): Promise<number> {
+  await say(stdout, options.get('output') === 'json' ? `${harmless(JSON.stringify(data, undefined, 2))}\n` : `${lines.map(oneLine).join('\n')}\n`);
+  return code;
+}
+
+/** What is thrown of an error: what is wrong with what was asked, or with the server. */
+export function refusalOf(error: unknown): UsageError {
+  const wrong = usage(error);
+  return wrong instanceof UsageError ? wrong : new UsageError(oneLine(whyNot(wrong).message));
 }
 
 /** A database that lets nobody in, and one that is not there. */

@@ -7,6 +7,8 @@ import { readDefiners } from '../postgres/read-definers.ts';
 import { readNamed } from '../postgres/read-named.ts';
 import { askServer, readObject } from '../postgres/read-securable.ts';
 import { answer, checkPrivilege, checkRole, readObjectWords, readPrivilege, readRole } from './access.ts';
+import { answerFromState, isIn } from './access-state.ts';
+import { explainIn } from './explain-state.ts';
 import { originsOf } from './origins.ts';
 import { type Given, type Program, UsageError } from './verb.ts';
 
@@ -18,6 +20,9 @@ export async function explain(given: Given, self: Program): Promise<number> {
     throw new UsageError('explain needs a role, a privilege and an object, as in: pgsteward explain alice SELECT shop.public.payroll');
   const role = readRole(roleText);
   const asked = readObjectWords(objectText);
+  const wish = { isWanted: isIn(asked), columns: asked.column !== undefined };
+  const fromState = await answerFromState(given, self, wish, (states) => explainIn(states, role, privilege, asked), ['document']);
+  if (fromState !== undefined) return fromState;
   return answer(given, self, async (ask) => {
     const { explanation, object, major } = await ask(asked, async (client, realm) => {
       checkRole(realm, role);

@@ -22,22 +22,25 @@ export const OUTPUT_OPTIONS: VerbOptions = {
   full: { type: 'boolean', summary: 'lists whole, in text and Markdown' },
 };
 
-/** Of the verbs that say who may do what on a server. */
-export const ACCESS_OPTIONS: VerbOptions = {
-  ...SERVER_OPTIONS,
-  output: { type: 'string', short: 'o', value: 'FORMAT', choices: ['text', 'json'], summary: 'how the answer is said' },
-};
-
 /** A server as it was. */
-export const SNAPSHOT_OPTIONS: VerbOptions = {
-  snapshot: {
-    type: 'string',
-    value: 'FILE',
-    summary: 'plan for the server as pgsteward snapshot has it; - is standard input. Nothing is connected to, and no Secret read',
-  },
+const snapshotOptions = (summary: string): VerbOptions => ({
+  snapshot: { type: 'string', value: 'FILE', summary },
   'snapshot-max-age': {
     type: 'string',
     value: 'DURATION',
     summary: 'refuse an older one, as 12h or 3d; without it one of more than a day is said to be stale',
   },
+});
+
+/** Of the verbs that say who may do what on a server. */
+export const ACCESS_OPTIONS: VerbOptions = {
+  ...SERVER_OPTIONS,
+  ...SOURCE_OPTIONS,
+  ...snapshotOptions('asks the server as pgsteward snapshot has it; - is standard input. Nothing is connected to'),
+  'after-plan': { type: 'boolean', summary: 'asks the server as a plan for the document would leave it' },
+  output: { type: 'string', short: 'o', value: 'FORMAT', choices: ['text', 'json'], summary: 'how the answer is said' },
 };
+
+export const SNAPSHOT_OPTIONS = snapshotOptions(
+  'plan for the server as pgsteward snapshot has it; - is standard input. Nothing is connected to, and no Secret read',
+);

@@ -6,10 +6,10 @@ import { pathWords } from '../explain/say.ts';
 import { PUBLIC } from '../model/contents.ts';
 import type { ObjectKind } from '../model/kinds.ts';
 import type { DatabaseFacts } from '../model/catalog.ts';
-import type { ReadAccess } from '../steward/read-access.ts';
+import type { MoreAccess, ReadAccess } from '../steward/read-access.ts';
 
 /** Where access is read, whole databases that are wanted; undefined where nothing can be known of it. */
-export type AccessReader = (isWanted: (database: Pick<DatabaseFacts, 'name'>) => boolean) => Promise<ReadAccess | undefined>;
+export type AccessReader = (isWanted: (database: Pick<DatabaseFacts, 'name'>) => boolean, more?: MoreAccess) => Promise<ReadAccess | undefined>;
 
 export interface ShownAccessLine {
   /** PUBLIC for everybody. */
@@ -36,6 +36,8 @@ export interface ShownAccess {
   readonly unknown: readonly string[];
 }
 
+export const OLDER_SNAPSHOT = 'an older pgsteward took the snapshot, which does not tell of access: take another one';
+
 /** So many names of one line are held. */
 const NAMES = 100;
 
@@ -59,7 +61,7 @@ export async function accessOf(changes: readonly Change[], read: AccessReader): 
     changes.flatMap((change) => [definitionOf(change).database?.(change) ?? '', ...(change.kind === 'create_database' ? ['template1'] : [])]),
   );
   const found = await read(({ name }) => isAnywhere || named.has(name));
-  if (found === undefined) return { gained: [], lost: [], unknown: ['an older pgsteward took the snapshot, which does not tell of access: take another one'] };
+  if (found === undefined) return { gained: [], lost: [], unknown: [OLDER_SNAPSHOT] };
   const unread = [...found.unread].map(([name, reason]) => `database ${name} was not read: ${reason}`);
   return shown(accessDifference(found.state, changes), unread);
 }
@@ -70,7 +72,7 @@ const shown = ({ gained, lost, more, unknown }: AccessDifference, unread: readon
   unknown: [...unread, ...unknown, ...(more ? ['there is more than was compared'] : [])],
 });
 
-const shownLine = ({ role, database, kind, schema, privileges, names, all, path }: AccessLine): ShownAccessLine => ({
+export const shownLine = ({ role, database, kind, schema, privileges, names, all, path }: AccessLine): ShownAccessLine => ({
   role: role === PUBLIC ? 'PUBLIC' : role,
   database: database ?? null,
   kind,

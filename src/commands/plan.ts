@@ -107,14 +107,14 @@ function shownPlan({ source, withSecrets, problems, within, version }: PlanInput
 }
 
 /** The server of the settings. */
-function liveServer(config: Config, self: Program): OpenPlace {
+export function liveServer(config: Config, self: Program): OpenPlace {
   const connections = createConnections(config.server, () => undefined);
   const { host, port, adminDatabase } = config.server;
   const server = serverOf(config, connections);
   return {
     place: livePlace(server, config.stateFile, warning(self)),
     address: { host, port, adminDatabase, snapshot: null },
-    access: (isWanted) => readAccess(server, isWanted),
+    access: (isWanted, more) => readAccess(server, isWanted, more),
     close: () => connections.close(),
   };
 }

@@ -91,7 +91,7 @@ const EXPLAIN: Verb = {
   name: 'explain',
   summary: 'whether a role has a privilege on an object, and why',
   operands: 'ROLE PRIVILEGE OBJECT',
-  options: { ...ACCESS_OPTIONS, document: SOURCE_OPTIONS.document },
+  options: ACCESS_OPTIONS,
   details: [...OBJECT_DETAILS, 'Exit code 0: yes, as has_table_privilege and its like answer; 2: no, or only after SET ROLE, or unknown; 1: an error.'],
   example: 'pgsteward explain alice SELECT shop.public.payroll',
   run: async (given, self) => (await import('./explain.ts')).explain(given, self),
@@ -131,7 +131,11 @@ const WHO_CAN: Verb = {
   summary: 'everybody who has a privilege on an object, and by which path',
   operands: 'PRIVILEGE OBJECT',
   options: { ...ACCESS_OPTIONS, 'via-definer': { type: 'boolean', summary: 'also through views and SECURITY DEFINER functions' } },
-  details: [...OBJECT_DETAILS, 'Exit code 0: all of it is said; 2: with --via-definer, something cannot be known, which is said; 1: an error.'],
+  details: [
+    ...OBJECT_DETAILS,
+    'With --after-plan those are marked who could not before, and those are told who can no longer.',
+    'Exit code 0: all of it is said; 2: with --via-definer, something cannot be known, which is said; 1: an error.',
+  ],
   example: 'pgsteward who-can SELECT shop.public.payroll --via-definer',
   run: async (given, self) => (await import('./who-can.ts')).whoCan(given, self),
 };

@@ -8,6 +8,8 @@ import { whatCan as mights } from '../explain/what-can.ts';
 import { readGroups, readSharedGroups } from '../postgres/read-groups.ts';
 import { whyNot } from '../postgres/outage-of.ts';
 import { answer, type Ask, checkRole, readRole } from './access.ts';
+import { answerFromState } from './access-state.ts';
+import { whatCanIn } from './explain-state.ts';
 import { type Given, type Program, UsageError } from './verb.ts';
 
 /** Says it. @returns 0; 2 where a database could not be read. @throws UsageError */
@@ -16,6 +18,9 @@ export async function whatCan(given: Given, self: Program): Promise<number> {
   if (roleText === undefined || more.length > 0) throw new UsageError('what-can needs one role, as in: pgsteward what-can alice --in shop');
   const role = readRole(roleText);
   const only = given.options.get('in');
+  const wish = { isWanted: (name: string) => typeof only !== 'string' || name === only, columns: false };
+  const fromState = await answerFromState(given, self, wish, (states) => whatCanIn(states, role, typeof only === 'string' ? only : undefined));
+  if (fromState !== undefined) return fromState;
   return answer(given, self, async (ask) => {
     const { databases, shared, guises, isSuperuser } = await ask({ kind: 'tablespace', database: undefined }, (client, realm) => onServer(client, realm, role));
     // Of one who may everything there is nothing to list.

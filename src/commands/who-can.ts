@@ -1,13 +1,13 @@
 // who-can: everybody who has a privilege on an object.
 import { whoCanData } from '../explain/as-data.ts';
 import { secondWays, throughOf } from '../explain/definers.ts';
-import type { Securable } from '../explain/securable.ts';
-import { whoCanLines } from '../explain/say-who.ts';
-import { saidAs } from '../explain/said-name.ts';
+import { onColumns, whoCanLines } from '../explain/say-who.ts';
 import { whoCan as everybody } from '../explain/who-can.ts';
 import { readDefiners } from '../postgres/read-definers.ts';
 import { readObject } from '../postgres/read-securable.ts';
 import { answer, checkPrivilege, readObjectWords, readPrivilege } from './access.ts';
+import { answerFromState, isIn } from './access-state.ts';
+import { whoCanIn } from './explain-state.ts';
 import { type Given, type Program, UsageError } from './verb.ts';
 
 /** Says it. @returns 0; 2 where it was asked for more than can be known. @throws UsageError */
@@ -16,6 +16,9 @@ export async function whoCan(given: Given, self: Program): Promise<number> {
   if (objectText.length === 0) throw new UsageError('who-can needs a privilege and an object, as in: pgsteward who-can SELECT shop.public.payroll');
   const asked = readObjectWords(objectText);
   const follows = given.options.has('via-definer');
+  const wish = { isWanted: isIn(asked), columns: asked.column !== undefined };
+  const fromState = await answerFromState(given, self, wish, (states) => whoCanIn(states, privilege, asked, follows));
+  if (fromState !== undefined) return fromState;
   return answer(given, self, (ask) =>
     ask(asked, async (client, realm) => {
       const found = await readObject(client, asked.database ?? client.database ?? '', asked, realm.major);
@@ -36,15 +39,4 @@ export async function whoCan(given: Given, self: Program): Promise<number> {
       return { code: isUnsure ? 2 : 0, lines: whoCanLines(told), data: whoCanData(told) };
     }),
   );
-}
-
-/** So many columns are named. */
-const NAMED = 10;
-
-/** Whoever has it on a column alone is not among those who have it on the whole: that there are such is said. */
-function onColumns({ kind, columns, owner }: Securable, privilege: string): readonly string[] {
-  if (kind !== 'table') return [];
-  const found = [...columns].filter(([, entries]) => entries.some((entry) => entry.privilege === privilege && entry.grantee !== owner)).map(([name]) => name);
-  const names = `${found.slice(0, NAMED).map(saidAs).join(', ')}${found.length > NAMED ? ', …' : ''}`;
-  return found.length === 0 ? [] : [`${privilege} is granted on single columns as well (${names}), which who-can says of a column`];
 }

@@ -52,13 +52,14 @@ const wayData = ({ through, privilege, sure, said }: SecondWay): object => ({
 });
 
 /** One answer of who-can. */
-export const whoCanData = ({ privilege, object, database, who, ways, more, remarks }: WhoTold): object => ({
+export const whoCanData = ({ privilege, object, database, who, ways, more, remarks, change }: WhoTold): object => ({
   version: 1,
   privilege,
   object: objectData(object, database),
   everybody: who.everybody,
-  roles: who.people.map(personData),
-  afterSetRole: who.afterSetRole.map(personData),
+  roles: who.people.map((person) => ({ ...personData(person), ...(change === undefined ? {} : { new: change.fresh.has(person.role) }) })),
+  afterSetRole: who.afterSetRole.map((person) => ({ ...personData(person), ...(change === undefined ? {} : { new: change.fresh.has(person.role) }) })),
+  ...(change === undefined ? {} : { lost: change.lost.map(personData) }),
   through: ways.map(({ way, everybody, people }) => ({ ...wayData(way), everybody, roles: people.map(({ role }) => role) })),
   more,
   remarks,

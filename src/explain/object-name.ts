@@ -21,6 +21,9 @@ export class ObjectNameError extends Error {
 /** Characters that are read; no name with three quoted parts and a hundred arguments is longer. */
 const LONGEST = 16_384;
 
+/** As it would have to be written, also where no name can be that long. */
+export const written = (name: string): string => (/^[a-z_][a-z0-9_$]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`);
+
 /** How each kind is written, and which parts its name has. */
 interface Form {
   readonly kind: ObjectKind;

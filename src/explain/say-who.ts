@@ -17,12 +17,15 @@ export interface WhoTold {
   /** Not all views and functions were looked at. */
   readonly more: boolean;
   readonly remarks: readonly string[];
+  /** Against what was before: who could not, and who can no longer. */
+  readonly change?: { readonly fresh: ReadonlySet<string>; readonly lost: readonly Person[] };
 }
 
 const personWords = ({ role, path, lacks }: Person): string =>
   `${path.chain.length === 1 ? `${saidAs(role)}: ` : ''}${pathWords(path)}${lacks.length === 0 ? '' : `; it lacks ${lacks.join(' and ')}`}`;
 
-export function whoCanLines({ privilege, object, database, who, ways, more, remarks }: WhoTold): readonly string[] {
+export function whoCanLines({ privilege, object, database, who, ways, more, remarks, change }: WhoTold): readonly string[] {
+  const told = (person: Person): string => `${personWords(person)}${change?.fresh.has(person.role) === true ? ' (new)' : ''}`;
   const logins = who.people.filter(({ login }) => login);
   const through = ways.filter(({ everybody, people }) => everybody || people.length > 0);
   const lines = ({ way, everybody, people }: Through): readonly string[] => [
@@ -32,9 +35,10 @@ export function whoCanLines({ privilege, object, database, who, ways, more, rema
     who.everybody
       ? `everybody has ${privilege} on ${objectWords(object, database)}, as PUBLIC has it; these would have it anyway`
       : `${who.people.length} ${who.people.length === 1 ? 'role has' : 'roles have'} ${privilege} on ${objectWords(object, database)}, of which ${logins.length} may log in`,
-    ...section('logins', logins.map(personWords)),
-    ...section('other roles', who.people.filter(({ login }) => !login).map(personWords)),
-    ...section('only after SET ROLE', who.afterSetRole.map(personWords)),
+    ...section('logins', logins.map(told)),
+    ...section('other roles', who.people.filter(({ login }) => !login).map(told)),
+    ...section('only after SET ROLE', who.afterSetRole.map(told)),
+    ...section('who can no longer', (change?.lost ?? []).map(personWords)),
     ...section('through views', through.filter(({ way }) => way.sure).flatMap(lines)),
     ...section('unknown', [
       ...through.filter(({ way }) => !way.sure).flatMap(lines),
@@ -42,6 +46,17 @@ export function whoCanLines({ privilege, object, database, who, ways, more, rema
     ]),
     ...section('to know', remarks),
   ];
+}
+
+/** So many columns are named. */
+const COLUMNS = 10;
+
+/** Whoever has it on a column alone is not among those who have it on the whole: that there are such is said. */
+export function onColumns({ kind, columns, owner }: Securable, privilege: string): readonly string[] {
+  if (kind !== 'table') return [];
+  const found = [...columns].filter(([, entries]) => entries.some((entry) => entry.privilege === privilege && entry.grantee !== owner)).map(([name]) => name);
+  const names = `${found.slice(0, COLUMNS).map(saidAs).join(', ')}${found.length > COLUMNS ? ', …' : ''}`;
+  return found.length === 0 ? [] : [`${privilege} is granted on single columns as well (${names}), which who-can says of a column`];
 }
 
 /** What a role may in one place: a database, or the server itself. */

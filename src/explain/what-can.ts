@@ -3,7 +3,7 @@ import { holdersOf, isPublic, superusers } from './holders.ts';
 import { rightsOf } from './links.ts';
 import { backTo, type Path } from './paths.ts';
 import type { Realm, Securable } from './securable.ts';
-import { type ObjectKind, privilegesOf } from '../model/kinds.ts';
+import { OBJECT_KINDS, type ObjectKind, privilegesOf } from '../model/kinds.ts';
 
 /** Objects that share kind, schema, owner and ACL. */
 export interface SecurableGroup {
@@ -41,7 +41,14 @@ export function whatCan(realm: Realm, role: string, groups: readonly SecurableGr
     }
   }
   const counted = (line: Might): Might => ({ ...line, all: line.names.length === total.get(JSON.stringify([line.kind, line.schema])) });
-  return [...lines.values()].map((line) => counted({ ...line, names: line.names.toSorted() }));
+  return inOrder([...lines.values()].map((line) => counted({ ...line, names: line.names.toSorted() })));
+}
+
+/** By kind, schema and name, in whichever order they were read: columns last, as most of what is said of them is said of their tables. */
+function inOrder(lines: readonly Might[]): readonly Might[] {
+  const rank = ({ kind }: Might): number => (kind === 'column' ? OBJECT_KINDS.length : OBJECT_KINDS.indexOf(kind));
+  const keyed = lines.map((line) => ({ line, rank: rank(line), key: JSON.stringify([line.schema, line.names, line.privileges]) }));
+  return keyed.toSorted((a, b) => a.rank - b.rank || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)).map(({ line }) => line);
 }
 
 type PathOf = (object: Securable, privilege: string) => Path | undefined;

@@ -73,4 +73,6 @@ export const LIMITS = {
   brokenShown: 20,
   /** Views above a relation, and functions with SECURITY DEFINER in its database, that are looked at for other ways to it. */
   definers: 1000,
+  /** Tables with row level security, views, and functions with SECURITY DEFINER in one database, that a snapshot has of each. */
+  besideItems: 20_000,
 } as const;

@@ -83,7 +83,7 @@ const ALIASES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** A list of argument types as the server prints it: `int, varchar[]` is `integer, character varying[]`. */
-function normalizeArguments(text: string): string {
+export function normalizeArguments(text: string): string {
   if (text.trim() === '') return '';
   return listed(text)
     .map((part) => {

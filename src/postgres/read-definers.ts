@@ -3,7 +3,7 @@ import type pg from 'pg';
 import type { Definers, View } from '../explain/definers.ts';
 import { LIMITS } from '../model/limits.ts';
 import type { Row } from './query.ts';
-import { objectColumns, type ObjectRow, securable, storedOf } from './securable-sql.ts';
+import { IS_INVOKER, objectColumns, type ObjectRow, securable, storedOf } from './securable-sql.ts';
 
 const CLASS = `'pg_catalog.pg_class'::pg_catalog.regclass`;
 const REWRITE = `'pg_catalog.pg_rewrite'::pg_catalog.regclass`;
@@ -21,7 +21,7 @@ export async function readDefiners(client: pg.ClientBase, target: number): Promi
     (await client.query<unknown[]>({ text: `${text} LIMIT ${LIMITS.definers + 1}`, values: [...values], rowMode: 'array' })).rows;
   const relations = objectColumns(storedOf('table'));
   const views = await rows(
-    `${VIEWS} SELECT n.nspname, o.relkind = 'm', coalesce((SELECT i.option_value::pg_catalog.bool FROM pg_catalog.pg_options_to_table(o.reloptions) i WHERE i.option_name = 'security_invoker'), false),
+    `${VIEWS} SELECT n.nspname, o.relkind = 'm', ${IS_INVOKER},
       ARRAY(SELECT DISTINCT d.refobjid ${READS} WHERE r.ev_class = o.oid AND d.refobjid <> o.oid)::text[], o.relname, ${relations.list}
       FROM v JOIN pg_catalog.pg_class o ON o.oid = v.oid JOIN pg_catalog.pg_namespace n ON n.oid = o.relnamespace WHERE o.oid <> $1::pg_catalog.oid`,
     [target],

@@ -1,11 +1,11 @@
 // One object with its whole ACL, and what stands around it, as access to it is explained from.
 import type pg from 'pg';
 import { kindWords, type ObjectKind } from '../model/kinds.ts';
-import { type ObjectReference, ObjectNameError } from '../explain/object-name.ts';
+import { type ObjectReference, ObjectNameError, written } from '../explain/object-name.ts';
 import type { Securable, Surroundings } from '../explain/securable.ts';
 import { schemaOf } from '../sql/stored.ts';
 import type { Row } from './query.ts';
-import { type Asked, objectColumns, type ObjectRow, policiesOf, securable, storedOf, written } from './securable-sql.ts';
+import { type Asked, objectColumns, type ObjectRow, policiesOf, securable, storedOf } from './securable-sql.ts';
 
 /** An object as it was found. */
 export interface FoundObject {

@@ -1,7 +1,7 @@
 // SQL about one row of a catalog, with everything that answers about access need of it, and what is made of the row.
 import { type AclEntry, PUBLIC } from '../model/contents.ts';
 import type { ObjectKind } from '../model/kinds.ts';
-import type { ObjectReference } from '../explain/object-name.ts';
+import { type ObjectReference, written } from '../explain/object-name.ts';
 import type { Policy, Securable } from '../explain/securable.ts';
 import { codeOf, kindOf, STORED_KINDS, type StoredKind } from '../sql/stored.ts';
 import { columns } from './columns.ts';
@@ -38,6 +38,14 @@ export interface ObjectRow {
   readonly remark: string | null;
 }
 
+/** The policies of a relation `o`, as `policiesOf` reads them. */
+export const POLICIES = `(SELECT pg_catalog.json_agg(pg_catalog.json_build_array(p.polname, p.polcmd, p.polpermissive,
+    (SELECT pg_catalog.json_agg(CASE WHEN r.one <> 0 THEN pg_catalog.pg_get_userbyid(r.one) END) FROM pg_catalog.unnest(p.polroles) r (one))))
+    FROM pg_catalog.pg_policy p WHERE p.polrelid = o.oid)`;
+
+/** Whether what a view `o` reads is looked at with the rights of whoever asks. */
+export const IS_INVOKER = `coalesce((SELECT i.option_value::pg_catalog.bool FROM pg_catalog.pg_options_to_table(o.reloptions) i WHERE i.option_name = 'security_invoker'), false)`;
+
 /** Columns with an ACL, and the policies: of relations alone. */
 const RELATION = {
   isCatalog: `o.oid < 12000 AND o.relkind <> 'v' OR n.nspname = 'pg_toast'`,
@@ -45,14 +53,12 @@ const RELATION = {
     WHERE a.attrelid = o.oid AND NOT a.attisdropped AND a.attacl IS NOT NULL)`,
   rowSecurity: 'o.relrowsecurity',
   forced: 'o.relforcerowsecurity',
-  policies: `(SELECT pg_catalog.json_agg(pg_catalog.json_build_array(p.polname, p.polcmd, p.polpermissive,
-    (SELECT pg_catalog.json_agg(CASE WHEN r.one <> 0 THEN pg_catalog.pg_get_userbyid(r.one) END) FROM pg_catalog.unnest(p.polroles) r (one))))
-    FROM pg_catalog.pg_policy p WHERE p.polrelid = o.oid)`,
+  policies: POLICIES,
 } as const;
 const NO_RELATION = { isCatalog: 'false', columns: 'NULL', rowSecurity: 'false', forced: 'false', policies: 'NULL' } as const;
 
 /** What the server knows of it that no ACL says. */
-const REMARKS: Partial<Record<ObjectKind, string>> = {
+export const REMARKS: Partial<Record<ObjectKind, string>> = {
   language: `CASE WHEN NOT o.lanpltrusted THEN 'the language is not trusted: only superusers make functions in it' END`,
   // Our own session has it off; what others begin with is what this one began with.
   large_object: `CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_settings s WHERE s.name = 'lo_compat_privileges' AND s.reset_val = 'on')
@@ -80,9 +86,6 @@ export const storedOf = (kind: ObjectKind): StoredKind => {
 };
 
 export type Asked = Pick<ObjectReference, 'kind' | 'schema' | 'name' | 'column' | 'arguments'>;
-
-/** As it would have to be written, also where no name can be that long. */
-export const written = (name: string): string => (/^[a-z_][a-z0-9_$]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`);
 
 export const policiesOf = (json: unknown): readonly Policy[] =>
   ((json ?? []) as readonly (readonly [string, string, boolean, readonly (string | null)[]])[]).map(([name, command, permissive, roles]) => ({

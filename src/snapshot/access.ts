@@ -8,7 +8,7 @@ export function accessInSnapshot({ catalog, databases }: Snapshot): { readonly s
   const read = new Map<string, DatabaseAccess>();
   const unread = new Map<string, string>();
   for (const [name, one] of databases)
-    if (one.kind === 'read') read.set(name, one.contents);
+    if (one.kind === 'read') read.set(name, { ...one.contents, ...(one.beside === undefined ? {} : { beside: one.beside }) });
     else unread.set(name, one.reason);
   return { state: accessState(catalog, read), unread };
 }

@@ -1,5 +1,7 @@
 // The shapes of a snapshot's file: maps stand as pairs and sets as lists, sorted. Whoever reads one believes nothing beyond them.
 import { z } from 'zod';
+import type { Beside } from '../access/beside.ts';
+import type { Policy } from '../explain/securable.ts';
 import { LIMITS } from '../model/limits.ts';
 import type { DatabaseFacts, Place, ServerFacts } from '../model/catalog.ts';
 import type { ConnectGrant, Membership, Role } from '../model/cluster.ts';
@@ -127,8 +129,17 @@ const contents = z.strictObject({
   strays: list(z.strictObject({ role: text, what: text, count })),
 } satisfies ShapeOf<DatabaseContents>);
 
+const policy = z.strictObject({ name: text, command: text, permissive: flag, roles: list(text) } satisfies ShapeOf<Policy>);
+const beside = z.strictObject({
+  rowSecurity: list(z.strictObject({ schema: text, name: text, forced: flag, policies: list(policy) })),
+  views: list(z.strictObject({ schema: text, name: text, invoker: flag, copy: flag, reads: list(z.strictObject({ schema: text, name: text })) })),
+  definers: list(z.strictObject({ schema: text, name: text, shown: text })),
+  largeObjects: text.nullable(),
+  more: flag,
+} satisfies ShapeOf<Beside>);
+
 export const databaseShape = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('read'), contents, whole: flag, reason: orUndefined(text) }),
+  z.strictObject({ kind: z.literal('read'), contents, whole: flag, reason: orUndefined(text), beside: beside.exactOptional() }),
   z.strictObject({ kind: z.literal('unreadable'), reason: text }),
 ]);
 

@@ -1,4 +1,5 @@
 // Snapshot: what a plan for any document needs of a server, with no password, no verifier and no salt in it.
+import type { Beside } from '../access/beside.ts';
 import type { Change } from '../changes/change.ts';
 import type { Catalog, ManagedRole } from '../model/catalog.ts';
 import type { DatabaseContents } from '../model/contents.ts';
@@ -32,6 +33,8 @@ export type RecordedDatabase =
       /** Whether every column and every large object is in it, or only those that have an ACL; and why not. */
       readonly whole: boolean;
       readonly reason?: string | undefined;
+      /** Left out by older versions. */
+      readonly beside?: Beside;
     }
   | { readonly kind: 'unreadable'; readonly reason: string };
 

@@ -5,11 +5,17 @@ import type { DatabaseFacts } from '../model/catalog.ts';
 import { describeFailure } from '../postgres/failures.ts';
 import { createRoom, TooManyObjects } from '../postgres/object-count.ts';
 import { readCatalog } from '../postgres/read-catalog.ts';
+import { readBeside } from '../postgres/read-beside.ts';
 import { readDatabase } from '../postgres/read-database.ts';
 import { createResidents } from '../postgres/residents.ts';
 import { withWholeServer } from '../postgres/too-large.ts';
 import { sessionsIn } from './database-session.ts';
 import type { Server } from './server.ts';
+
+export interface MoreAccess {
+  readonly beside?: boolean;
+  readonly columns?: boolean;
+}
 
 export interface ReadAccess {
   readonly state: AccessState;
@@ -17,8 +23,12 @@ export interface ReadAccess {
   readonly unread: ReadonlyMap<string, string>;
 }
 
-/** Reads these databases. @throws where the catalogs cannot be read. */
-export async function readAccess(server: Server, isWanted: (database: DatabaseFacts) => boolean): Promise<ReadAccess> {
+/**
+ * Reads these databases.
+ * @param more what else: what decides beside ACLs, and columns without one.
+ * @throws where the catalogs cannot be read.
+ */
+export async function readAccess(server: Server, isWanted: (database: DatabaseFacts) => boolean, more: MoreAccess = {}): Promise<ReadAccess> {
   const { connections, sessions, source, adminDatabase, timeouts, maxObjects } = server;
   const catalog = await withWholeServer(connections, (client) =>
     readCatalog({
@@ -38,9 +48,11 @@ export async function readAccess(server: Server, isWanted: (database: DatabaseFa
   const databases = new Map<string, DatabaseAccess>();
   const unread = new Map<string, string>();
   const read = async (database: string, largeObjects: boolean): Promise<void> => {
-    const asked = { ...timeouts, grantees: [...catalog.oids.values()], everybody: true as const, columns: false, largeObjects, database };
-    const { contents } = await withSession(database, (client) => readDatabase({ ...asked, client, room: createRoom(maxObjects, 0) }));
-    databases.set(database, contents);
+    const asked = { ...timeouts, grantees: [...catalog.oids.values()], everybody: true as const, columns: more.columns === true, largeObjects, database };
+    await withSession(database, async (client) => {
+      const { contents } = await readDatabase({ ...asked, client, room: createRoom(maxObjects, 0) });
+      databases.set(database, more.beside === true ? { ...contents, beside: await readBeside(client, timeouts) } : contents);
+    });
   };
   const names = [...catalog.databases.values()].filter((one) => one.allowsConnections && isWanted(one)).map(({ name }) => name);
   await sideBySide(sessions, names, async (name) => {

@@ -4,6 +4,7 @@ import type { Catalog } from '../model/catalog.ts';
 import { describeFailure } from '../postgres/failures.ts';
 import { pinnedRows } from '../postgres/query.ts';
 import { readCatalog, type ReadCatalog } from '../postgres/read-catalog.ts';
+import { readBeside } from '../postgres/read-beside.ts';
 import { readDatabase } from '../postgres/read-database.ts';
 import { HOLDERS } from '../postgres/read-shared.ts';
 import { createResidents } from '../postgres/residents.ts';
@@ -113,8 +114,10 @@ async function readWhole(
   for (const whole of WISHES)
     try {
       const asked = { ...timeouts, grantees: [...oids.values()], everybody: true as const, columns: whole, largeObjects: whole, database };
-      const { contents } = await withSession(database, (client) => readDatabase({ ...asked, client, room: createRoom(maxObjects, 0) }));
-      return { kind: 'read', contents, whole, reason };
+      return await withSession(database, async (client) => {
+        const { contents } = await readDatabase({ ...asked, client, room: createRoom(maxObjects, 0) });
+        return { kind: 'read', contents, whole, reason, beside: await readBeside(client, timeouts) };
+      });
     } catch (error) {
       reason = describeFailure(error);
       if (!(error instanceof TooManyObjects)) break;

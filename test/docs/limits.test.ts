@@ -56,6 +56,7 @@ it('each limit stands in the table, with its number', () => {
     entriesOfLeaver: 'a role that is to be dropped',
     logWaiting: 'the log',
     definers: 'explain and who-can',
+    besideItems: 'beside ACLs',
     guardrails: 'guardrails',
     guardrailItems: 'guardrails',
     guardrailTargets: 'guardrails',
@@ -154,6 +155,7 @@ const TESTS: Readonly<Record<string, readonly (readonly [file: string, title: st
     ['cycle/bounds', 'databases that are too much together are read one after the other'],
   ],
   'a snapshot': [['core/snapshot-file', 'has as many bytes and items as may be, and no more']],
+  'beside ACLs': [['access/answers', 'as many functions as are looked at beside ACLs are read, and one more is said to be too many']],
   'an answer of the server': [
     ['sessions/answers', '%s may be as long as the limit, and is refused beyond it'],
     ['daemon/outages', '$outage, as $name: an error in the log, metrics, /status and not ready'],
