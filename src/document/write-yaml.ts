@@ -27,7 +27,7 @@ export function yamlOf(written: Written): string {
       node.flow = isShort(node);
     },
     Map: (_key, node) => {
-      node.flow = isShort(node) && !node.has('users') && !node.has('username');
+      node.flow = isShort(node) && !node.has('users');
     },
   });
   return document.toString({ lineWidth: 0, flowCollectionPadding: false }).replaceAll(UNSEEN_BUT_LINE_ENDS, escaped);

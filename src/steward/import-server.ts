@@ -4,7 +4,6 @@ import { NO_RENAMING } from '../plan/renaming.ts';
 import { inTurns } from '../async/in-turns.ts';
 import type { Catalog } from '../model/catalog.ts';
 import type { Document, Position } from '../model/entries.ts';
-import { parseDocument } from '../document/parse.ts';
 import { type Change, sentenceOf } from '../changes/change.ts';
 import { importOf, IMPORTED, remaining } from '../plan/import/import-document.ts';
 import type { Remark, WholeServer } from '../plan/import/whole-server.ts';
@@ -52,8 +51,7 @@ export async function importServer(server: Server, asked: Asked): Promise<Import
     isDeferred: () => false,
     anyDeferred: false,
   };
-  const { text, remarks, isWhole } = await inTurns(importOf(whole, { ...policy, ...nothing }));
-  const document = parseDocument(Buffer.from(text), IMPORTED, policy.defaultDatabase);
+  const { text, document, remarks, isWhole } = await inTurns(importOf(whole, { ...policy, ...nothing }));
   const { plan } = await readForPlan(server, { document, version: '', credentials: NO_CREDENTIALS, wishes: () => NO_WISHES, waiting: NOTHING_WAITS }, reader);
   return {
     text,
@@ -65,7 +63,7 @@ export async function importServer(server: Server, asked: Asked): Promise<Import
 }
 
 /** Every role and every ACL: as if a document named every role, to find that it should hold nothing. */
-async function readWhole(reader: ServerReader): Promise<Pick<WholeServer, 'catalog' | 'readings'>> {
+export async function readWhole(reader: ServerReader): Promise<Pick<WholeServer, 'catalog' | 'readings'>> {
   const everything = everythingOf(await reader.catalog(everythingOf(undefined)));
   const catalog = await reader.catalog(everything);
   return { catalog, readings: (await reader.databases.read(everything, catalog, '', undefined)).readings };

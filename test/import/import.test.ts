@@ -148,13 +148,16 @@ it("says '*' where everybody who makes objects gives the same to those to come, 
   await server.query('CREATE DATABASE shop OWNER own');
   await server.query(
     `SET ROLE own; CREATE SCHEMA s; ALTER DEFAULT PRIVILEGES IN SCHEMA s GRANT SELECT ON TABLES TO web, reader; ALTER DEFAULT PRIVILEGES IN SCHEMA s GRANT SELECT ON SEQUENCES TO reader;
+     ALTER DEFAULT PRIVILEGES IN SCHEMA s GRANT EXECUTE ON FUNCTIONS TO web; CREATE FUNCTION s.f(int) RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE FUNCTION s.g() RETURNS int LANGUAGE sql AS 'SELECT 1';
      CREATE TABLE s.a (); CREATE TABLE s.b (); CREATE TABLE s.c (); CREATE TABLE s.d (); CREATE SEQUENCE s.q; REVOKE SELECT ON s.b FROM web; GRANT INSERT ON s.c TO web;
      GRANT USAGE ON SCHEMA s TO web, reader; RESET ROLE`,
     'shop',
   );
   const { document } = await proved();
   const grantsOf = (name: string): unknown => document.roles?.find((role) => role['name'] === name)?.['grants'];
-  expect(grantsOf('web')).toEqual([{ database: 'shop', schemas: { s: ['USAGE'] }, tables: { b: [], c: ['SELECT', 'INSERT'], '*': ['SELECT'] } }]);
+  expect(grantsOf('web')).toEqual([
+    { database: 'shop', schemas: { s: ['USAGE'] }, tables: { b: [], c: ['SELECT', 'INSERT'], '*': ['SELECT'] }, functions: { '*': ['EXECUTE'] } },
+  ]);
   expect(grantsOf('reader')).toEqual([{ database: 'shop', schemas: ['s'], preset: 'read_only' }]);
 });
 

@@ -23,7 +23,8 @@ interface Place {
   readonly given: ReadonlyMap<string, Wish>;
 }
 
-const key = (...parts: readonly string[]): string => JSON.stringify(parts);
+/** As no name can hold a NUL, no other names have the same. */
+const key = (...parts: readonly string[]): string => parts.join('\0');
 
 function placeOf(contents: DatabaseContents, owner: string): Place {
   const real = (role: string): string => (role === DATABASE_OWNER ? owner : role);

@@ -18,6 +18,8 @@ import { contentsOf, type Holding, type Mode, MODES, type Remark, unreadOf, type
 
 export interface Imported {
   readonly text: string;
+  /** What the text says. */
+  readonly document: Document;
   readonly remarks: readonly Remark[];
   /** Everything could be read that the document is about. */
   readonly isWhole: boolean;
@@ -53,7 +55,7 @@ export function* importOf(whole: WholeServer, facts: PlanFacts): InParts<Importe
       modes.set(subject, mode);
       lowered.push({ subject, message: `${LOWERED[mode]}: ${why}` });
     }
-    if (moved.length === 0) return { text, remarks: [...remarks, ...unseen, ...last(lowered)], isWhole: unread.length === 0 };
+    if (moved.length === 0) return { text, document, remarks: [...remarks, ...unseen, ...last(lowered)], isWhole: unread.length === 0 };
   }
 }
 
@@ -90,7 +92,7 @@ function wrongAbout(plan: Plan, document: Document): ReadonlyMap<string, string>
 }
 
 /** @param modes how much is said of each role. @param most how much of others. */
-function compose(whole: WholeServer, modes: ReadonlyMap<string, Mode>, most: Mode): Omit<Imported, 'isWhole'> {
+function compose(whole: WholeServer, modes: ReadonlyMap<string, Mode>, most: Mode): Pick<Imported, 'text' | 'remarks'> {
   const { catalog } = whole;
   const holdings = foldedHoldings(whole);
   const joined = joinedBy(catalog.cluster.memberships);

@@ -7,9 +7,11 @@ import { functionPattern, isGlob } from '../../model/pattern.ts';
 import type { Wish } from '../privileges/rules.ts';
 import type { Holding } from './whole-server.ts';
 
-/** An object as a block names it; a column by its table here. */
-export const writtenName = (kind: ObjectKind, name: ObjectName): string =>
-  kind === 'function' ? `${ownName(name)}(${furtherName(name) ?? ''})` : ownName(name);
+/** An object as a block names it; a column by its table here. A pattern for functions has no types of arguments: with empty brackets it would mean those without any. */
+export function writtenName(kind: ObjectKind, name: ObjectName): string {
+  const further = furtherName(name);
+  return kind === 'function' && further !== undefined ? `${ownName(name)}(${further})` : ownName(name);
+}
 
 const IS_PATTERN = 'a name with * in it is a pattern in a document';
 
