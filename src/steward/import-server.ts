@@ -1,5 +1,4 @@
-// Import: the whole server is read, its document is made, and then the document is planned against the server as any other would be.
-import { NOTHING_WAITS } from './backoff.ts';
+// Import: the whole server is read once, and its document is made of it: as a text that is read again and planned against the server until nothing is left to do.
 import { NO_RENAMING } from '../plan/renaming.ts';
 import { inTurns } from '../async/in-turns.ts';
 import type { Catalog } from '../model/catalog.ts';
@@ -9,8 +8,7 @@ import { importOf, IMPORTED, remaining } from '../plan/import/import-document.ts
 import type { Remark, WholeServer } from '../plan/import/whole-server.ts';
 import { lawOf } from '../plan/law/law.ts';
 import type { SecretWishes } from '../plan/secrets/secret-plan.ts';
-import type { Credentials } from './credentials.ts';
-import { readerOf, readForPlan, type ServerReader } from './read-for-plan.ts';
+import { readerOf, type ServerReader } from './read-for-plan.ts';
 import type { Server } from './server.ts';
 
 /** What is asked for of a server. */
@@ -32,7 +30,6 @@ export interface ImportedServer {
 }
 
 /** No entry of an import has a password. */
-const NO_CREDENTIALS: Credentials = { usable: new Map(), withoutSecret: new Map(), toGenerate: new Set(), notGenerated: new Set(), trimmed: [] };
 const NO_WISHES: SecretWishes = { create: [], rotate: [], rotationDue: new Map(), write: [], told: new Map(), notices: [] };
 
 /** Imports a server, and proves what it says. Nothing is written. @throws whatever the server answers. */
@@ -51,8 +48,7 @@ export async function importServer(server: Server, asked: Asked): Promise<Import
     isDeferred: () => false,
     anyDeferred: false,
   };
-  const { text, document, remarks, isWhole } = await inTurns(importOf(whole, { ...policy, ...nothing }));
-  const { plan } = await readForPlan(server, { document, version: '', credentials: NO_CREDENTIALS, wishes: () => NO_WISHES, waiting: NOTHING_WAITS }, reader);
+  const { text, document, plan, remarks, isWhole } = await inTurns(importOf(whole, { ...policy, ...nothing }));
   return {
     text,
     remarks: [...remarks, ...plan.notices.map(({ subject, message }) => ({ subject, message }))],

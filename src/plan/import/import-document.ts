@@ -18,8 +18,10 @@ import { contentsOf, type Holding, type Mode, MODES, type Remark, unreadOf, type
 
 export interface Imported {
   readonly text: string;
-  /** What the text says. */
+  /** What the text says, as whoever reads it would find. */
   readonly document: Document;
+  /** What a cycle with it would do on this server. */
+  readonly plan: Plan;
   readonly remarks: readonly Remark[];
   /** Everything could be read that the document is about. */
   readonly isWhole: boolean;
@@ -55,7 +57,7 @@ export function* importOf(whole: WholeServer, facts: PlanFacts): InParts<Importe
       modes.set(subject, mode);
       lowered.push({ subject, message: `${LOWERED[mode]}: ${why}` });
     }
-    if (moved.length === 0) return { text, document, remarks: [...remarks, ...unseen, ...last(lowered)], isWhole: unread.length === 0 };
+    if (moved.length === 0) return { text, document, plan, remarks: [...remarks, ...unseen, ...last(lowered)], isWhole: unread.length === 0 };
   }
 }
 
