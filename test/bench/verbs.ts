@@ -12,11 +12,10 @@ import { serverOf } from '../../src/steward/server.ts';
 import { ROOT } from '../support/daemon.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
 import { scratch } from '../support/scratch.ts';
-import { median, print, psql, RUNS } from './support.ts';
+import { median, numbers, print, PROGRAM, psql, RUNS } from './support.ts';
 
 const USERS = Number(process.env['BENCH_USERS'] ?? 10_000);
 const GROUPS = Math.max(1, Math.floor(USERS / 20));
-const numbers = (count: number): readonly number[] => Array.from({ length: count }, (_, index) => index);
 const SCHEMAS = numbers(50).map((index) => `s${String(index).padStart(2, '0')}`);
 const HOLDERS = numbers(32).map((index) => `holder_${String(index).padStart(2, '0')}`);
 const user = (index: number): string => `user_${String(index).padStart(5, '0')}`;
@@ -91,7 +90,7 @@ interface Measured {
 async function verb(server: Postgres, args: readonly string[], output: string): Promise<Measured> {
   const began = performance.now();
   const env = { ...process.env, DB_HOST: server.host, DB_PORT: String(server.port), DB_NAME: 'bench', DB_USER: server.user, DB_PASS: server.password };
-  const child = spawn(join(ROOT, 'node_modules/.bin/node'), [...(process.env['BENCH_FLAGS']?.split(' ') ?? []), join(ROOT, 'dist/main.js'), ...args], {
+  const child = spawn(join(ROOT, 'node_modules/.bin/node'), [...(process.env['BENCH_FLAGS']?.split(' ') ?? []), PROGRAM, ...args], {
     env,
     stdio: ['ignore', openSync(output, 'w'), openSync(`${output}.said`, 'w')],
   });
