@@ -96,7 +96,7 @@ it(`${CYCLES} cycles with edits, drift and rotations leave memory, sessions, led
     HEAP_FILE: heapFile,
   });
   // As the image starts it.
-  const flags = ['--max-semi-space-size=2', '--max-old-space-size=160', '--expose-gc', '--import', join(ROOT, 'test/year/heap.mjs')];
+  const flags = ['--min-semi-space-size=2', '--max-semi-space-size=2', '--max-old-space-size=160', '--expose-gc', '--import', join(ROOT, 'test/year/heap.mjs')];
   daemon = await startDaemon(env, [...flags, join(ROOT, 'src/main.ts')]);
   await daemon.ready();
   const samples: Sample[] = [];
