@@ -6,10 +6,9 @@ import { loadBefore } from './load.ts';
 import { benchMemory } from './memory.ts';
 import { benchPrivileges } from './privileges.ts';
 import { benchStart } from './start.ts';
-import { RUNS } from './support.ts';
+import { load, RUNS } from './support.ts';
 import { benchTriggers } from './triggers.ts';
 import { benchUsers } from './users.ts';
-import { benchVerbs } from './verbs.ts';
 
 const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   start: benchStart,
@@ -18,7 +17,6 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   databases: benchDatabases,
   triggers: benchTriggers,
   users: benchUsers,
-  verbs: benchVerbs,
   memory: benchMemory,
   idle: benchIdle,
 };
@@ -26,5 +24,9 @@ const only = process.env['BENCH_ONLY']?.split(',');
 const unknown = only?.filter((name) => BENCHES[name] === undefined) ?? [];
 if (unknown.length > 0) throw new Error(`there is no benchmark ${unknown.join(', ')}: there are ${Object.keys(BENCHES).join(', ')}`);
 process.stdout.write(`Node ${process.version}, ${RUNS} runs, ${loadBefore()}\n`);
-for (const [name, bench] of Object.entries(BENCHES)) if (only === undefined || only.includes(name)) await bench();
+for (const [name, bench] of Object.entries(BENCHES)) {
+  if (only !== undefined && !only.includes(name)) continue;
+  load.restart();
+  await bench();
+}
 process.exit(0);

@@ -16,7 +16,7 @@ async function among(server: Postgres, count: number): Promise<void> {
   await reset(server);
   const manifests = new Manifests();
   manifests.users(usersDocument(count, false));
-  const daemon = await startShipped(daemonEnv(server, manifests.folder, { LOG_LEVEL: 'info' }));
+  const daemon = await startShipped(daemonEnv(server, manifests.folder, { LOG_LEVEL: 'debug' }));
   await waitForCycle(daemon);
   await settle(daemon);
   const hand = await server.client();

@@ -33,18 +33,18 @@ async function fresh(server: Postgres, databases: number, tables: number): Promi
   for (const index of numbers(databases)) await server.query(`DROP DATABASE IF EXISTS ${nameOf(index)} WITH (FORCE)`);
   const roles = await server.query<{ name: string }>(`SELECT quote_ident(rolname) AS name FROM pg_roles WHERE rolname ~ '^(many_|operator)'`);
   for (const { name } of roles) await server.query(`DROP OWNED BY ${name}; DROP ROLE ${name}`);
-  await server.query('DROP DATABASE IF EXISTS small_template');
-  await server.query('CREATE DATABASE small_template');
+  await server.query('DROP DATABASE IF EXISTS template_small');
+  await server.query('CREATE DATABASE template_small');
   const made = numbers(tables).map((table) => `CREATE TABLE s1.table_${table} (id int)`);
-  await server.query(`CREATE SCHEMA s1; ${made.join('; ')}; CREATE FUNCTION s1.f(int) RETURNS int LANGUAGE sql AS $$SELECT 1$$`, 'small_template');
-  for (const index of numbers(databases)) await server.query(`CREATE DATABASE ${nameOf(index)} TEMPLATE small_template`);
+  await server.query(`CREATE SCHEMA s1; ${made.join('; ')}; CREATE FUNCTION s1.f(int) RETURNS int LANGUAGE sql AS $$SELECT 1$$`, 'template_small');
+  for (const index of numbers(databases)) await server.query(`CREATE DATABASE ${nameOf(index)} TEMPLATE template_small`);
 }
 
 async function manyDatabases(server: Postgres, databases: number, tables: number): Promise<void> {
   const manifests = new Manifests();
   manifests.users(grantsDocument(['small_*'], ROLES));
   const file = join(manifests.folder, '.many.sql');
-  const env = daemonEnv(server, manifests.folder, { LOG_LEVEL: 'info', MAX_DELETIONS: '1000' });
+  const env = daemonEnv(server, manifests.folder, { LOG_LEVEL: 'debug', MAX_DELETIONS: '1000' });
   const asked = (sql: string): number => {
     writeFileSync(file, everywhere(databases, sql));
     return psql(server, ['-f', file]);

@@ -45,17 +45,28 @@ function busy(): number {
 
 const now = (): { readonly at: number; readonly others: number } => ({ at: performance.now(), others: busy() - cpuOf(process.pid) });
 
-/** From now on: how many processors others kept busy since it was last asked. */
-export function watchLoad(): () => number {
+export interface LoadWatch {
+  /** Begins anew: a server that has ended takes what it used with it, which would seem to be that of others. */
+  restart(): void;
+  /** How many processors others kept busy since it was last asked. */
+  others(): number;
+}
+
+export function watchLoad(): LoadWatch {
   let since = now();
   let last = 0;
-  return () => {
-    // What is told together was measured together.
-    if (performance.now() - since.at < TOGETHER_MS) return last;
-    const then = since;
-    since = now();
-    last = Math.max(0, (since.others - then.others) / ((since.at - then.at) / 1000));
-    return last;
+  return {
+    restart: () => {
+      since = now();
+    },
+    others: () => {
+      // What is told together was measured together.
+      if (performance.now() - since.at < TOGETHER_MS) return last;
+      const then = since;
+      since = now();
+      last = Math.max(0, (since.others - then.others) / ((since.at - then.at) / 1000));
+      return last;
+    },
   };
 }
 

@@ -38,9 +38,9 @@ export function once(env: Readonly<Record<string, string>>, args: readonly strin
 
 export const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
-const others = watchLoad();
+export const load = watchLoad();
 /** A figure, with what else the machine did since the one before. */
-export const print = (text: string): void => void process.stdout.write(`${judged(text, others())}\n`);
+export const print = (text: string): void => void process.stdout.write(`${judged(text, load.others())}\n`);
 export const report = (what: string, ours: readonly number[], theirs: readonly number[]): void =>
   print(
     `${what}: median ${median(ours).toFixed(0)} ms, psql ${median(theirs).toFixed(0)} ms, ratio ${(median(ours) / median(theirs)).toFixed(2)} (runs: ${ours.map((value) => value.toFixed(0)).join(' ')} | ${theirs.map((value) => value.toFixed(0)).join(' ')})`,
