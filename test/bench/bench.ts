@@ -9,6 +9,7 @@ import { benchStart } from './start.ts';
 import { load, RUNS } from './support.ts';
 import { benchTriggers } from './triggers.ts';
 import { benchUsers } from './users.ts';
+import { benchVerbs } from './verbs.ts';
 
 const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   start: benchStart,
@@ -17,6 +18,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   databases: benchDatabases,
   triggers: benchTriggers,
   users: benchUsers,
+  verbs: benchVerbs,
   memory: benchMemory,
   idle: benchIdle,
 };
