@@ -32,6 +32,8 @@ export interface Breach {
 
 export interface Refusal extends Breach {
   readonly change: Change;
+  /** Those privileges of it that a guardrail is about; empty for what grants none. */
+  readonly guarded: readonly string[];
 }
 
 interface Given {
@@ -66,8 +68,9 @@ export function* refusedOf(state: GuardState, changes: readonly Change[], pace: 
 
 /** Of each change the part that is refused: all of it where no object is named. */
 const refusedParts = (found: ReadonlyMap<Change, Finding>): readonly Refusal[] =>
-  [...found].map(([change, { breach, names }]) => ({
+  [...found].map(([change, { breach, names, privileges }]) => ({
     ...breach,
+    guarded: [...privileges],
     change: names.size === 0 ? change : (splitNames(change, (name) => names.has(nameKey(name))).inside ?? change),
   }));
 
@@ -75,6 +78,7 @@ const refusedParts = (found: ReadonlyMap<Change, Finding>): readonly Refusal[] =
 interface Finding {
   readonly breach: Breach;
   readonly names: Set<string>;
+  readonly privileges: Set<string>;
 }
 
 /** The server as it is with everything that is given, and nothing taken. */
@@ -117,7 +121,8 @@ function* findBreaches(
         if (finding === undefined) continue;
         const before = found.get(change);
         const keys = finding.names.map(nameKey);
-        if (before === undefined) found.set(change, { breach: finding.breach, names: new Set(keys) });
+        for (const privilege of finding.privileges) before?.privileges.add(privilege);
+        if (before === undefined) found.set(change, { breach: finding.breach, names: new Set(keys), privileges: new Set(finding.privileges) });
         else if (keys.length === 0) before.names.clear();
         else if (before.names.size > 0) for (const key of keys) before.names.add(key);
       }
@@ -127,7 +132,15 @@ function* findBreaches(
 }
 
 /** Says of a gift what it would break in one database. */
-type Judge = (gift: Gift) => { readonly breach: Breach; readonly names: readonly ObjectName[] } | undefined;
+type Judge = (gift: Gift) => Judgement | undefined;
+
+interface Judgement {
+  readonly breach: Breach;
+  /** Of objects that are named those that the guardrail is about. */
+  readonly names: readonly ObjectName[];
+  /** The same of privileges. */
+  readonly privileges: readonly string[];
+}
 
 /** One for each database that the guardrail is about. */
 function* judgesOf(
@@ -200,7 +213,11 @@ const judgeOf =
     if (first === undefined) return undefined;
     const culprit = behind(court, gift.role, first.holder);
     if (culprit === undefined) return undefined;
-    return { breach: { ...breachOf(court, culprit.who, first), path: culprit.path }, names: aimedNames(court.rail, gift) };
+    return {
+      breach: { ...breachOf(court, culprit.who, first), path: culprit.path },
+      names: aimedNames(court.rail, gift),
+      privileges: aimedPrivileges(court, gift),
+    };
   };
 
 const breachOf = ({ rail, database }: Court, who: string, { privilege, on }: Held): Omit<Breach, 'path'> => ({ rail, database, who, privilege, on });
@@ -239,7 +256,11 @@ function linkJudged(court: Court, member: string, role: string, gift: Extract<Gi
   const back = who === member ? { chain: [member] } : pathOf(starts, who, (holder) => granted(holder, ''));
   const path = onward && { holder: onward.holder, chain: [...back.chain, ...onward.chain], ...(inherits ? {} : { setRole: onward.setRole ?? role }) };
   const unknown = { privilege: rail.never.join(', '), on: `what the guardrail is about in database ${court.database}` };
-  return { breach: { rail, database: court.database, who, privilege: what?.privilege ?? unknown.privilege, on: what?.on ?? unknown.on, path }, names: [] };
+  return {
+    breach: { rail, database: court.database, who, privilege: what?.privilege ?? unknown.privilege, on: what?.on ?? unknown.on, path },
+    names: [],
+    privileges: [],
+  };
 }
 
 /** A role that could not log in, and gets at something. */
@@ -261,6 +282,7 @@ function loginJudged(court: Court, role: string): ReturnType<Judge> {
       path,
     },
     names: [],
+    privileges: [],
   };
 }
 
@@ -279,6 +301,9 @@ function heldBy(rail: Rail, gift: Gift, database: string, guarded: Guarded, majo
   if (!comes(rail, gift, guarded)) return [];
   return [{ holder: granted(gift.role, ''), privilege, on: `${kindWords(gift.kind)}s to come in database ${database}` }];
 }
+
+const aimedPrivileges = ({ rail, state }: Court, gift: Gift): readonly string[] =>
+  'privileges' in gift ? guardedPrivileges(rail, gift.kind, state.major).filter((privilege) => gift.privileges.includes(privilege)) : [];
 
 const aimedNames = (rail: Rail, gift: Gift): readonly ObjectName[] =>
   gift.what === 'access' ? gift.names.filter((name) => isAimed(rail, gift.kind, gift.schema, name)) : [];

@@ -17,8 +17,9 @@ export function* siftGuarded(ordered: readonly Change[], input: PlanInput, pace:
   const state = stateOf(guard.rails, guard.guarded, catalog);
   const refused: Refusal[] = [];
   const taken = new Map<string, Set<string> | 'whole'>();
+  const apart = new Map<string, readonly string[]>();
   for (;;) {
-    const left = ordered.flatMap((change) => outside(change, taken));
+    const left = ordered.flatMap((change) => takenApart(change, apart)).flatMap((change) => outside(change, taken));
     const sifted = yield* sift(
       left,
       input,
@@ -27,8 +28,15 @@ export function* siftGuarded(ordered: readonly Change[], input: PlanInput, pace:
     );
     const found = yield* refusedOf(state, sifted.changes, pace);
     if (found.length === 0) return { ...sifted, refused: [...guard.refused, ...refused], broken: brokenOf(state) };
-    refused.push(...found);
-    for (const { change } of found) take(taken, change);
+    for (const refusal of found) {
+      const { change, guarded: privileges } = refusal;
+      // What is granted beside it is another change, and the next round has only this one.
+      if ('privileges' in change && privileges.length > 0 && privileges.length < change.privileges.length) apart.set(groupKeyOf(change), privileges);
+      else {
+        refused.push(refusal);
+        take(taken, change);
+      }
+    }
   }
 }
 
@@ -38,6 +46,14 @@ function take(taken: Map<string, Set<string> | 'whole'>, change: Change): void {
   const names = namesOf(change).map(nameKey);
   if (names.length === 0 || before === 'whole') taken.set(key, 'whole');
   else taken.set(key, new Set([...(before ?? []), ...names]));
+}
+
+/** A grant of several privileges as two, where only some are guarded. */
+function takenApart(change: Change, apart: ReadonlyMap<string, readonly string[]>): readonly Change[] {
+  const guarded = apart.size === 0 || !('privileges' in change) ? undefined : apart.get(groupKeyOf(change));
+  if (guarded === undefined || !('privileges' in change)) return [change];
+  const parts = [change.privileges.filter((privilege) => guarded.includes(privilege)), change.privileges.filter((privilege) => !guarded.includes(privilege))];
+  return parts.flatMap((privileges) => takenApart({ ...change, privileges }, apart));
 }
 
 /** What of a change is not refused. */

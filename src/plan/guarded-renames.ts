@@ -26,7 +26,7 @@ export function refusedRenames(
   for (const { rail, database, who, held, path } of fresh) {
     const onWay = real.filter(({ role }) => role === who || path.chain.includes(role));
     for (const change of onWay.length > 0 ? onWay : real)
-      refused.set(keyOf(change), { change, rail, database, who, privilege: held.privilege, on: held.on, path });
+      refused.set(keyOf(change), { change, guarded: [], rail, database, who, privilege: held.privilege, on: held.on, path });
   }
   return [...refused.values()];
 }

@@ -44,13 +44,14 @@ const doneIn = ({ outcomes }: CycleReport): readonly string[] => outcomes.flatMa
 const may = async (role: string, what = 'hr.salaries', privilege = 'SELECT'): Promise<boolean | undefined> =>
   (await server.query<{ may: boolean }>(`SELECT has_table_privilege('${role}', '${what}', '${privilege}') AS may`, 'hr'))[0]?.may;
 
-it('a grant to a login is refused for the guarded table, and done for the others', async () => {
+it('a grant to a login is refused for the guarded privilege on the guarded table, and all else of it is done', async () => {
   await hr();
-  const report = await cycleOf({ users: [user('alice', { grants: [{ ...IN_HR, tables: { salaries: ['SELECT'], teams: ['SELECT'] } }] })] });
+  const report = await cycleOf({ users: [user('alice', { grants: [{ ...IN_HR, tables: { salaries: ['SELECT', 'INSERT'], teams: ['SELECT', 'INSERT'] } }] })] });
   expect(refusedIn(report)).toEqual([
     'the guardrail payroll refuses to grant SELECT on table hr.salaries in database hr to: alice: alice would have SELECT on table hr.salaries in database hr (granted to itself by this plan)',
   ]);
   expect([await may('alice'), await may('alice', 'hr.teams')]).toEqual([false, true]);
+  expect([await may('alice', 'hr.salaries', 'INSERT'), await may('alice', 'hr.teams', 'INSERT')]).toEqual([true, true]);
   expect(report.guardrails).toEqual([{ name: 'payroll', refused: 1, broken: 0 }]);
   expect(brokenIn(report)).toEqual([]);
 });
@@ -205,4 +206,14 @@ it('what was there already is no new login’s, and a new one gets none of it', 
   const report = await cycleOf({ guardrails: [{ ...PAYROLL, by: 'new' }], users: [user('alice', { roles: ['readers'] })] });
   expect(brokenIn(report)).toEqual([]);
   expect(refusedIn(report)).toEqual([expect.stringContaining('refuses to grant roles to alice: [readers]')]);
+});
+
+it('a database that the plan makes is refused where everybody could connect to it, unless the plan takes that back', async () => {
+  const guardrails = [{ name: 'closed', never: 'CONNECT', on: { database: 'hr' }, by: '*', except: ['alice'], through: { ownership: false } }];
+  const made = (more: object): object => ({ guardrails, databases: [{ name: 'hr', create: true, owner: 'hr_owner', ...more }], users: [user('alice')] });
+  expect(refusedIn(await cycleOf(made({})))).toEqual([expect.stringMatching(/refuses to create database: hr .*PUBLIC would have CONNECT on database hr/)]);
+  steward.manifests.users(stringify(made({ public: 'revoked' })));
+  const done = await steward.cycle();
+  expect([refusedIn(done), brokenIn(done)]).toEqual([[], []]);
+  expect(await server.query(`SELECT has_database_privilege('public', 'hr', 'CONNECT') AS may`)).toEqual([{ may: false }]);
 });
