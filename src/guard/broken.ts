@@ -2,6 +2,8 @@
 import { superusers } from '../explain/holders.ts';
 import type { Path } from '../explain/paths.ts';
 import type { Realm } from '../explain/securable.ts';
+import { append } from '../model/append.ts';
+import type { InParts } from '../model/in-parts.ts';
 import { PUBLIC } from '../model/contents.ts';
 import { type Held, type HeldBy, heldIn, thereIn } from './held.ts';
 import { isAgainst, isReached, pathOf, type Reach, reachOf } from './reach.ts';
@@ -18,8 +20,15 @@ export interface Broken {
 }
 
 /** Everything that is broken: each role once for a guardrail and a database. */
-export const brokenOf = (state: GuardState): readonly Broken[] =>
-  state.rails.flatMap((rail) => [...state.guarded.keys()].flatMap((database) => brokenIn(state, rail, database)));
+export function* brokenOf(state: GuardState): InParts<readonly Broken[]> {
+  const broken: Broken[] = [];
+  for (const rail of state.rails)
+    for (const database of state.guarded.keys()) {
+      append(broken, brokenIn(state, rail, database));
+      yield;
+    }
+  return broken;
+}
 
 function brokenIn(state: GuardState, rail: Rail, database: string): readonly Broken[] {
   const reading = state.guarded.get(database);

@@ -5,7 +5,8 @@ import { saidGrantee } from '../explain/said-name.ts';
 import { pathWords } from '../explain/say.ts';
 import { LIMITS } from '../model/limits.ts';
 import type { Broken } from './broken.ts';
-import type { Breach, Refusal } from './refuse.ts';
+import type { Breach } from './judge.ts';
+import type { Refusal } from './refuse.ts';
 
 /** `payroll`, or `payroll of the operator`. */
 const railWords = ({ rail }: Pick<Breach, 'rail'>): string => `guardrail ${rail.name}${rail.origin === 'operator' ? ' of the operator' : ''}`;

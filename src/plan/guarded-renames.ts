@@ -5,6 +5,7 @@ import type { GuardedReading } from '../guard/guarded.ts';
 import type { Rail } from '../guard/rails.ts';
 import type { Refusal } from '../guard/refuse.ts';
 import { stateOf } from '../guard/state.ts';
+import { atOnce } from '../model/in-parts.ts';
 import type { Catalog } from '../model/catalog.ts';
 import { type Rename, renamedGuarded } from './renamed-catalog.ts';
 
@@ -20,8 +21,10 @@ export function refusedRenames(
   if (rails.length === 0 || real.length === 0) return [];
   const formerNames = new Map(real.map(({ from, role }) => [role, from]));
   const key = ({ rail, database }: Broken, who: string): string => JSON.stringify([rail.origin, rail.name, database, who]);
-  const before = new Set(brokenOf(stateOf(rails, guarded, catalog)).map((one) => key(one, one.who)));
-  const fresh = brokenOf(stateOf(rails, renamedGuarded(guarded, real), renamed)).filter((one) => !before.has(key(one, formerNames.get(one.who) ?? one.who)));
+  const before = new Set(atOnce(brokenOf(stateOf(rails, guarded, catalog))).map((one) => key(one, one.who)));
+  const fresh = atOnce(brokenOf(stateOf(rails, renamedGuarded(guarded, real), renamed))).filter(
+    (one) => !before.has(key(one, formerNames.get(one.who) ?? one.who)),
+  );
   const refused = new Map<string, Refusal>();
   for (const { rail, database, who, held, path } of fresh) {
     const onWay = real.filter(({ role }) => role === who || path.chain.includes(role));
