@@ -22,17 +22,22 @@ const SETUP = [
 ].join(';\n');
 
 const grants = [{ database: 'bench', schemas: ['s*'], tables: { '*': ['SELECT', 'INSERT', 'UPDATE', 'DELETE'] }, functions: { '*': ['EXECUTE'] } }];
-const DOCUMENT = {
-  roles: ROLES.map((name) => ({ name, grants })),
-  users: numbers(USERS).map((index) => ({ username: `user_${index}`, database: 'bench', password: 'none', roles: [ROLES[index % ROLES.length]] })),
-};
+/** As people write it: users at the end, an item a line. */
+const documentOf = (guardrails: readonly object[]): string =>
+  [
+    `guardrails: ${JSON.stringify(guardrails)}`,
+    `roles: ${JSON.stringify(ROLES.map((name) => ({ name, grants })))}`,
+    'users:',
+    ...numbers(USERS).map((index) => `- {username: user_${index}, database: bench, password: none, roles: [${ROLES[index % ROLES.length]}]}`),
+    '',
+  ].join('\n');
 
 /** One for each schema; everybody who has it is left out, or nobody. */
 const guardrails = (tables: string, except: readonly string[]): readonly object[] =>
   SCHEMAS.map((schema) => ({ name: schema, never: 'SELECT', on: { database: 'bench', schema, tables: [tables] }, by: '*', except }));
 
-const CASES: Readonly<Record<string, readonly object[] | undefined>> = {
-  none: undefined,
+const CASES: Readonly<Record<string, readonly object[]>> = {
+  none: [],
   '50, each about a table': guardrails('table_1', ROLES),
   '50, together about all 2,000 tables': guardrails('*', ROLES),
   '50, each broken by 10,000 logins': guardrails('table_1', ['nobody']),
@@ -40,20 +45,20 @@ const CASES: Readonly<Record<string, readonly object[] | undefined>> = {
 
 async function measure(server: Postgres, folder: string): Promise<void> {
   const steward = await createSteward(server, { EVENT_TRIGGERS: 'off' });
-  steward.manifests.users(JSON.stringify(DOCUMENT));
+  steward.manifests.users(documentOf([]));
   await steward.cycle();
   const env = { ...daemonEnv(server, steward.manifests.folder), STATE_FILE: steward.config.stateFile, EVENT_TRIGGERS: 'off' };
   const files = Object.entries(CASES).map(([name, rails], index): readonly [string, string] => {
     const file = join(folder, `${index}.yaml`);
-    writeFileSync(file, JSON.stringify({ ...(rails === undefined ? {} : { guardrails: rails }), ...DOCUMENT }));
+    writeFileSync(file, documentOf(rails));
     return [name, file];
   });
   const times = new Map<string, { readonly wall: number[]; readonly cpu: number[] }>(files.map(([name]) => [name, { wall: [], cpu: [] }]));
   for (let run = 0; run <= RUNS; run += 1)
     for (const [name, file] of files) {
       const [began, before] = [performance.now(), process.cpuUsage()];
-      const { code, stderr } = await callHere(['plan', '--document', file, '--without-secrets', '-o', 'json'], '', env);
-      if (code !== 0) throw new Error(`plan ended with ${code}: ${stderr}`);
+      const { code, stdout, stderr } = await callHere(['plan', '--document', file, '--without-secrets', '-o', 'json'], '', env);
+      if (code !== 0) throw new Error(`plan ended with ${code}: ${stderr}${stdout.slice(-2000)}`);
       const { user, system } = process.cpuUsage(before);
       // The first of each warms up.
       if (run === 0) continue;
