@@ -64,7 +64,7 @@ const roleOf = ({ name, login, inherit, superuser, createdb, createrole, replica
   JSON.stringify([name, login, inherit, superuser, createdb, createrole, replication, bypassrls, connectionLimit, validUntil, comment]);
 
 /** A state in one form, whatever order and groups it is in. */
-const plainState = ({ roles, memberships, shared, databases, major, admin, grantor, bootstrap }: AccessState): object => ({
+export const plainState = ({ roles, memberships, shared, databases, major, admin, grantor, bootstrap }: AccessState): object => ({
   facts: [major, admin, grantor, bootstrap],
   roles: [...roles.values()].map(roleOf).toSorted(),
   memberships: memberships.map(rowOf).toSorted(),
