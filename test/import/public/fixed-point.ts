@@ -52,7 +52,7 @@ function tellFigures(name: string, document: string, said: string, entries: numb
   );
 }
 
-/** How many entries the ACLs have, each once: what all databases share is in the list for each, and one ACL here has the same entry 500,000 times. */
+/** How many entries the ACLs have, each once: what all databases share is in the list for each. */
 const distinctEntries = (acls: readonly string[]): number =>
   [...new Set(acls.map((line) => line.replace(/^[^:]*: (?=pg_database |pg_tablespace )/, '')))].reduce((sum, line) => sum + entriesOf(line).size, 0);
 
