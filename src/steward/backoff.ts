@@ -28,7 +28,10 @@ export interface Backoff extends Waiting {
   succeed(change: Change): void;
   /** What waits now, for whoever asks again and again about one thing: it does not change as time goes on. */
   atThisMoment(): Waiting;
-  /** Milliseconds until the first of those that wait may be tried again; undefined where none waits. */
+  /**
+   * Milliseconds until the first of those that wait may be tried again, 0 where that came while the last plan was made, which left it out; undefined where
+   * none waits. What is due is told once: where the cycle that it begins makes no plan, it comes with the next look.
+   */
   nextIn(): number | undefined;
   isKnown(key: string): boolean;
   /** Everything is tried again at once, for example after the document changed. */
@@ -47,6 +50,8 @@ export function createBackoff(base: number, now: () => number): Backoff {
     failures.set(key, { count, until: now() + delay });
     return count;
   };
+  /** The moment of the last plan, or of the last word about the next one; undefined for whoever makes none. */
+  let asked: number | undefined;
   const isDeferredAt = (key: string, moment: number): boolean => (failures.get(key)?.until ?? 0) > moment;
   return {
     fail: (key, most) => wait(key, 1000 * base, most) === 1,
@@ -62,10 +67,14 @@ export function createBackoff(base: number, now: () => number): Backoff {
     isDeferred: (key) => isDeferredAt(key, now()),
     atThisMoment: () => {
       const [moment, any] = [now(), failures.size > 0];
+      asked = moment;
       return { any, isDeferred: (key) => isDeferredAt(key, moment) };
     },
     nextIn: () => {
-      const waiting = [...failures.values()].map(({ until }) => until - now()).filter((ms) => ms > 0);
+      const moment = now();
+      const since = asked ?? moment;
+      if (asked !== undefined) asked = moment;
+      const waiting = [...failures.values()].filter(({ until }) => until > since).map(({ until }) => Math.max(0, until - moment));
       return waiting.length === 0 ? undefined : Math.min(...waiting);
     },
     isKnown: (key) => failures.has(key),

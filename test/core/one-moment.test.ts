@@ -14,6 +14,22 @@ const document = read(
   `roles:\n${names.map((name) => `- {name: ${name}}\n`).join('')}users: [{username: somebody, login: false, roles: [${names.join(', ')}]}]\n`,
 );
 
+it('what may be tried again since a plan was begun, which left it out, is tried at once, and told once', () => {
+  let now = 0;
+  const backoff = createBackoff(2, () => now);
+  backoff.fail('a change');
+  expect(backoff.nextIn()).toBeGreaterThan(1000);
+  const waiting = backoff.atThisMoment();
+  now = 10_000;
+  expect(waiting.isDeferred('a change')).toBe(true);
+  expect([backoff.nextIn(), backoff.nextIn()]).toEqual([0, undefined]);
+  // A plan that begins later has it.
+  backoff.fail('a change');
+  now = 20_000;
+  expect(backoff.atThisMoment().isDeferred('a change')).toBe(false);
+  expect(backoff.nextIn()).toBeUndefined();
+});
+
 it('whether a Secret is made is asked of the same moment', () => {
   const generating = read(`users:\n${names.map((name) => `- {username: ${name}, password: {generate: {}}}\n`).join('')}`);
   let now = 0;
