@@ -10,7 +10,7 @@ import type { Inability } from '../changes/inability.ts';
 import { newOwnerOf } from './loans.ts';
 import { giveAgain } from './membership-losses.ts';
 import { actingOf } from './privileges/acting.ts';
-import { reachOf } from '../model/reach.ts';
+import { linksOf, reachOf } from '../model/reach.ts';
 
 /**
  * A function that answers why our admin cannot make a change; undefined where it can, as far as the catalogs tell.
@@ -23,7 +23,8 @@ export function abilityOf(catalog: Catalog, changes: readonly Change[]): (change
   const reached = reachOf(catalog.cluster.memberships, server.admin);
   const isSuperuser = (role: string): boolean => catalog.cluster.roles.get(role)?.superuser === true;
   const instead = (change: Change): Advice | undefined => adviceFor(change, server);
-  const administered = new Set(catalog.cluster.memberships.filter((row) => row.admin && reached.has(row.member)).map((row) => row.role));
+  const { ofMember } = linksOf(catalog.cluster.memberships);
+  const administered = new Set([...reached].flatMap((member) => ofMember.get(member) ?? []).flatMap((row) => (row.admin ? [row.role] : [])));
 
   const needsAdmin = (role: string, change: Change): Inability | undefined => {
     if (!server.createrole) return { reason: `${server.admin} lacks the CREATEROLE attribute`, advice: giveCreaterole(server.admin) };

@@ -3,6 +3,7 @@
 import { type Catalog, isSameRole } from '../model/catalog.ts';
 import type { Change } from '../changes/change.ts';
 import { definitionOf } from '../changes/table.ts';
+import { linksOf } from '../model/reach.ts';
 import { actingOf } from './privileges/acting.ts';
 import { identifier, type Sql, sql } from '../sql/sql-text.ts';
 
@@ -20,7 +21,8 @@ export function loansOf(catalog: Catalog, plan: readonly Change[]): (changes: re
   const { server, cluster } = catalog;
   const acting = actingOf(catalog);
   /** Roles with a membership of our own making; those that the plan makes get one as they are made. */
-  const kept = new Set(cluster.memberships.flatMap((row) => (row.member === server.admin && row.grantor === server.admin ? [row.role] : [])));
+  const own = linksOf(cluster.memberships).ofMember.get(server.admin) ?? [];
+  const kept = new Set(own.flatMap((row) => (row.grantor === server.admin ? [row.role] : [])));
   const owners = new Map(
     plan.flatMap((change) => (change.kind === 'create_database' || change.kind === 'alter_database_owner' ? [[change.database, change.owner ?? '']] : [])),
   );
@@ -60,9 +62,9 @@ export function loansOf(catalog: Catalog, plan: readonly Change[]): (changes: re
 export function surplusRights(catalog: Catalog, source: string, leaving: ReadonlySet<string>): Change[] {
   const { server, cluster, managed } = catalog;
   if (server.superuser || server.major < 16) return [];
-  return cluster.memberships.flatMap((row): Change[] => {
+  return (linksOf(cluster.memberships).ofMember.get(server.admin) ?? []).flatMap((row): Change[] => {
     const role = managed.get(row.role);
-    const isOwn = row.member === server.admin && row.grantor === server.admin && row.inherit;
+    const isOwn = row.grantor === server.admin && row.inherit;
     const isMade = role?.source === source && role.origin === 'created' && isSameRole(role, catalog);
     return isOwn && isMade && !leaving.has(row.role) ? [{ kind: 'stop_inheriting', role: row.role }] : [];
   });

@@ -31,6 +31,7 @@ export function applyContext({ server, memory, backoff, repeats, onProgress }: A
   const { source, connections, sessions, timeouts, adminDatabase } = server;
   const { why, kept } = inputs;
   const whyOf = (change: Change): string => kept.get(entryKey(change)) ?? why;
+  let endable: ReadonlySet<string> | undefined;
   return {
     ...timeouts,
     fence,
@@ -42,7 +43,10 @@ export function applyContext({ server, memory, backoff, repeats, onProgress }: A
     connections,
     adminDatabase,
     superuser: catalog.server.superuser,
-    endable: asCalledNow(endableRoles(catalog, source), input.renaming),
+    // Of all that are ours, and mostly nobody asks.
+    get endable() {
+      return (endable ??= asCalledNow(endableRoles(catalog, source), input.renaming));
+    },
     leaving: leavingRoles([...plan.changes, ...plan.deferred]),
     render: { major: catalog.server.major, grantor: catalog.server.grantor },
     loans: loansOf(catalog, plan.changes),

@@ -104,8 +104,9 @@ function strengthOf({ catalog, isAdmin, platformReason }: Facts): Power['strengt
  * A superuser has nothing by memberships.
  */
 function rolesOfAdmin({ cluster, server }: Catalog, isMade: (role: string) => boolean): ReadonlySet<string> {
+  if (server.superuser) return new Set();
   const counting = cluster.memberships.filter((row) => (row.inherit || row.set) && !(row.member === server.admin && row.grantor === server.admin));
-  const reached = server.superuser ? [] : reachOf(counting, server.admin);
+  const reached = reachOf(counting, server.admin);
   return new Set([...reached].filter((role) => role !== server.admin && !isMade(role)));
 }
 
