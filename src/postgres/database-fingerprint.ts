@@ -1,6 +1,7 @@
 // The fingerprint of one database: a small query whose answer changes whenever something does that a plan for it depends on.
 import type pg from 'pg';
 import { IN_DATABASES, type StoredKind } from '../sql/stored.ts';
+import { SAME_START } from './digest.ts';
 import { rowsDigest } from './fingerprint.ts';
 import { pinnedRows } from './query.ts';
 
@@ -25,6 +26,8 @@ function digestOf({ kind, catalog, rows = catalog, namespace, acl, compared }: S
  */
 export const FINGERPRINT = ({ columns, database }: DatabaseFingerprintFacts): string =>
   `SELECT pg_catalog.concat_ws('|', ${[
+    // Before 15 asking for one statistic has those of all tables written and read.
+    `CASE WHEN pg_catalog.current_setting('server_version_num')::int >= 150000 THEN ${SAME_START} END`,
     ...IN_DATABASES.map((stored) => digestOf(stored, columns)),
     ...['pg_default_acl', 'pg_extension', 'pg_event_trigger'].map((catalog) => xmins(catalog)),
     // Its own ACL is read only for guardrails; whoever asks for the server's fingerprint sees that one as well.

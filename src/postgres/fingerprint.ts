@@ -1,17 +1,15 @@
 // The fingerprint: one small query whose answer changes whenever a row that a plan depends on does.
 import type pg from 'pg';
 import { sharedKinds } from '../sql/stored.ts';
+import { SAME_START, writtenSql } from './digest.ts';
 import { ledgerGuard } from './ledger-ours.ts';
 import { pinnedRows } from './query.ts';
 import { sessionQuery } from './read-leaving.ts';
 import { FIRST_BY_INDEX, grantedQuery } from './read-shared.ts';
 
-/**
- * Rows by what identifies them and by who wrote them last. The transaction is the seed: the server folds a bigint before it hashes it, so that
- * put into one number an object that was dropped and made again, each number one more, would often look the same.
- */
+/** Rows by what identifies them and by who wrote them last. */
 export const rowsDigest = (key: string, from: string): string =>
-  `(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashint8extended(${key}, xmin::text::bigint))) FROM ${from})`;
+  `(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(${writtenSql(key)})) FROM ${from})`;
 
 /** What can be read for a fingerprint; under other facts it is another one, also where nothing is found. */
 export interface FingerprintFacts {
@@ -37,8 +35,7 @@ export async function fingerprint(client: pg.ClientBase, facts: FingerprintFacts
     ? rowsDigest('oid::bigint', 'pg_catalog.pg_authid')
     : `(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashtextextended(r::text, 0::bigint))) FROM pg_catalog.pg_roles r)`;
   const parts = [
-    'pg_catalog.pg_postmaster_start_time()',
-    'pg_catalog.pg_is_in_recovery()',
+    SAME_START,
     roles,
     rowsDigest('((roleid::bigint << 32) # member::bigint) # (grantor::bigint << 16)', 'pg_catalog.pg_auth_members'),
     rowsDigest('(setdatabase::bigint << 32) # setrole::bigint', 'pg_catalog.pg_db_role_setting'),

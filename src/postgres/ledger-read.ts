@@ -2,6 +2,7 @@
 import type { ManagedRole, Witness } from '../model/catalog.ts';
 import { onceFor } from '../model/once-for.ts';
 import { columns } from './columns.ts';
+import { writtenSql } from './digest.ts';
 import { type Kept, partOfOids, partSql } from './kept-rows.ts';
 import type { Row } from './query.ts';
 
@@ -65,8 +66,8 @@ const NO_LEDGER = 'SELECT 1 WHERE false';
 /** The rows of the ledger; none where there is none that is ours. */
 export const keptLedger = (hasLedger: boolean, knows: LedgerKnows): Kept<ManagedRole> => ({
   digests: hasLedger
-    ? `SELECT ${LEDGER_PART}, pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashint8extended(
-    pg_catalog.hashtextextended(name, 0::bigint), xmin::text::bigint))) FROM pgsteward.managed_role GROUP BY 1`
+    ? `SELECT ${LEDGER_PART}, pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(
+    ${writtenSql('pg_catalog.hashtextextended(name, 0::bigint)')})) FROM pgsteward.managed_role GROUP BY 1`
     : undefined,
   rows: (condition) => (hasLedger ? `SELECT ${ledgerColumns(knows).list} FROM pgsteward.managed_role WHERE ${condition}` : NO_LEDGER),
   part: LEDGER_PART,

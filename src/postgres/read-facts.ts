@@ -2,6 +2,7 @@
 import type pg from 'pg';
 import type { ServerFacts } from '../model/catalog.ts';
 import { columns } from './columns.ts';
+import { SAME_START } from './digest.ts';
 import { LEDGER_KNOWS, type LedgerKnows, ledgerTable } from './ledger-read.ts';
 import { LEDGER_IS_OURS } from './ledger-ours.ts';
 import { withIdentifier } from './system-identifier.ts';
@@ -35,14 +36,14 @@ const factsColumns = (identifier: string) =>
     encoding: 'pg_catalog.getdatabaseencoding()',
     identifier,
     ledgerOid: ledgerTable('managed_role'),
-    epoch: `pg_catalog.concat(pg_catalog.pg_postmaster_start_time(), ' ', pg_catalog.pg_is_in_recovery())`,
+    epoch: SAME_START,
   });
 
 export interface Facts extends LedgerKnows {
   readonly server: ServerFacts;
   readonly bootstrap: string;
   readonly hasLedger: boolean;
-  /** Equal while it is the same server since the same start, and the ledger is the same: a number of a transaction then stands for one transaction. */
+  /** Equal while it is the same server since the same start or crash, and the ledger is the same: a number of a transaction then stands for one transaction. */
   readonly epoch: string;
 }
 

@@ -3,6 +3,7 @@ import { onceFor } from '../model/once-for.ts';
 import { LIMITS } from '../model/limits.ts';
 import { ALL_DATABASES, type Membership, type Role, type SettingMap } from '../model/cluster.ts';
 import { columns } from './columns.ts';
+import { writtenSql } from './digest.ts';
 import { type Kept, partOfOids, partSql } from './kept-rows.ts';
 import type { Row } from './query.ts';
 
@@ -39,7 +40,7 @@ export const rolesQuery = (readsVerifiers: boolean, condition = 'true'): string 
   ${COMMENTS} WHERE ${condition}`;
 
 const COMMENTS = `LEFT JOIN pg_catalog.pg_shdescription d ON d.objoid = a.oid AND d.classoid = 'pg_catalog.pg_authid'::regclass`;
-const written = (by: string): string => `pg_catalog.sum(pg_catalog.hashint8extended(a.oid::bigint, ${by}.xmin::text::bigint))`;
+const written = (by: string): string => `pg_catalog.sum(${writtenSql('a.oid::bigint', `${by}.xmin`)})`;
 
 /** A view has no transactions that wrote its rows: where pg_authid cannot be read, none is kept. */
 export const keptRoles = (readsVerifiers: boolean): Kept<RoleRow> => ({
@@ -100,8 +101,8 @@ export const membershipRows = (rows: readonly Row[]): readonly MembershipRow[] =
 const MEMBERSHIP_PART = partSql('roleid::bigint + member::bigint');
 
 export const keptMemberships = (major: number): Kept<MembershipRow> => ({
-  digests: `SELECT ${MEMBERSHIP_PART}, pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashint8extended(
-    ((roleid::bigint << 32) # member::bigint) # (grantor::bigint << 16), xmin::text::bigint))) FROM pg_catalog.pg_auth_members GROUP BY 1`,
+  digests: `SELECT ${MEMBERSHIP_PART}, pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(
+    ${writtenSql('((roleid::bigint << 32) # member::bigint) # (grantor::bigint << 16)')})) FROM pg_catalog.pg_auth_members GROUP BY 1`,
   rows: (condition) => membershipsQuery(major, condition),
   part: MEMBERSHIP_PART,
   read: membershipRows,
@@ -153,8 +154,8 @@ const settingsQuery = (condition: string): string =>
 const SETTING_PART = partSql('s.setdatabase::bigint + s.setrole::bigint');
 
 export const KEPT_SETTINGS: Kept<SettingRow> = {
-  digests: `SELECT ${SETTING_PART}, pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashint8extended(
-    (s.setdatabase::bigint << 32) # s.setrole::bigint, s.xmin::text::bigint))) FROM pg_catalog.pg_db_role_setting s WHERE s.setrole <> 0 GROUP BY 1`,
+  digests: `SELECT ${SETTING_PART}, pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(
+    ${writtenSql('(s.setdatabase::bigint << 32) # s.setrole::bigint', 's.xmin')})) FROM pg_catalog.pg_db_role_setting s WHERE s.setrole <> 0 GROUP BY 1`,
   rows: settingsQuery,
   part: SETTING_PART,
   read: (rows) => rows.map(SETTING_COLUMNS.row),

@@ -9,6 +9,7 @@ import { sharedKinds, type StoredKind } from '../sql/stored.ts';
 import { literal } from '../sql/sql-text.ts';
 import { entriesSql, EVERYBODY, groupOf, inNames, plainName, type Whose } from './acl-sql.ts';
 import { columns } from './columns.ts';
+import { writtenSql } from './digest.ts';
 import type { Kept } from './kept-rows.ts';
 import type { Row } from './query.ts';
 
@@ -71,7 +72,7 @@ const connectsQuery = (condition: string): string => `SELECT ${CONNECT_COLUMNS.l
 
 /** Each database is a part: its ACL is one value of one row. */
 export const KEPT_CONNECTS: Kept<ConnectRow> = {
-  digests: `SELECT oid, pg_catalog.hashint8extended(oid::bigint, xmin::text::bigint)::text FROM pg_catalog.pg_database`,
+  digests: `SELECT oid, ${writtenSql('oid::bigint')}::text FROM pg_catalog.pg_database`,
   rows: connectsQuery,
   part: 'd.oid',
   read: (rows) => rows.map(CONNECT_COLUMNS.row),

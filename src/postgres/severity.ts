@@ -55,9 +55,12 @@ function reader(onError: (start: Buffer) => void): (chunk: Buffer) => void {
   };
 }
 
-/** Whether a message stands here as a whole and is no error: nearly all do, one for each row. */
-const isPassedOver = (chunk: Buffer, at: number): boolean =>
-  chunk.length >= at + HEAD && chunk[at] !== ERROR_RESPONSE && chunk.length >= at + HEAD + chunk.readInt32BE(at + 1) - 4;
+/** Whether a message stands here as a whole and is no error: nearly all do, one for each row. A length that is none would lead nowhere, or back. */
+function isPassedOver(chunk: Buffer, at: number): boolean {
+  if (chunk.length < at + HEAD || chunk[at] === ERROR_RESPONSE) return false;
+  const length = chunk.readInt32BE(at + 1);
+  return length >= 4 && chunk.length >= at + HEAD + length - 4;
+}
 
 /** Fields are a letter and a text that NUL ends. */
 function severityIn(start: Buffer): string | undefined {
