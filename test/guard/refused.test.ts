@@ -81,9 +81,9 @@ it('a membership that leads there is refused; the role has what it shall have, a
 
 it('SET ROLE alone is a way, unless the guardrail says otherwise', async () => {
   await hr(['CREATE ROLE readers NOLOGIN', 'GRANT SELECT ON hr.salaries TO readers']);
-  const users = [user('alice', { roles: [{ name: 'readers', inherit: false }] })];
+  // Below 16 a membership has no options of its own.
+  const users = [user('alice', { roles: [server.major < 16 ? 'readers' : { name: 'readers', inherit: false }] })];
   const first = await cycleOf({ users });
-  // Below 16 a membership has no options of its own, and all of it is refused in another sentence.
   expect(refusedIn(first)).toEqual([expect.stringMatching(/^the guardrail payroll refuses to grant roles to alice: \[readers\]: alice would have SELECT/)]);
   expect(await server.query(`SELECT FROM pg_auth_members WHERE member = 'alice'::regrole`)).toEqual([]);
   if (server.major < 16) return;
