@@ -83,10 +83,7 @@ export function giftsOf(change: Change, state: GuardState, planned: readonly Cha
         ...ofPublicSchema(change.database, change.owner ?? state.admin, state.major),
       ];
     case 'alter_database_owner':
-      return [
-        owned(change.database, 'database', change.database, change.owner),
-        { what: 'link', member: change.owner, role: DATABASE_OWNER, inherit: true, set: true, database: change.database },
-      ];
+      return handedOver(change.database, change.owner);
     case 'release_owned':
       return change.heir === undefined ? [] : inherited(change.database, change.role, change.heir, state);
     default:
@@ -132,6 +129,12 @@ const owned = (database: string, kind: 'schema' | 'database', name: string, role
   owns: true,
 });
 
+/** A database, and with it what belongs to whoever owns it. */
+const handedOver = (database: string, owner: string): readonly Gift[] => [
+  owned(database, 'database', database, owner),
+  { what: 'link', member: owner, role: DATABASE_OWNER, inherit: true, set: true, database },
+];
+
 /** What a new database gives everybody by itself, unless the same plan takes it back. */
 function publicly(database: string, planned: readonly Change[]): readonly Gift[] {
   const taken = new Set(
@@ -163,13 +166,14 @@ const ofPublicSchema = (database: string, owner: string, major: number): readonl
   },
 ];
 
-/** What somebody owns goes to an heir. */
-function inherited(database: string, from: string, heir: string, { guarded }: GuardState): readonly Gift[] {
+/** What somebody owns goes to an heir: in that database, and databases wherever it is said. */
+function inherited(database: string, from: string, heir: string, { guarded, databases }: GuardState): readonly Gift[] {
   const reading = guarded.get(database);
   const groups: Guarded['groups'] = reading?.kind === 'read' ? reading.guarded.groups : [];
-  return groups
+  const shared = [...databases.values()].flatMap(({ name, owner }) => (owner === from ? handedOver(name, heir) : []));
+  const inside = groups
     .filter(({ owner }) => owner === from)
-    .map(({ kind, schema, names }) => ({
+    .map(({ kind, schema, names }): Gift => ({
       what: 'access',
       database,
       kind,
@@ -179,6 +183,7 @@ function inherited(database: string, from: string, heir: string, { guarded }: Gu
       privileges: Object.keys(KINDS[kind].privileges),
       owns: true,
     }));
+  return [...shared, ...inside];
 }
 
 /** The roles as they are when everything is given. */

@@ -5,6 +5,7 @@ import { saidGrantee } from '../explain/said-name.ts';
 import { pathWords } from '../explain/say.ts';
 import { LIMITS } from '../model/limits.ts';
 import type { Broken } from './broken.ts';
+import type { GuardedReading } from './guarded.ts';
 import type { Breach } from './judge.ts';
 import type { Refusal } from './refuse.ts';
 
@@ -39,6 +40,14 @@ export function brokenNotices(broken: readonly Broken[]): readonly Notice[] {
     return [...those.slice(0, LIMITS.brokenShown).map(brokenNotice), ...(left > 0 ? [more] : [])];
   });
 }
+
+/** What nobody can look for. @param isTold of a database that cannot be read and of which that is said anyway. */
+export const unreadNotices = (guarded: ReadonlyMap<string, GuardedReading>, isTold: (database: string) => boolean): readonly Notice[] =>
+  [...guarded].flatMap(([name, reading]): Notice[] => {
+    if (reading.kind === 'read' || isTold(name)) return [];
+    const message = `database ${saidGrantee(name)} cannot be read, and nobody knows whether guardrails are broken there: ${reading.reason}`;
+    return [{ kind: 'failed', subject: '', message }];
+  });
 
 /** How often each guardrail holds something back, and how many break it. */
 export interface GuardrailCount {

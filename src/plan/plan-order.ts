@@ -28,7 +28,8 @@ export function* sift(
   refused: readonly Change[] = [],
 ): InParts<Pick<Plan, 'changes' | 'blocked' | 'deferred'>> {
   const ability = abilityOf(input.catalog, changes);
-  const stuck = new Set<string>(refused.flatMap((change) => (definitionOf(change).removes === undefined ? [] : [subjectOf(change)])));
+  const stuck = new Set<string>();
+  const stuckFrom = refusedSteps(refused);
   const exists = new Set<string>(input.catalog.cluster.roles.keys());
   /** Databases that the plan has to make first, and does not make now. */
   const missing = new Set([...changes, ...refused].flatMap((change) => (change.kind === 'create_database' ? [change.database] : [])));
@@ -45,7 +46,7 @@ export function* sift(
       result.changes.push(parts.outside);
       continue;
     }
-    const isStuck = removes === 'in turn' && stuck.has(subjectOf(change));
+    const isStuck = removes === 'in turn' && (stuck.has(subjectOf(change)) || rankOf(change) >= (stuckFrom.get(subjectOf(change)) ?? Number.POSITIVE_INFINITY));
     const waits = parts.inside !== undefined || (input.anyDeferred && input.isDeferred(keyOf(change))) || unmet || isStuck;
     const held = inability !== undefined || waits;
     if (change.kind === 'create_role' && !held) exists.add(change.role);
@@ -56,4 +57,13 @@ export function* sift(
     else result.changes.push(change);
   }
   return result;
+}
+
+/** From which step on a removal waits: what comes before, as the end of a login, takes away and goes on. */
+function refusedSteps(refused: readonly Change[]): ReadonlyMap<string, number> {
+  const steps = new Map<string, number>();
+  for (const change of refused)
+    if (definitionOf(change).removes !== undefined)
+      steps.set(subjectOf(change), Math.min(rankOf(change), steps.get(subjectOf(change)) ?? Number.POSITIVE_INFINITY));
+  return steps;
 }

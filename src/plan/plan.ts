@@ -17,7 +17,7 @@ import { declaringNames } from '../model/named.ts';
 import type { Notice } from '../changes/notice.ts';
 import { openWithPassword } from './secrets/opening.ts';
 import type { Plan, PlanInput } from './plan-input.ts';
-import { brokenNotices, refusalNotice } from '../guard/say.ts';
+import { brokenNotices, refusalNotice, unreadNotices } from '../guard/say.ts';
 import { siftGuarded } from './guarded-plan.ts';
 import { inOrder } from './plan-order.ts';
 import { actingOf } from './privileges/acting.ts';
@@ -87,6 +87,7 @@ export function* planOf(read: PlanInput): InParts<Plan> {
     ...blocked.map(cannotNotice),
     ...refused.map(refusalNotice),
     ...brokenNotices(broken),
+    ...unreadNotices(input.guard?.guarded ?? new Map(), (name) => input.readings.has(name)),
     ...held.map(heldNotice),
   ];
   const creates = new Set(changes.flatMap((change) => (change.kind === 'create_role' ? [change.role] : [])));

@@ -81,6 +81,35 @@ it('a role that has it and could not log in is a new login once it can', async (
   expect(await server.query(`SELECT rolcanlogin AS login FROM pg_roles WHERE rolname = 'alice'`)).toEqual([{ login: false }]);
 });
 
+it('an heir does not get a database with which it would get more; what is left stays with the leaver, who cannot log in', async () => {
+  const guardrails = [{ ...PAYROLL, on: { ...ON, schema: 'public' } }];
+  const heir = { username: 'heir', password: 'none' };
+  const databases = [{ name: 'hr', create: true, owner: 'leaver' }];
+  await cycleOf({ guardrails, databases, users: [{ username: 'leaver', password: 'none' }, heir] }, { REASSIGN_TO: 'heir' });
+  await server.query('CREATE TABLE salaries (); ALTER TABLE salaries OWNER TO postgres; GRANT SELECT ON salaries TO pg_database_owner', 'hr');
+  steward.manifests.users(stringify({ guardrails, databases: [{ name: 'hr' }], users: [heir] }));
+  const report = await steward.cycle();
+  expect(saidOf(report, 'guardrail_refused')).toEqual([
+    expect.stringMatching(/refuses to reassign what leaver owns .*heir would have SELECT on table public.salaries .*heir → pg_database_owner/),
+  ]);
+  expect(
+    await server.query(`SELECT pg_get_userbyid(datdba) AS owner, rolcanlogin AS login FROM pg_database, pg_roles WHERE datname = 'hr' AND rolname = 'leaver'`),
+  ).toEqual([{ owner: 'leaver', login: false }]);
+});
+
+it('a role that a guardrail leaves out keeps its name where by another one it would be a way, also of somebody who has another way', async () => {
+  await server.query('CREATE DATABASE hr');
+  await server.query('CREATE ROLE app; CREATE ROLE eve LOGIN; GRANT app TO eve');
+  await server.query('CREATE SCHEMA hr; CREATE TABLE hr.salaries (); CREATE TABLE hr.payments ()', 'hr');
+  await server.query('GRANT SELECT ON hr.salaries TO app; GRANT SELECT ON hr.payments TO eve', 'hr');
+  const guardrails = [{ ...PAYROLL, except: ['app'] }];
+  await cycleOf({ guardrails, roles: [{ name: 'app' }], users: [user('alice')] });
+  steward.manifests.users(stringify({ guardrails, roles: [{ name: 'app2', renamedFrom: 'app' }], users: [user('alice')] }));
+  expect(saidOf(await steward.cycle(), 'guardrail_refused')).toEqual([
+    expect.stringMatching(/refuses to rename role: app to app2 .*eve would have SELECT on table hr.salaries .*eve → app2/),
+  ]);
+});
+
 it('a role that somebody calls otherwise holds what it held, though nothing changes where it holds it', async () => {
   await server.query('CREATE DATABASE hr');
   await server.query('CREATE ROLE auditor LOGIN; CREATE ROLE team; GRANT team TO auditor');
