@@ -51,9 +51,9 @@ it('a new database gives its owner and everybody what they have in its schema pu
   const guardrails = [{ name: 'no-creator', never: 'CREATE', on: { database: 'new', schema: 'public' }, by: '*' }];
   const databases = [{ name: 'new', create: true, owner: 'alice' }];
   const report = await cycleOf({ guardrails, databases, users: [{ username: 'alice', password: 'none' }] });
-  expect(saidOf(report, 'guardrail_refused')).toEqual([
+  expect(saidOf(report, 'guardrail_refused')).toContainEqual(
     expect.stringMatching(/refuses to create database: new owned by alice: \S+ would have CREATE on schema public/),
-  ]);
+  );
 });
 
 it('what a role needs to get at its objects takes nothing from what its other rules give on a schema to come, nor the other way round', async () => {
