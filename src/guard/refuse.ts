@@ -16,6 +16,8 @@ export interface Refusal extends Breach {
   readonly change: Change;
   /** Those privileges of it that a guardrail is about; empty for what grants none. */
   readonly guarded: readonly string[];
+  /** Of rules that an event trigger is to follow: the roles of those that a guardrail is about; empty for any other change. */
+  readonly ruled: readonly string[];
 }
 
 interface Given {
@@ -50,9 +52,10 @@ export function* refusedOf(state: GuardState, changes: readonly Change[], pace: 
 
 /** Of each change the part that is refused: all of it where no object is named. */
 const refusedParts = (found: ReadonlyMap<Change, Finding>): readonly Refusal[] =>
-  [...found].map(([change, { breach, names, privileges }]) => ({
+  [...found].map(([change, { breach, names, privileges, ruled }]) => ({
     ...breach,
     guarded: [...privileges],
+    ruled: [...ruled],
     change: names.size === 0 ? change : (splitNames(change, (name) => names.has(nameKey(name))).inside ?? change),
   }));
 
@@ -61,7 +64,12 @@ interface Finding {
   readonly breach: Breach;
   readonly names: Set<string>;
   readonly privileges: Set<string>;
+  readonly ruled: Set<string>;
 }
+
+/** Whether it says what an event trigger follows. */
+export const isFollowing = (change: Change): change is Extract<Change, { kind: 'install_event_trigger' | 'sync_trigger_rules' }> =>
+  change.kind === 'install_event_trigger' || change.kind === 'sync_trigger_rules';
 
 /** The server as it is with everything that is given, and nothing taken. */
 interface After {
@@ -104,7 +112,10 @@ function* findBreaches(
         const before = found.get(change);
         const keys = finding.names.map(nameKey);
         for (const privilege of finding.privileges) before?.privileges.add(privilege);
-        if (before === undefined) found.set(change, { breach: finding.breach, names: new Set(keys), privileges: new Set(finding.privileges) });
+        const ruled = gift.what === 'to come' && isFollowing(change) ? [gift.role] : [];
+        for (const role of ruled) before?.ruled.add(role);
+        if (before === undefined)
+          found.set(change, { breach: finding.breach, names: new Set(keys), privileges: new Set(finding.privileges), ruled: new Set(ruled) });
         else if (keys.length === 0) before.names.clear();
         else if (before.names.size > 0) for (const key of keys) before.names.add(key);
       }

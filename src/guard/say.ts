@@ -7,7 +7,7 @@ import { LIMITS } from '../model/limits.ts';
 import type { Broken } from './broken.ts';
 import type { GuardedReading } from './guarded.ts';
 import type { Breach } from './judge.ts';
-import type { Refusal } from './refuse.ts';
+import { isFollowing, type Refusal } from './refuse.ts';
 
 /** `payroll`, or `payroll of the operator`. */
 const railWords = ({ rail }: Pick<Breach, 'rail'>): string => `guardrail ${rail.name}${rail.origin === 'operator' ? ' of the operator' : ''}`;
@@ -18,10 +18,21 @@ function breachWords({ who, privilege, on, path, database }: Breach): string {
   return `${saidGrantee(who)} would have ${privilege} on ${on} (${pathWords(path)})`;
 }
 
+/** The rules of others are followed. */
+const refusedWords = ({ change, ruled }: Refusal): string =>
+  isFollowing(change) && ruled.length > 0
+    ? `what ${inFew(ruled)} would get on objects to come in database ${saidGrantee(change.database)}, and the event trigger there goes without`
+    : `to ${sentenceOf(change)}`;
+
+/** Names of roles, some of many. */
+const inFew = (roles: readonly string[]): string =>
+  [...roles.slice(0, MOST_NAMES).map(saidGrantee), ...(roles.length > MOST_NAMES ? [`${roles.length - MOST_NAMES} more`] : [])].join(', ');
+const MOST_NAMES = 10;
+
 export const refusalNotice = (refusal: Refusal): Notice => ({
   kind: 'guardrail_refused',
   subject: subjectOf(refusal.change),
-  message: `the ${railWords(refusal)} refuses to ${sentenceOf(refusal.change)}: ${breachWords(refusal)}`,
+  message: `the ${railWords(refusal)} refuses ${refusedWords(refusal)}: ${breachWords(refusal)}`,
   position: refusal.rail.position,
 });
 

@@ -1,7 +1,7 @@
 // A plan without what a guardrail refuses: in rounds, as what is refused takes what needs it along, until nothing more is.
 import { type Change, groupKeyOf, namesOf, splitNames } from '../changes/change.ts';
 import { brokenOf } from '../guard/broken.ts';
-import { type Refusal, refusedOf } from '../guard/refuse.ts';
+import { isFollowing, type Refusal, refusedOf } from '../guard/refuse.ts';
 import { stateOf } from '../guard/state.ts';
 import { nameKey } from '../model/contents.ts';
 import type { InParts, Pace } from '../model/in-parts.ts';
@@ -38,6 +38,23 @@ export function* siftGuarded(ordered: readonly Change[], input: PlanInput, pace:
       }
     }
   }
+}
+
+/**
+ * The input once more, without the rules of those roles for which an event trigger's rules were refused: one that follows nobody's new rules would go on with
+ * the old ones, also with those that were taken away. @returns undefined where there are none further.
+ */
+export function withoutRefusedRules(input: PlanInput, { refused }: Pick<Plan, 'refused'>): PlanInput | undefined {
+  const unfollowed = new Map(input.guard?.unfollowed);
+  const fresh = refused.filter((one) => {
+    if (!isFollowing(one.change)) return false;
+    const { database } = one.change;
+    const before = unfollowed.get(database) ?? new Set();
+    unfollowed.set(database, before.union(new Set(one.ruled)));
+    return one.ruled.some((role) => !before.has(role));
+  });
+  if (input.guard === undefined || fresh.length === 0) return undefined;
+  return { ...input, guard: { ...input.guard, refused: [...input.guard.refused, ...fresh], unfollowed } };
 }
 
 function take(taken: Map<string, Set<string> | 'whole'>, change: Change): void {

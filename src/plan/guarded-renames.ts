@@ -31,7 +31,7 @@ export function refusedRenames(
   for (const { rail, database, who, held, path } of fresh) {
     const onWay = real.filter(({ role }) => role === who || path.chain.includes(role));
     for (const change of onWay.length > 0 ? onWay : real)
-      refused.set(keyOf(change), { change, guarded: [], rail, database, who, privilege: held.privilege, on: held.on, path });
+      refused.set(keyOf(change), { change, guarded: [], ruled: [], rail, database, who, privilege: held.privilege, on: held.on, path });
   }
   for (const one of noLongerLeftOut(stateOf(rails, renamedGuarded(guarded, real), renamed), real)) refused.set(keyOf(one.change), one);
   return [...refused.values()];
@@ -59,6 +59,7 @@ function wayBy(state: GuardState, rail: Rail, database: string, change: Rename):
     what && {
       change,
       guarded: [],
+      ruled: [],
       rail,
       database,
       who,

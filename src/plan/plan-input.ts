@@ -20,8 +20,10 @@ export interface Guard {
   readonly rails: readonly Rail[];
   /** By database. */
   readonly guarded: ReadonlyMap<string, GuardedReading>;
-  /** Renames that are not in the plan, as they would break one. */
+  /** What is refused already: renames, and rules of event triggers. Neither is in the plan. */
   readonly refused: readonly Refusal[];
+  /** By database, roles whose rules its event trigger does without, as a guardrail refuses them. */
+  readonly unfollowed?: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
 export interface PlanInput {

@@ -18,7 +18,7 @@ import type { Notice } from '../changes/notice.ts';
 import { openWithPassword } from './secrets/opening.ts';
 import type { Plan, PlanInput } from './plan-input.ts';
 import { brokenNotices, refusalNotice, unreadNotices } from '../guard/say.ts';
-import { siftGuarded } from './guarded-plan.ts';
+import { siftGuarded, withoutRefusedRules } from './guarded-plan.ts';
 import { inOrder } from './plan-order.ts';
 import { actingOf } from './privileges/acting.ts';
 import { withPlannedDatabases } from './privileges/foresee.ts';
@@ -29,6 +29,15 @@ import { passwordsToSet, passwordsOutOfTurn } from './secrets/set-passwords.ts';
 
 /** The plan for one cycle. */
 export function* planOf(read: PlanInput): InParts<Plan> {
+  for (let input = read; ;) {
+    const plan = yield* planWith(input);
+    const next = withoutRefusedRules(input, plan);
+    if (next === undefined) return plan;
+    input = next;
+  }
+}
+
+function* planWith(read: PlanInput): InParts<Plan> {
   const pace = createPace();
   const input = yield* canonical(read, pace);
   const { document } = input;

@@ -59,11 +59,12 @@ export function* planInside(
   const none = { changes: [], notices: [] };
   const extensions = entry === undefined ? none : planExtensions(entry, { contents, catalog, law, owner, revokes: input.revokes ? objects : [] });
   const { invalidDatabases } = input.document;
+  const unfollowed = input.guard?.unfollowed?.get(contents.name);
   const trigger = yield* planTrigger({
     database: contents.name,
     state: contents.trigger,
     // Its rules name roles as the database does.
-    subjects: subjects.filter(({ name }) => isNamed(name, contents.name)),
+    subjects: subjects.filter(({ name }) => isNamed(name, contents.name) && unfollowed?.has(name) !== true),
     policy: input.triggers,
     catalog,
     revokes: input.revokes,

@@ -1,6 +1,7 @@
 // What the plan of privileges is made from, and what it is.
 import type { Change } from '../../changes/change.ts';
 import type { Pace } from '../../model/in-parts.ts';
+import type { Guard } from '../plan-input.ts';
 import type { Law } from '../law/law.ts';
 import type { Notice } from '../../changes/notice.ts';
 import type { TriggerPolicy } from '../triggers/plan-trigger.ts';
@@ -20,6 +21,7 @@ export interface PrivilegesInput extends SubjectsInput {
   /** Whether revokes are applied, or only reported. */
   readonly revokes: boolean;
   readonly triggers: TriggerPolicy;
+  readonly guard?: Pick<Guard, 'unfollowed'> | undefined;
   readonly pace: Pace;
 }
 
