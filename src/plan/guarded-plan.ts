@@ -45,7 +45,7 @@ export function* siftGuarded(ordered: readonly Change[], input: PlanInput, pace:
  * the old ones, also with those that were taken away. @returns undefined where there are none further.
  */
 export function withoutRefusedRules(input: PlanInput, { refused }: Pick<Plan, 'refused'>): PlanInput | undefined {
-  const unfollowed = new Map(input.guard?.unfollowed);
+  const unfollowed = new Map(input.unfollowed);
   const fresh = refused.filter((one) => {
     if (!isFollowing(one.change)) return false;
     const { database } = one.change;
@@ -54,7 +54,7 @@ export function withoutRefusedRules(input: PlanInput, { refused }: Pick<Plan, 'r
     return one.ruled.some((role) => !before.has(role));
   });
   if (input.guard === undefined || fresh.length === 0) return undefined;
-  return { ...input, guard: { ...input.guard, refused: [...input.guard.refused, ...fresh], unfollowed } };
+  return { ...input, guard: { ...input.guard, refused: [...input.guard.refused, ...fresh] }, unfollowed };
 }
 
 function take(taken: Map<string, Set<string> | 'whole'>, change: Change): void {

@@ -10,7 +10,7 @@ import type { Refusal } from '../guard/refuse.ts';
 import type { LawOptions } from './law/law.ts';
 import type { Notice } from '../changes/notice.ts';
 import type { PassedOnBy } from './removal/passed-on.ts';
-import type { DatabaseReading } from './privileges/privileges-plan.ts';
+import type { DatabaseReading, PrivilegesInput } from './privileges/privileges-plan.ts';
 import type { Renaming } from './renaming.ts';
 import type { RemovalOptions } from './removal/removal-policy.ts';
 import type { SecretWishes } from './secrets/secret-plan.ts';
@@ -22,8 +22,6 @@ export interface Guard {
   readonly guarded: ReadonlyMap<string, GuardedReading>;
   /** What is refused already: renames, and rules of event triggers. Neither is in the plan. */
   readonly refused: readonly Refusal[];
-  /** By database, roles whose rules its event trigger does without, as a guardrail refuses them. */
-  readonly unfollowed?: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
 export interface PlanInput {
@@ -55,6 +53,8 @@ export interface PlanInput {
   readonly revokes: 'apply' | 'report';
   /** What must never be, and what is there of it; undefined where there is no guardrail. */
   readonly guard?: Guard | undefined;
+  /** By database, roles whose rules its event trigger does without, as a guardrail refuses them. */
+  readonly unfollowed?: PrivilegesInput['unfollowed'];
   /** Where event triggers are installed. */
   readonly triggers: TriggerPolicy;
 }

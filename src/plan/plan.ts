@@ -99,14 +99,7 @@ function* planWith(read: PlanInput): InParts<Plan> {
     ...unreadNotices(input.guard?.guarded ?? new Map(), (name) => input.readings.has(name)),
     ...held.map(heldNotice),
   ];
-  const creates = new Set(changes.flatMap((change) => (change.kind === 'create_role' ? [change.role] : [])));
-  const connections = planConnections(
-    input.secrets,
-    document,
-    { changes: [...[...blocked, ...refused].map((item) => item.change), ...deferred], notices },
-    (role) => entities.get(role) === 'user' && (catalog.cluster.roles.has(role) || creates.has(role)),
-    input.isDeferred,
-  );
+  const connections = connectionsOf(input, entities, { changes, blocked, refused, deferred, notices });
   return {
     changes: [...changes, ...connections.changes],
     blocked,
@@ -118,15 +111,33 @@ function* planWith(read: PlanInput): InParts<Plan> {
     notices: [...input.secrets.notices, ...notices, ...connections.notices],
     breakerTripped: removal.breakerTripped,
     entities,
-    turns: new Map(document.users.flatMap(({ username, turn }) => (turn === undefined || turn.of === username ? [] : [[username, turn.of]]))),
+    turns: turnsOf(document),
     rotationDue: input.secrets.rotationDue,
-    dueAt: Math.min(
-      drained.dueAt ?? Number.POSITIVE_INFINITY,
-      removal.dueAt ?? Number.POSITIVE_INFINITY,
-      nextOf(input.secrets.rotationDue.values(), catalog.server.now),
-    ),
+    dueAt: Math.min(...[drained.dueAt, removal.dueAt, nextOf(input.secrets.rotationDue.values(), catalog.server.now)].map((at) => at ?? NEVER)),
   };
 }
+
+/** Connection Secrets of users that are there, or will be. */
+function connectionsOf(
+  input: PlanInput,
+  entities: Desired['entities'],
+  { changes, blocked, refused, deferred, notices }: Pick<Plan, 'changes' | 'blocked' | 'refused' | 'deferred' | 'notices'>,
+): ReturnType<typeof planConnections> {
+  const creates = new Set(changes.flatMap((change) => (change.kind === 'create_role' ? [change.role] : [])));
+  return planConnections(
+    input.secrets,
+    input.document,
+    { changes: [...[...blocked, ...refused].map((item) => item.change), ...deferred], notices },
+    (role) => entities.get(role) === 'user' && (input.catalog.cluster.roles.has(role) || creates.has(role)),
+    input.isDeferred,
+  );
+}
+
+const NEVER = Number.POSITIVE_INFINITY;
+
+/** Users of our making → whom each logs in for. */
+const turnsOf = ({ users }: Document): Plan['turns'] =>
+  new Map(users.flatMap(({ username, turn }) => (turn === undefined || turn.of === username ? [] : [[username, turn.of]])));
 
 type Sifted = Pick<Plan, 'changes' | 'blocked' | 'deferred'>;
 

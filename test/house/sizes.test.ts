@@ -13,8 +13,6 @@ const files = new Map(
 const LONGER: ReadonlySet<string> = new Set([
   // One metric after the other.
   'observe/metrics.ts createMetrics',
-  // Each step of a plan with what it needs, in the order in which they build upon each other.
-  'plan/plan.ts planOf',
 ]);
 
 const longest = (sized: readonly Sized[]): string =>

@@ -59,7 +59,7 @@ export function* planInside(
   const none = { changes: [], notices: [] };
   const extensions = entry === undefined ? none : planExtensions(entry, { contents, catalog, law, owner, revokes: input.revokes ? objects : [] });
   const { invalidDatabases } = input.document;
-  const unfollowed = input.guard?.unfollowed?.get(contents.name);
+  const unfollowed = input.unfollowed?.get(contents.name);
   const trigger = yield* planTrigger({
     database: contents.name,
     state: contents.trigger,

@@ -1,7 +1,6 @@
 // What the plan of privileges is made from, and what it is.
 import type { Change } from '../../changes/change.ts';
 import type { Pace } from '../../model/in-parts.ts';
-import type { Guard } from '../plan-input.ts';
 import type { Law } from '../law/law.ts';
 import type { Notice } from '../../changes/notice.ts';
 import type { TriggerPolicy } from '../triggers/plan-trigger.ts';
@@ -21,7 +20,8 @@ export interface PrivilegesInput extends SubjectsInput {
   /** Whether revokes are applied, or only reported. */
   readonly revokes: boolean;
   readonly triggers: TriggerPolicy;
-  readonly guard?: Pick<Guard, 'unfollowed'> | undefined;
+  /** By database, roles whose rules its event trigger does without. */
+  readonly unfollowed?: ReadonlyMap<string, ReadonlySet<string>> | undefined;
   readonly pace: Pace;
 }
 
