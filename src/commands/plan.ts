@@ -64,7 +64,8 @@ export async function planFor(given: Given, self: Program, config: Config, { pla
     const inputs = await withProgress(self.stderr, 'reading the document and the Secrets', () => readPlanInputs(given, config, self, warn));
     try {
       const planned = await withProgress(self.stderr, 'reading the server', () => planFrom(inputs, place));
-      const told = SAYS_ACCESS.has(given.options.get('output')) && planned !== undefined ? { access: await accessFrom(planned, access) } : {};
+      const isTold = SAYS_ACCESS.has(given.options.get('output')) || given.options.has('out');
+      const told = isTold && planned !== undefined ? { access: await accessFrom(planned, access) } : {};
       const made = shownPlan(inputs, planned, address);
       return { ...made, view: { ...made.view, ...told } };
     } finally {
@@ -75,7 +76,7 @@ export async function planFor(given: Given, self: Program, config: Config, { pla
   }
 }
 
-/** Outputs that say who gains and loses access. */
+/** Outputs that say who gains and loses access; what is saved is shown in each of them. */
 const SAYS_ACCESS: ReadonlySet<unknown> = new Set(['json', 'markdown']);
 
 /** @throws UsageError where the server cannot be read. */

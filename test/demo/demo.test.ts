@@ -44,7 +44,7 @@ it('runs twice at once, shows logins that work, what they may read and why, appl
         const ask = (command: string) => spawnSync('bash', ['-c', `${exports}; npx ${command}`], { cwd: ROOT, encoding: 'utf8' });
         expect(ask('pgsteward plan')).toMatchObject({ status: 0, stdout: expect.stringContaining('the server is as declared') as string });
         expect(ask('pgsteward explain bob SELECT myapp.public.payroll')).toMatchObject({ status: 2, stdout: expect.stringMatching(/^no: /) as string });
-        expect(ask('pgsteward import')).toMatchObject({ status: 0, stdout: expect.stringContaining('- username: alice') as string });
+        expect(ask('pgsteward import')).toMatchObject({ status: 0, stdout: expect.stringContaining('username: alice') as string });
       }
       writeFileSync(file, readFileSync(file, 'utf8').replace('connectionLimit: 10', 'connectionLimit: 3'));
       await seen(/CONNECTION LIMIT 3/);
