@@ -11,13 +11,13 @@ import { actingOf } from './privileges/acting.ts';
 import { planDatabase } from './privileges/plan-database.ts';
 import { isOursAmong, subjectsOf } from './privileges/subject.ts';
 
-/** `database\0user` of databases that the plan hands over, as far as is known before it is made. */
-export function handedOver(catalog: Catalog, law: Law, { document, adminDatabase, isDeferred }: PlanInput): ReadonlySet<string> {
+/** By database that the plan hands over, its new owner, as far as is known before it is made. */
+export function handedOver(catalog: Catalog, law: Law, { document, adminDatabase, isDeferred }: PlanInput): ReadonlyMap<string, string> {
   const ability = abilityOf(catalog, []);
   const changes = document.databases.flatMap((entry) => planDatabase(entry, catalog, law, adminDatabase).changes);
-  return new Set(
+  return new Map(
     changes.flatMap((change) =>
-      change.kind === 'alter_database_owner' && ability(change) === undefined && !isDeferred(keyOf(change)) ? [`${change.database}\0${change.owner}`] : [],
+      change.kind === 'alter_database_owner' && ability(change) === undefined && !isDeferred(keyOf(change)) ? [[change.database, change.owner]] : [],
     ),
   );
 }

@@ -17,8 +17,8 @@ export interface DiffFacts extends MembershipFacts {
   readonly managed: ReadonlySet<string>;
   readonly acting: Acting;
   readonly ownerOf: (database: string) => string;
-  /** `database\0user` that the plan makes an owner: its rights are then its own. */
-  readonly willOwn: ReadonlySet<string>;
+  /** By database that the plan hands over, who owns it then: its rights are then its own. */
+  readonly willOwn: ReadonlyMap<string, string>;
   /** Users of whom nothing is revoked. */
   readonly additive: ReadonlySet<string>;
   /** CONNECT of everybody, also of those that are not compared. */
@@ -95,7 +95,7 @@ function diffConnects(
   for (const want of desired) wanted.set(want.object.name, want.grantee, []);
   const extra: ConnectGrant[] = [];
   for (const row of actual) (wanted.get(row.object.name, row.grantee) ?? extra).push(row);
-  const owns = ({ object, grantee }: ConnectGrant): boolean => willOwn.size > 0 && willOwn.has(`${object.name}\0${grantee}`);
+  const owns = ({ object, grantee }: ConnectGrant): boolean => willOwn.get(object.name) === grantee;
   const base = ({ object: { name }, grantee }: ConnectGrant) => ({
     role: grantee,
     on: { database: '', object: 'database' as const, schema: '', names: [name], owner: ownerOf(name) },
@@ -130,7 +130,12 @@ function diffConnects(
     if (owns(want)) continue;
     const rows = wanted.get(want.object.name, want.grantee) ?? [];
     if (rows.length === 0 || (want.grantable && rows.every((row) => !row.grantable)))
-      changes.push({ kind: 'grant_privilege', ...base(want), grantable: want.grantable, as: acting.onDatabase(want.object.name) });
+      changes.push({
+        kind: 'grant_privilege',
+        ...base(want),
+        grantable: want.grantable,
+        as: acting.onDatabase(want.object.name, willOwn.get(want.object.name)),
+      });
     for (const row of rows) if (row.grantable && !want.grantable && !additive.has(row.grantee)) changes.push(revoke(row, true));
   }
   return changes;

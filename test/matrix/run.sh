@@ -8,7 +8,7 @@ on() { # major, files…
   echo "PostgreSQL $1"
   PG_MAJOR=$1 vitest run --project quick --project thorough --project triggers "${@:2}"
 }
-for major in ${MAJORS-14 15 16 17 18}; do on "$major" test/cycle test/import test/privileges test/triggers; done
+for major in ${MAJORS-14 15 16 17 18}; do on "$major" test/access test/cycle test/guard test/import test/privileges test/triggers; done
 for major in ${BETWEEN-}; do
   on "$major" test/cycle/{admin,adopted-roles,advice,fingerprint,heirs,own-rights,passed-on,passwords,platforms,privileges,probes,release,removal,users}.test.ts test/privileges test/triggers
 done

@@ -10,8 +10,11 @@ export const DATABASE_OWNER = 'pg_database_owner';
 export interface Acting {
   /** The role to SET before a statement that needs the rights of `owner`; undefined where our own rights suffice. */
   readonly as: (owner: string, database: string) => string | undefined;
-  /** The same for a grant on a database itself, where a grant option of ours is enough. */
-  readonly onDatabase: (name: string) => string | undefined;
+  /**
+   * The same for a grant on a database itself, where a grant option of ours is enough.
+   * @param newOwner who owns it by then, where the plan hands it over: what we may there now, we may no more.
+   */
+  readonly onDatabase: (name: string, newOwner?: string) => string | undefined;
   /** The role to SET before a REVOKE of what `grantor` granted on an object of `owner`. */
   readonly asGrantor: (grantor: string, owner: string, database: string) => string | undefined;
   /** Whether we can give ourselves the rights of this role for a transaction, and have to (plan/loans.ts). */
@@ -61,8 +64,9 @@ function newActing(catalog: Catalog): Acting {
   };
   return {
     as,
-    onDatabase: (name) => {
+    onDatabase: (name, newOwner) => {
       const facts = databases.get(name);
+      if (newOwner !== undefined && newOwner !== facts?.owner) return as(newOwner, name);
       const role = as(facts?.owner ?? '', name);
       return role !== undefined && cluster.roles.has(role) && !settable.has(role) && facts?.mayGrant === true ? undefined : role;
     },

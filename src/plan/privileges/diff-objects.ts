@@ -100,7 +100,7 @@ function regrants(group: ObjectGroup, changes: readonly Change[], wanted: readon
       (change) => change.kind === 'grant_privilege' && change.role === role && change.privileges.includes(privilege) && change.grantable === grantable,
     );
     if (planned) return [];
-    const as = group.kind === 'database' ? acting.onDatabase(ownName(names[0] ?? '')) : acting.as(group.owner, database);
+    const as = group.kind === 'database' ? acting.onDatabase(ownName(names[0] ?? ''), group.owner) : acting.as(group.owner, database);
     const grant = { kind: 'grant_privilege' as const, role, privileges: [privilege], grantable, as, explained: false };
     return pieces(group.kind, names).map((part) => ({ ...grant, on: { database, object: group.kind, schema: group.schema, names: part, owner: group.owner } }));
   });
@@ -184,7 +184,7 @@ function compare(
   if (wished === undefined && subject.mode !== 'exact') return [];
   // The database whose owner counts is the object itself, where it is one.
   const home = group.kind === 'database' ? ownName(names[0] ?? '') : database;
-  const as = group.kind === 'database' ? acting.onDatabase(home) : acting.as(group.owner, home);
+  const as = group.kind === 'database' ? acting.onDatabase(home, group.owner) : acting.as(group.owner, home);
   const holder: Holder = { group, subject, wish: wished ?? NOTHING, entries, as };
   const changes: Change[] = [];
   const on = (part: readonly ObjectName[]) => ({ database, object: group.kind, schema: group.schema, names: part, owner: group.owner });
