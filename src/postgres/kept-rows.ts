@@ -30,6 +30,8 @@ export interface RowKeeper<T> {
   /** Of what was read under these facts; undefined for nothing. */
   readonly under: (scope: string) => { readonly rows: Rows<T>; readonly digests: { readonly [K in keyof T]: Digests } } | undefined;
   readonly keep: (scope: string, rows: Rows<T>, digests: { readonly [K in keyof T]: Digests }) => void;
+  /** All is read the next time. */
+  readonly forget: () => void;
   /** Whether all is read as well each time, and has to be the same. */
   readonly proves: boolean;
 }
@@ -45,6 +47,9 @@ export function createRowKeeper<T>(proves = false): RowKeeper<T> {
     },
     keep: (scope, rows, digests) => {
       last = { scope, kept: { rows, digests } };
+    },
+    forget: () => {
+      last = undefined;
     },
     proves,
   };

@@ -42,9 +42,12 @@ export async function runCycle(
   focus: ReadonlySet<string> | undefined,
   signal: AbortSignal,
 ): Promise<Partial<CycleReport>> {
-  const { hearing, look, probes, memory, backoff, repeats, retried, onProgress } = parts;
+  const { hearing, look, probes, memory, backoff, repeats, keeper, retried, onProgress } = parts;
   probes.begin(focus === undefined);
+  const asked = hearing.last?.requests?.reconcileAt;
   const inputs = await hearing.read(writer, signal);
+  // Who asks for a look means all of it, whatever is known.
+  if (inputs.requests?.reconcileAt !== asked) keeper.forget();
   onProgress();
   const declared = inputs.document;
   // Paused: whatever writes needs a fence, and there is none.
