@@ -3,28 +3,21 @@ import { holdersOf } from '../explain/holders.ts';
 import { guisesOf, rightsOf } from '../explain/links.ts';
 import type { Path } from '../explain/paths.ts';
 import type { Realm, Securable } from '../explain/securable.ts';
+import type { Might } from '../explain/what-can.ts';
 import { whoCan } from '../explain/who-can.ts';
 import type { Change } from '../changes/change.ts';
 import { furtherName, type ObjectGroup, type ObjectName, ownName, PUBLIC } from '../model/contents.ts';
-import { type ObjectKind, privilegesOf } from '../model/kinds.ts';
+import { privilegesOf } from '../model/kinds.ts';
 import { afterChanges } from './after.ts';
 import { type Pair, pairsOf } from './pairs.ts';
 import { type AccessState, realmIn } from './state.ts';
 
 /** The same that somebody gains or loses on objects of one kind and schema, by the same path. */
-export interface AccessLine {
+export interface AccessLine extends Might {
   /** PUBLIC for everybody. */
   readonly role: string;
   /** Undefined for what is in no database. */
   readonly database: string | undefined;
-  readonly kind: ObjectKind;
-  readonly schema: string;
-  readonly privileges: readonly string[];
-  /** By which it will have it, or had it. */
-  readonly path: Path;
-  readonly names: readonly string[];
-  /** They are all of their kind in the schema. */
-  readonly all: boolean;
 }
 
 export interface AccessDifference {

@@ -22,20 +22,12 @@ export type Gift =
       readonly owns: boolean;
     }
   /** Privileges on objects that nobody has made yet: patterns. */
-  | {
+  | (ComingRule & {
       readonly what: 'to come';
       readonly database: string;
-      readonly kind: ObjectKind;
-      readonly schema: string;
-      readonly name: string;
-      readonly column: string;
-      readonly role: string;
-      readonly privileges: readonly string[];
-      readonly rank: number;
-      readonly implied: boolean;
       /** Other rules for the same role. */
       readonly beside: readonly ComingRule[];
-    }
+    })
   /** A membership, or options of one, that was not there. @see Link */
   | { readonly what: 'link'; readonly member: string; readonly role: string; readonly inherit: boolean; readonly set: boolean; readonly database?: string }
   | { readonly what: 'login'; readonly role: string };

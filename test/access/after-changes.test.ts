@@ -1,24 +1,22 @@
 // The state that changes leave, in values and on real servers: whatever documents ask for, each kind of change does in values what it does to a server.
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { afterChanges } from '../../src/access/after.ts';
 import { realmIn } from '../../src/access/state.ts';
 import type { Change } from '../../src/changes/change.ts';
 import { ASKS, furnish, live, PASSWORDS, STRANGER, USERS } from '../convergence/furnished.ts';
-import { type Postgres, startPostgres } from '../support/postgres.ts';
-import { createSteward, resetServer, type Steward } from '../support/steward.ts';
+import { serverForAll } from '../support/lifecycle.ts';
+import type { Postgres } from '../support/postgres.ts';
+import { createSteward, type Steward } from '../support/steward.ts';
 import { accessOf, followedCycle } from './follow.ts';
 import { LIFE } from './life.ts';
 
 let server: Postgres;
 let steward: Steward;
-beforeAll(async () => {
-  server = await startPostgres({ settings: { max_locks_per_transaction: '256' } });
-});
-afterAll(() => server.stop());
-afterEach(async () => {
-  await steward.close();
-  await resetServer(server);
-});
+serverForAll(
+  { max_locks_per_transaction: '256' },
+  (started) => (server = started),
+  () => steward,
+);
 
 /** Documents in their turn; after each as many cycles as it takes. @returns the kinds of changes that were followed. */
 async function follow(documents: readonly object[], between?: () => Promise<void>): Promise<ReadonlySet<string>> {

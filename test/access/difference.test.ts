@@ -1,26 +1,24 @@
 // Who gains and loses access by a cycle: what is compared in values is what the server itself answers before and after, of every login, object and privilege.
 import { writeFileSync } from 'node:fs';
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { accessDifference, type AccessLine } from '../../src/access/difference.ts';
 import type { Change } from '../../src/changes/change.ts';
 import { privilegesOf, type ObjectKind } from '../../src/model/kinds.ts';
 import { callHere } from '../commands/call.ts';
 import { furnish, live, PASSWORDS, USERS } from '../convergence/furnished.ts';
-import { type Postgres, startPostgres } from '../support/postgres.ts';
-import { createSteward, resetServer, type Steward } from '../support/steward.ts';
+import { serverForAll } from '../support/lifecycle.ts';
+import type { Postgres } from '../support/postgres.ts';
+import { createSteward, type Steward } from '../support/steward.ts';
 import { accessOf } from './follow.ts';
 import { LIFE } from './life.ts';
 
 let server: Postgres;
 let steward: Steward;
-beforeAll(async () => {
-  server = await startPostgres({ settings: { max_locks_per_transaction: '256', log_statement: 'none' } });
-});
-afterAll(() => server.stop());
-afterEach(async () => {
-  await steward.close();
-  await resetServer(server);
-});
+serverForAll(
+  { max_locks_per_transaction: '256', log_statement: 'none' },
+  (started) => (server = started),
+  () => steward,
+);
 
 const USER_SCHEMAS = `n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'pgsteward', 'pgsteward_trigger')`;
 

@@ -1,28 +1,26 @@
 // A plan from a snapshot is the plan from the server: for every document of the corpus on hostile servers, and for the real cases of it.
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { planLines } from '../../src/changes/plan-lines.ts';
 import { parseDocument } from '../../src/document/parse.ts';
 import type { Document } from '../../src/model/entries.ts';
 import { BROKEN_DOCUMENTS } from '../corpus/broken-documents.ts';
 import { declare, openCase, read } from '../privileges/case.ts';
 import { ROOT } from '../support/daemon.ts';
-import { type Postgres, startPostgres } from '../support/postgres.ts';
-import { createSteward, resetServer, type Steward } from '../support/steward.ts';
+import { serverForAll } from '../support/lifecycle.ts';
+import type { Postgres } from '../support/postgres.ts';
+import { createSteward, type Steward } from '../support/steward.ts';
 import { bothPlans } from './both-plans.ts';
 import { ASKS, furnish, live, PASSWORDS, USERS } from './furnished.ts';
 
 let server: Postgres;
 let steward: Steward;
-beforeAll(async () => {
-  server = await startPostgres({ settings: { max_locks_per_transaction: '256' } });
-});
-afterAll(() => server.stop());
-afterEach(async () => {
-  await steward.close();
-  await resetServer(server);
-});
+serverForAll(
+  { max_locks_per_transaction: '256' },
+  (started) => (server = started),
+  () => steward,
+);
 
 const parsed = (text: string | Uint8Array): Document => parseDocument(typeof text === 'string' ? Buffer.from(text) : text, 'users.yaml', 'postgres');
 const documentOf = (document: object): Document => parsed(JSON.stringify(document));

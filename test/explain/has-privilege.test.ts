@@ -1,6 +1,6 @@
 // explain's core against the server's own answer, for every role, object and privilege of random servers, and for every link of every path.
 import type pg from 'pg';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { explain, may } from '../../src/explain/explain.ts';
 import type { Path } from '../../src/explain/paths.ts';
 import { whatCan } from '../../src/explain/what-can.ts';
@@ -11,7 +11,8 @@ import { askServer, type FoundObject, readObject } from '../../src/postgres/read
 import { readGroups } from '../../src/postgres/read-groups.ts';
 import { inRealm, readRealm } from '../../src/postgres/read-realm.ts';
 import { SMALL } from '../../src/postgres/transaction.ts';
-import { type Postgres, startPostgres } from '../support/postgres.ts';
+import { quietServerForAll } from '../support/lifecycle.ts';
+import type { Postgres } from '../support/postgres.ts';
 import { dropServer, quoted, type RandomServer, randomServer, targetOf } from './random-access.ts';
 
 /** How many servers; `EXPLAIN_SERVERS=300` for a long run. */
@@ -20,13 +21,8 @@ const FIRST = Number(process.env['EXPLAIN_SEED'] ?? 1);
 
 let postgres: Postgres;
 let admin: pg.Client;
-beforeAll(async () => {
-  postgres = await startPostgres({ settings: { log_statement: 'none', log_min_messages: 'panic', log_min_error_statement: 'panic' } });
-  admin = await postgres.client();
-});
-afterAll(async () => {
-  await admin.end();
-  await postgres.stop();
+quietServerForAll((server, session) => {
+  [postgres, admin] = [server, session];
 });
 
 const seeds = Array.from({ length: SERVERS }, (_, index) => FIRST + index);

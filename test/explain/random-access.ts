@@ -3,9 +3,9 @@ import type pg from 'pg';
 import type { ObjectReference } from '../../src/explain/object-name.ts';
 import { privilegesOf } from '../../src/model/kinds.ts';
 
-/** The same numbers for the same seed. */
-function numbers(seed: number): (below: number) => number {
-  let state = seed * 2_654_435_761 + 1;
+/** The same numbers from the same state. */
+export function numbersFrom(start: number): (below: number) => number {
+  let state = start;
   return (below) => {
     state = (state + 0x6d2b79f5) | 0;
     let t = Math.imul(state ^ (state >>> 15), 1 | state);
@@ -27,7 +27,7 @@ export interface RandomServer {
 
 /** Fills a new database, owned by one of new roles. @param client a superuser in another database. @param open a session in a database. */
 export async function randomServer(client: pg.Client, open: (database: string) => Promise<pg.Client>, seed: number, major: number): Promise<RandomServer> {
-  const pick = numbers(seed);
+  const pick = numbersFrom(seed * 2_654_435_761 + 1);
   const chance = (percent: number): boolean => pick(100) < percent;
   const of = <T>(all: readonly T[]): T => all[pick(all.length)] as T;
   const roles = Array.from({ length: 8 }, (_, index) => (index < 5 ? `r${seed}_${index}` : `r${seed} ${of(ODD)}${index}`));

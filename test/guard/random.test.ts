@@ -1,11 +1,11 @@
 // Random servers, documents and guardrails: what is told to be broken is what the server itself answers, and no plan breaks anything that was not broken.
 import type pg from 'pg';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { privilegesOf } from '../../src/model/kinds.ts';
-import { KINDS } from '../../src/model/kinds.ts';
-import { quoted, type RandomServer, randomServer } from '../explain/random-access.ts';
-import { type Postgres, startPostgres } from '../support/postgres.ts';
+import { KINDS, privilegesOf } from '../../src/model/kinds.ts';
+import { numbersFrom, quoted, type RandomServer, randomServer } from '../explain/random-access.ts';
+import { quietServerForAll } from '../support/lifecycle.ts';
+import type { Postgres } from '../support/postgres.ts';
 import { createSteward, type Steward } from '../support/steward.ts';
 import { type AskedRail, brokenBy, canAsk } from './oracle.ts';
 
@@ -15,24 +15,9 @@ const FIRST = Number(process.env['GUARD_SEED'] ?? 1);
 
 let postgres: Postgres;
 let admin: pg.Client;
-beforeAll(async () => {
-  postgres = await startPostgres({ settings: { log_statement: 'none', log_min_messages: 'panic', log_min_error_statement: 'panic' } });
-  admin = await postgres.client();
+quietServerForAll((server, session) => {
+  [postgres, admin] = [server, session];
 });
-afterAll(async () => {
-  await admin.end();
-  await postgres.stop();
-});
-
-function numbers(seed: number): (below: number) => number {
-  let state = seed * 2_246_822_519 + 7;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % below;
-  };
-}
 
 /** One as a document has it. */
 const written = ({ object, by, ...rail }: AskedRail, database: string): object => {
@@ -59,7 +44,7 @@ interface Case {
 }
 
 function caseOf(server: RandomServer, seed: number, major: number): Case {
-  const pick = numbers(seed);
+  const pick = numbersFrom(seed * 2_246_822_519 + 7);
   const chance = (percent: number): boolean => pick(100) < percent;
   const of = <T>(all: readonly T[]): T => all[pick(all.length)] as T;
   const some = (all: readonly string[], percent: number): readonly string[] => all.filter(() => chance(percent));
