@@ -30,8 +30,8 @@ const VALIDATE: Verb = {
   operands: 'FILE…',
   options: { output: { type: 'string', short: 'o', value: 'FORMAT', choices: ['text', 'json', 'github'], summary: 'how the problems are said' } },
   details: [
-    'A FILE is a users.yaml, or manifests in YAML or JSON with a ConfigMap that has the key users.yaml; - is standard input.',
-    'Several are read as one document. Exit code 0: no errors, though there may be warnings; 1: an error, or a file that cannot be read.',
+    'A FILE is a users.yaml, a servers.yaml, or manifests in YAML or JSON with ConfigMaps that have these keys; - is standard input.',
+    'Several documents are read as one; with a servers.yaml, those of each server are. Exit code 0: no errors, though there may be warnings; 1: an error, or a file that cannot be read.',
   ],
   example: 'pgsteward validate manifests/example/users.yaml',
   run: async (given, self) => (await import('./validate.ts')).validate(given, self),
@@ -39,11 +39,16 @@ const VALIDATE: Verb = {
 
 const SCHEMA: Verb = {
   name: 'schema',
-  summary: 'a JSON Schema of users.yaml, for editors and CI',
+  summary: 'a JSON Schema of users.yaml or servers.yaml, for editors and CI',
+  operands: '[NAME]',
+  words: ['users.yaml', 'servers.yaml'],
   options: {},
-  details: ['It knows keys, types and words; pgsteward validate knows everything that can be said without a server.'],
+  details: [
+    'A NAME is users.yaml, which it also is where it is left out, or servers.yaml.',
+    'It knows keys, types and words; pgsteward validate knows everything that can be said without a server.',
+  ],
   example: 'pgsteward schema > users.schema.json',
-  run: async (_given, self) => (await import('./schema.ts')).schema(self),
+  run: async (given, self) => (await import('./schema.ts')).schema(given, self),
 };
 
 const PLAN: Verb = {

@@ -20,7 +20,7 @@ export const asGithub = (verdict: FoundDocuments): string =>
   lines([...verdict.document.problems.map((problem) => annotation(problem, verdict)), countsOf(verdict)]);
 
 /** One object, whose form docs/reference.md describes. A new field may come; a change of what is there is a new version. */
-export function asJson({ document, count, within }: FoundDocuments): string {
+export function asJson({ document, count, within, servers }: FoundDocuments): string {
   const { users, roles, databases, problems, usable } = document;
   const json = JSON.stringify(
     {
@@ -29,7 +29,7 @@ export function asJson({ document, count, within }: FoundDocuments): string {
       errors: countOf(document, 'error'),
       warnings: countOf(document, 'warning'),
       documents: count,
-      valid: { users: users.length, roles: roles.length, databases: databases.length },
+      valid: { users: users.length, roles: roles.length, databases: databases.length, ...(servers === undefined ? {} : { servers }) },
       problems: problems.map((problem) => shownProblem(problem, within)),
     },
     undefined,
@@ -73,9 +73,9 @@ const countOf = ({ problems }: Document, severity: Problem['severity']): number 
 
 const UNUSABLE = '; nothing is used, and entries are not held against each other, until all can be read';
 
-function countsOf({ document, count }: FoundDocuments): string {
+function countsOf({ document, count, servers }: FoundDocuments): string {
   const { users, roles, databases, usable } = document;
-  return `errors: ${countOf(document, 'error')}, warnings: ${countOf(document, 'warning')}; documents: ${count}, with valid users: ${users.length}, roles: ${roles.length}, databases: ${databases.length}${usable ? '' : UNUSABLE}`;
+  return `errors: ${countOf(document, 'error')}, warnings: ${countOf(document, 'warning')}; documents: ${count}, with valid users: ${users.length}, roles: ${roles.length}, databases: ${databases.length}${servers === undefined ? '' : `, servers: ${servers}`}${usable ? '' : UNUSABLE}`;
 }
 
 function annotation(problem: Problem, { within }: FoundDocuments): string {

@@ -1,14 +1,18 @@
-// Files → one document of all that stand in them: users documents themselves, and ConfigMaps of manifests that hold one.
+// Files → the documents that stand in them: users documents themselves, and ConfigMaps of manifests that hold one; and the servers that they belong to.
 import { compose } from './compose.ts';
 import type { DocumentDraft } from './draft.ts';
 import { placeOfLiteral } from './literal-place.ts';
 import { type Manifest, type Part, partsOf, readParts } from './manifests.ts';
 import { readText, unreadableDraft } from './parse.ts';
+import { parseServers } from './servers.ts';
 import { decodeBase64 } from '../model/base64.ts';
-import type { Document, Position } from '../model/entries.ts';
+import type { Document, Position, Problem } from '../model/entries.ts';
+import type { Fleet, ServerEntry } from '../model/fleet.ts';
 
 /** The key of a ConfigMap that holds a users document. */
 const KEY = 'users.yaml';
+/** The key of the one that declares servers. */
+const SERVERS_KEY = 'servers.yaml';
 
 /** Says which manifests there are, and is none. */
 const KUSTOMIZATION = /(?:^|[/\\])kustomization\.ya?ml$/;
@@ -22,6 +26,10 @@ export interface InputFile {
 export interface FoundDocuments {
   /** All of them as one. Whatever cannot be read is a problem of it. */
   readonly document: Document;
+  /** The same, of each server by itself: only documents of one server are held against each other. */
+  readonly apart?: readonly Document[];
+  /** How many valid servers are declared; undefined where no file declares any. */
+  readonly servers?: number | undefined;
   /** How many documents were found. */
   readonly count: number;
   /** Names under which positions count within a key, as its lines are none of the file → the file. */
@@ -30,7 +38,8 @@ export interface FoundDocuments {
 
 /** What is collected on the way. */
 interface Collection {
-  readonly drafts: DocumentDraft[];
+  readonly drafts: { readonly draft: DocumentDraft; readonly configMap?: string }[];
+  readonly fleets: Fleet[];
   count: number;
   readonly within: Map<string, string>;
   /** ConfigMap → its file. */
@@ -42,24 +51,69 @@ interface Collection {
  * @param defaultDatabase what blocks without a database are about; undefined where nobody knows.
  */
 export function findDocuments(files: readonly InputFile[], defaultDatabase?: string): FoundDocuments {
-  const found: Collection = { drafts: [], count: 0, within: new Map(), seen: new Map() };
+  const found: Collection = { drafts: [], fleets: [], count: 0, within: new Map(), seen: new Map() };
   for (const { path, read } of files.filter((file) => !KUSTOMIZATION.test(file.path)))
     if (read.message === undefined) readFile(path, read.bytes, found);
     else refuse(found, { file: path, line: 1, column: 1 }, read.message);
-  if (found.drafts.length === 0) {
+  if (found.drafts.length === 0 && found.fleets.length === 0) {
     const message = `${files.length === 1 ? 'this file holds' : 'these files hold'} no users document: neither the list \`users\` nor a ConfigMap with the key ${KEY}`;
     refuse(found, { file: files[0]?.path ?? '', line: 1, column: 1 }, message);
   }
-  return { document: compose(found.drafts, defaultDatabase), count: found.count, within: found.within };
+  const servers = found.fleets.flatMap((fleet) => fleet.servers);
+  const apart = byServer(found.drafts, servers, found.fleets.length > 0).map(({ drafts, database }) => compose(drafts, database ?? defaultDatabase));
+  const problems = found.fleets.flatMap((fleet) => fleet.problems);
+  return {
+    document: together(apart, problems),
+    apart,
+    ...(found.fleets.length === 0 ? {} : { servers: servers.length }),
+    count: found.count,
+    within: found.within,
+  };
 }
 
-const refuse = (found: Collection, position: Position, message: string): void => void found.drafts.push(unreadableDraft(position, message));
+interface Group {
+  readonly drafts: readonly DocumentDraft[];
+  readonly database?: string | undefined;
+}
+
+/** Where servers are declared, each has its documents, and one that no server names is by itself. */
+function byServer(drafts: Collection['drafts'], servers: readonly ServerEntry[], isFleet: boolean): readonly Group[] {
+  if (!isFleet) return [{ drafts: drafts.map(({ draft }) => draft) }];
+  const owner = new Map(servers.flatMap((server) => server.documents.map(({ name }) => [name, server] as const)));
+  const groups = new Map<unknown, { drafts: DocumentDraft[]; database?: string | undefined }>();
+  for (const { draft, configMap } of drafts) {
+    const server = configMap === undefined ? undefined : owner.get(configMap);
+    const group = groups.get(server ?? draft) ?? { drafts: [], database: server?.database };
+    group.drafts.push(draft);
+    groups.set(server ?? draft, group);
+  }
+  return [...groups.values()];
+}
+
+function together(apart: readonly Document[], problems: readonly Problem[]): Document {
+  const [only] = apart;
+  if (only !== undefined && apart.length === 1 && problems.length === 0) return only;
+  return {
+    users: apart.flatMap(({ users }) => users),
+    roles: apart.flatMap(({ roles }) => roles),
+    databases: apart.flatMap(({ databases }) => databases),
+    invalid: new Set(apart.flatMap(({ invalid }) => [...invalid])),
+    invalidRenames: new Map(apart.flatMap(({ invalidRenames }) => [...(invalidRenames ?? [])])),
+    invalidDatabases: new Set(apart.flatMap(({ invalidDatabases }) => [...invalidDatabases])),
+    guardrails: apart.flatMap(({ guardrails = [] }) => guardrails),
+    usable: apart.every(({ usable }) => usable),
+    problems: [...problems, ...apart.flatMap((document) => document.problems)],
+  };
+}
+
+const refuse = (found: Collection, position: Position, message: string): void => void found.drafts.push({ draft: unreadableDraft(position, message) });
 
 function readFile(path: string, bytes: Uint8Array, found: Collection): void {
   const text = new TextDecoder().decode(bytes);
   if (!holdsManifests(text)) {
+    if (holdsServers(text)) return void found.fleets.push(parseServers(bytes, path));
     found.count += 1;
-    found.drafts.push(readText(bytes, path));
+    found.drafts.push({ draft: readText(bytes, path) });
     return;
   }
   const parts = [...partsOf(text, path.endsWith('.json') || /^\s*\{\s*"/.test(text)).values()];
@@ -79,7 +133,10 @@ function holdsManifests(text: string): boolean {
   return /^["']?(?:apiVersion|kind)["']?\s*:/m.test(text) && !/^["']?users["']?\s*:/m.test(text);
 }
 
+const holdsServers = (text: string): boolean => /^["']?servers["']?\s*:/m.test(text) && !/^["']?users["']?\s*:/m.test(text);
+
 function readConfigMap(path: string, part: Part, manifest: Manifest, found: Collection): void {
+  readServersKey(path, part, manifest, found);
   const text = manifest.data.get(KEY);
   const binary = manifest.binaryData.get(KEY);
   if (text === undefined && binary === undefined) return;
@@ -91,18 +148,30 @@ function readConfigMap(path: string, part: Part, manifest: Manifest, found: Coll
   found.count += 1;
   if (before !== undefined) refuse(found, start, `the ConfigMap ${manifest.name} is in ${before === path ? 'this file twice' : `${before} as well`}; keep one`);
   else if (content === undefined) refuse(found, start, `the key ${KEY} of the ConfigMap ${manifest.name} is not base64`);
-  else found.drafts.push(readKey(path, part, manifest, content, found));
+  else found.drafts.push({ draft: readKey(path, part, manifest, content, found), configMap: manifest.name });
 }
 
+function readServersKey(path: string, part: Part, manifest: Manifest, found: Collection): void {
+  const text = manifest.data.get(SERVERS_KEY);
+  if (text === undefined) return;
+  const { file, placed } = placeOf(path, part, manifest, SERVERS_KEY, found);
+  found.fleets.push(parseServers(Buffer.from(text), file, placed));
+}
+
+const readKey = (path: string, part: Part, manifest: Manifest, content: Uint8Array, found: Collection): DocumentDraft => {
+  const { file, placed } = placeOf(path, part, manifest, KEY, found);
+  return readText(content, file, placed);
+};
+
 /** Positions are those in the file where the key's lines are lines of the file, and else count in the key. */
-function readKey(path: string, part: Part, manifest: Manifest, content: Uint8Array, found: Collection): DocumentDraft {
-  const text = manifest.data.get(KEY);
+function placeOf(path: string, part: Part, manifest: Manifest, key: string, found: Collection): { file: string; placed?: (position: Position) => Position } {
+  const text = manifest.data.get(key);
   const place = text === undefined || part.isJson ? undefined : placeOfLiteral(part.text, text);
   if (place === undefined) {
-    const name = `${path}#${manifest.name}/${KEY}`;
-    found.within.set(name, path);
-    return readText(content, name);
+    const file = `${path}#${manifest.name}/${key}`;
+    found.within.set(file, path);
+    return { file };
   }
   const before = part.line - 1 + place.linesBefore;
-  return readText(content, path, ({ line, column }) => ({ file: path, line: before + line, column: place.indent + column }));
+  return { file: path, placed: ({ line, column }) => ({ file: path, line: before + line, column: place.indent + column }) };
 }

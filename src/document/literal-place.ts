@@ -8,8 +8,8 @@ export interface LiteralPlace {
   readonly indent: number;
 }
 
-/** `users.yaml: |`, and what may stand around it. */
-const HEADER = /^\s*(?:- )?["']?users\.yaml["']?\s*:\s*\|[-+\d]*\s*(?:#.*)?$/;
+/** `users.yaml: |` or `servers.yaml: |`, and what may stand around it. */
+const HEADER = /^\s*(?:- )?["']?(?:users|servers)\.yaml["']?\s*:\s*\|[-+\d]*\s*(?:#.*)?$/;
 
 /** Headers that are tried: a manifest has few, whatever else its texts say. */
 const TRIED = 100;

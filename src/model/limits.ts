@@ -75,4 +75,7 @@ export const LIMITS = {
   definers: 1000,
   /** Tables with row level security, views, and functions with SECURITY DEFINER in one database, that a snapshot has of each. */
   besideItems: 20_000,
+  /** Servers of one process, and items of one list in the file that declares them. */
+  servers: 500,
+  serverItems: 200,
 } as const;

@@ -56,6 +56,8 @@ it('each limit stands in the table, with its number', () => {
     entriesOfLeaver: 'a role that is to be dropped',
     logWaiting: 'the log',
     definers: 'explain and who-can',
+    servers: '`servers.yaml`: servers',
+    serverItems: '`servers.yaml`: servers',
     besideItems: 'beside ACLs',
     guardrails: 'guardrails',
     guardrailItems: 'guardrails',
@@ -96,6 +98,7 @@ it('and that of a database, which a setting says', () => {
 
 /** The beginning of each row → the tests at its limit and beyond it. */
 const TESTS: Readonly<Record<string, readonly (readonly [file: string, title: string])[]>> = {
+  '`servers.yaml`': [['document/servers', 'as many servers are read as there may be']],
   guardrails: [['guard/document', 'as many guardrails and names are read as the limits say']],
   'the document: its size': [['document/document', 'read a document of 1 MiB, and not one byte more']],
   'the document: words': [['document/limits', 'as many words and brackets as are parsed at once are read']],
