@@ -1,6 +1,7 @@
 // What a users document says, once it is read: entries with their places, and problems with theirs.
 import type { Guardrail } from './guardrails.ts';
 import type { ObjectKind } from './kinds.ts';
+import type { Sources } from './sources.ts';
 
 /** Where something stands; line and column count from 1. */
 export interface Position {
@@ -190,6 +191,8 @@ export interface Problem {
   readonly message: string;
   /** The user whose entry is kept as it was, where the entry's name could be read. */
   readonly username?: string | undefined;
+  /** The source of the author whose document it is; undefined for the operator's. */
+  readonly source?: string | undefined;
 }
 
 /** Stands among invalid databases for an entry of which nobody knows which database it is about. */
@@ -208,6 +211,8 @@ export interface Document {
   readonly invalidDatabases: ReadonlySet<string>;
   /** What must never be in the databases that it names; none where this is left out. */
   readonly guardrails?: readonly Guardrail[] | undefined;
+  /** Whose its entries are; undefined where all are the operator's. */
+  readonly sources?: Sources | undefined;
   /** False where nothing of it can be used (not YAML, not a mapping, no `users` list; of several, where that is so of one): the last good document stays in force. */
   readonly usable: boolean;
   /** All of them, in the order of the documents and of their positions there. */

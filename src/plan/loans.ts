@@ -4,6 +4,7 @@ import { type Catalog, isSameRole } from '../model/catalog.ts';
 import type { Change } from '../changes/change.ts';
 import { definitionOf } from '../changes/table.ts';
 import { linksOf } from '../model/reach.ts';
+import type { Whose } from '../model/sources.ts';
 import { actingOf } from './privileges/acting.ts';
 import { identifier, type Sql, sql } from '../sql/sql-text.ts';
 
@@ -56,16 +57,16 @@ export function loansOf(catalog: Catalog, plan: readonly Change[]): (changes: re
 }
 
 /**
- * Memberships that our admin granted to itself, in roles that it made for this source, with the rights of the role: none that it made since
+ * Memberships that our admin granted to itself, in roles that it made for the document, with the rights of the role: none that it made since
  * it asks for less.
  */
-export function surplusRights(catalog: Catalog, source: string, leaving: ReadonlySet<string>): Change[] {
+export function surplusRights(catalog: Catalog, whose: Whose, leaving: ReadonlySet<string>): Change[] {
   const { server, cluster, managed } = catalog;
   if (server.superuser || server.major < 16) return [];
   return (linksOf(cluster.memberships).ofMember.get(server.admin) ?? []).flatMap((row): Change[] => {
     const role = managed.get(row.role);
     const isOwn = row.grantor === server.admin && row.inherit;
-    const isMade = role?.source === source && role.origin === 'created' && isSameRole(role, catalog);
+    const isMade = role !== undefined && whose.has(role.source) && role.origin === 'created' && isSameRole(role, catalog);
     return isOwn && isMade && !leaving.has(row.role) ? [{ kind: 'stop_inheriting', role: row.role }] : [];
   });
 }

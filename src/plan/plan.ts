@@ -41,7 +41,7 @@ function* planWith(read: PlanInput): InParts<Plan> {
   const pace = createPace();
   const input = yield* canonical(read, pace);
   const { document } = input;
-  const law = lawOf(input.catalog, input.law);
+  const law = lawOf(input.catalog, input.law, document);
   const catalog = withPlannedDatabases(input.catalog, document, law, input.adminDatabase);
   const desired = desiredOf({ document, catalog, law, defaultDatabase: input.defaultDatabase, withoutSecret: input.withoutSecret, held: input.renaming.held });
   const { entities } = desired;
@@ -61,7 +61,7 @@ function* planWith(read: PlanInput): InParts<Plan> {
     catalog,
     law,
     named: desired.named.union(input.renaming.kept),
-    heldBecause: reasonToHoldRemovals(document),
+    heldBecause: reasonsToHoldRemovals(document),
     changes: compared,
     told: input.secrets.told,
     revokes: input.revokes === 'apply',
@@ -75,11 +75,11 @@ function* planWith(read: PlanInput): InParts<Plan> {
   const taken = [
     ...recognitions(catalog),
     ...wanted,
-    ...forgottenPrivileges(input, entities),
+    ...forgottenPrivileges(input, law, entities),
     ...passwordsToSet(withoutTaken(input), openings, entities),
     ...passwordsOutOfTurn(document, catalog, entities),
     ...drained.changes,
-    ...surplusRights(catalog, input.removal.source, new Set(removal.changes.map(subjectOf))),
+    ...surplusRights(catalog, law.whose, new Set(removal.changes.map(subjectOf))),
     ...removal.changes,
   ];
   const { refused, broken, ...sifted } = yield* siftGuarded(yield* inOrder(taken, pace), input, pace);
@@ -92,7 +92,7 @@ function* planWith(read: PlanInput): InParts<Plan> {
     ...privileges.notices,
     ...drained.notices,
     ...removal.notices,
-    ...namedOnly(document, catalog, input.removal.source, entities),
+    ...namedOnly(document, catalog, law.whose, entities),
     ...blocked.map(cannotNotice),
     ...refused.map(refusalNotice),
     ...brokenNotices(broken),
@@ -201,14 +201,20 @@ const cannotNotice = ({ change, inability }: Plan['blocked'][number]): Notice =>
 });
 
 /** Nothing is removed on the word of a document that is wrong somewhere: what it lost may be what it meant to keep. */
-const reasonToHoldRemovals = (document: Document): string | undefined =>
-  document.problems.some((problem) => problem.severity === 'error') ? 'the document has errors, and nothing is removed until they are mended' : undefined;
+function reasonsToHoldRemovals({ problems, sources }: Document): (source: string) => string | undefined {
+  const wrong = new Set(problems.flatMap(({ severity, source }) => (severity === 'error' ? [source] : [])));
+  const because = 'the document has errors, and nothing is removed until they are mended';
+  return (source) => {
+    const author = sources?.authors.get(source);
+    return author?.heldBecause ?? (wrong.has(author === undefined ? undefined : source) ? because : undefined);
+  };
+}
 
 /** Roles whose privileges we kept, and whose entry declares none any more. */
-function forgottenPrivileges({ catalog, document, removal }: PlanInput, entities: ReadonlyMap<string, Entity>): Change[] {
+function forgottenPrivileges({ catalog, document }: PlanInput, { whose }: Law, entities: ReadonlyMap<string, Entity>): Change[] {
   const declares = declaringNames(document);
   return [...catalog.managed.values()].flatMap((role): Change[] =>
-    role.privileges && !document.invalid.has(role.name) && role.source === removal.source && entities.has(role.name) && !declares.has(role.name)
+    role.privileges && !document.invalid.has(role.name) && whose.has(role.source) && entities.has(role.name) && !declares.has(role.name)
       ? [{ kind: 'forget_privileges', role: role.name }]
       : [],
   );

@@ -44,7 +44,6 @@ interface Facts {
   readonly document: Document;
   readonly catalog: Catalog;
   readonly law: Law;
-  readonly source: string;
 }
 
 /** Why a role does not get its name. */
@@ -58,7 +57,7 @@ export function withRenamed<T extends Catalog>(catalog: T, document: Document, o
   const wishes = wishesIn(document);
   const held = new Map(invalidIn(document, catalog));
   if (wishes.length === 0) return { catalog, renaming: { ...NO_RENAMING, held } };
-  const facts = { document, catalog, law: lawOf(catalog, options.law), source: options.law.source };
+  const facts = { document, catalog, law: lawOf(catalog, options.law, document) };
   const ability = abilityOf(catalog, []);
   const renaming = { renames: [] as Rename[], blocked: [] as { change: Rename; inability: Inability }[], deferred: [] as Rename[], notices: [] as Notice[] };
   const kept = new Set<string>();
@@ -132,7 +131,7 @@ function decide(wish: Wish, facts: Facts): Rename | Refusal | undefined {
 /** There is a role of the former name, ours or nobody's. */
 function decideByName(wish: Wish, row: ManagedRole | undefined, facts: Facts): Rename | Refusal | undefined {
   const { name, former, entity } = wish;
-  const { catalog, law, source, document } = facts;
+  const { catalog, law, document } = facts;
   // It was done, and the old name is somebody else's by now.
   if (row === undefined && catalog.managed.has(name)) return undefined;
   if (catalog.oids.has(name))
@@ -140,7 +139,7 @@ function decideByName(wish: Wish, row: ManagedRole | undefined, facts: Facts): R
       kind: 'cannot',
       message: `is to be the role ${former}, but there are roles of both names: neither is renamed or removed; drop or rename one of them by hand, or take out \`renamedFrom\``,
     };
-  if (row !== undefined && row.source !== source) return refused(former, `it belongs to the source ${row.source}`);
+  if (row !== undefined && row.source !== law.whose.of(name)) return refused(former, `it belongs to the source ${row.source}`);
   const other = row !== undefined && row.name !== former && row.name !== name && namesIn(document).has(row.name) ? row.name : undefined;
   if (other !== undefined) return refused(former, `it is the role ${other}, which somebody renamed, and the document names that as well`);
   const refusal = law.refuseToManage(former);
@@ -169,8 +168,9 @@ function decideByName(wish: Wish, row: ManagedRole | undefined, facts: Facts): R
 }
 
 /** Somebody did it by hand: what is remembered goes with the role. */
-function follow(wish: Wish, row: ManagedRole, { catalog, law, source }: Facts): Rename | Refusal | undefined {
+function follow(wish: Wish, row: ManagedRole, { catalog, law }: Facts): Rename | Refusal | undefined {
   const { name, former, entity } = wish;
+  const source = law.whose.of(name);
   if (row.source !== source) return refused(former, `it belongs to the source ${row.source}`);
   // Under its new name it looks like a role that was there before us.
   if (law.protects(name) !== undefined || (catalog.managed.get(name)?.source ?? source) !== source) return undefined;

@@ -32,6 +32,7 @@ export function batches(changes: readonly Change[]): Change[][] {
 
 const ledgerFacts = (context: ApplyContext, verifiers: NewVerifiers) => ({
   source: context.source,
+  sourceOf: context.sourceOf,
   server: context.server,
   why: context.why,
   whyOf: context.whyOf,

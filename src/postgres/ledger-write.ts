@@ -6,6 +6,8 @@ import { literal } from '../sql/sql-text.ts';
 
 export interface RoleFacts {
   readonly source: string;
+  /** Of a role, where there are several sources. */
+  readonly sourceOf?: ((role: string) => string) | undefined;
   /** The system identifier of the server. */
   readonly server: string | null;
   /** The witness of a password that is being set. */
@@ -31,7 +33,13 @@ export function managedRoleSql(changes: readonly Change[], facts: RoleFacts): st
     const memory = definition.remembers?.(change);
     switch (memory?.what) {
       case 'ours':
-        upserts.push({ name, entity: memory.entity, origin: memory.origin, ...(memory.isDisabled === true ? { disabled: true } : {}) });
+        upserts.push({
+          name,
+          entity: memory.entity,
+          origin: memory.origin,
+          ...sourceIn(name, facts),
+          ...(memory.isDisabled === true ? { disabled: true } : {}),
+        });
         break;
       case 'recognised':
         known.push(...memory.names.map((one, index) => ({ name: one, oid: memory.oids[index] })));
@@ -97,10 +105,16 @@ function renamedSql(renamed: readonly object[]): string[] {
   ];
 }
 
+/** The source of a role that is another one than that of most. */
+function sourceIn(name: string, { source, sourceOf }: RoleFacts): { readonly source?: string } {
+  const own = sourceOf?.(name) ?? source;
+  return own === source ? {} : { source: own };
+}
+
 const upsertSql = (upserts: readonly object[], { source, server }: RoleFacts): string =>
   `INSERT INTO pgsteward.managed_role (name, entity, origin, source, oid, server, ledger, status, disabled_at)
-   SELECT x.name, x.entity, x.origin, ${literal(source)}, r.oid, ${nullable(server)}, ${LEDGER}, 'active', CASE WHEN x.disabled THEN pg_catalog.now() END
-   FROM jsonb_to_recordset(${records(upserts)}) AS x(name text, entity text, origin text, disabled boolean) JOIN pg_roles r ON r.rolname = x.name
+   SELECT x.name, x.entity, x.origin, coalesce(x.source, ${literal(source)}), r.oid, ${nullable(server)}, ${LEDGER}, 'active', CASE WHEN x.disabled THEN pg_catalog.now() END
+   FROM jsonb_to_recordset(${records(upserts)}) AS x(name text, entity text, origin text, source text, disabled boolean) JOIN pg_roles r ON r.rolname = x.name
    ON CONFLICT (name) DO UPDATE SET entity = excluded.entity, origin = excluded.origin, source = excluded.source, oid = excluded.oid, server = excluded.server,
      ledger = excluded.ledger, status = 'active',
      witness_version = NULL, witness_salt = NULL, witness_iterations = NULL, witness_proof = NULL, disabled_at = excluded.disabled_at`;

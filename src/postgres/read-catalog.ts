@@ -1,6 +1,7 @@
 // Snapshot → Catalog: everything a plan needs, from one REPEATABLE READ transaction with a fixed number of round trips.
 import type pg from 'pg';
 import type { Catalog, ManagedRole } from '../model/catalog.ts';
+import { type Sources, whoseOf } from '../model/sources.ts';
 import { removalCandidates } from '../plan/removal/removal-policy.ts';
 import { readKept, type RowKeeper } from './kept-rows.ts';
 import { beginWithFacts, type Facts } from './read-facts.ts';
@@ -36,7 +37,10 @@ import { keptLedger, recordedRoles } from './ledger-read.ts';
 
 export interface CatalogRequest {
   readonly client: pg.ClientBase;
+  /** The document's, of what no author claims. */
   readonly source: string;
+  /** Those of its authors, where there are any. */
+  readonly sources?: Sources | undefined;
   readonly named: ReadonlySet<string>;
   /** Those whose privileges are compared; `everybody` for all entries that there are, of whom `granted` then tells nothing. */
   readonly declaring: ReadonlySet<string> | 'everybody';
@@ -132,7 +136,7 @@ async function catalogOf(
   const managed = imported.length === 0 ? recorded : new Map([...recorded, ...imported.map((role): [string, ManagedRole] => [role.name, role])]);
   const publicConnect = new Set(connects.flatMap(({ grantee, database }) => (grantee === 0 ? [database] : [])));
   const factsOf = new Map(databases.map((row) => [row.name, databaseFacts(row, nameOf, publicConnect, (role) => oids.has(role))]));
-  const leaving = removalCandidates(managed.values(), request.source, request.named).flatMap((role) => oids.get(role.name) ?? []);
+  const leaving = removalCandidates(managed.values(), whoseOf(request.source, request), request.named).flatMap((role) => oids.get(role.name) ?? []);
   const counted = [...new Set([...leaving, ...request.closed(server.now, managed, oids).flatMap((name) => oids.get(name) ?? [])])];
   return {
     server,

@@ -19,6 +19,8 @@ export interface ApplyContext extends Timeouts, Endable {
   readonly render: RenderOptions;
   readonly loans: (changes: readonly Change[]) => Loans;
   readonly source: string;
+  /** Of a role, where there are several sources. */
+  readonly sourceOf?: ((role: string) => string) | undefined;
   /** The system identifier of the server. */
   readonly server: string | null;
   readonly why: string;

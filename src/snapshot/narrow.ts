@@ -3,6 +3,7 @@ import type { Catalog, ManagedRole } from '../model/catalog.ts';
 import { type AclEntry, type DatabaseContents, type ObjectGroup, PUBLIC } from '../model/contents.ts';
 import type { Document } from '../model/entries.ts';
 import { declaringNames, namesIn, withFormerNames } from '../model/named.ts';
+import { whoseOf } from '../model/sources.ts';
 import { closedNames } from '../plan/removal/drain.ts';
 import type { HeldThere } from '../plan/removal/passed-on.ts';
 import { removalCandidates } from '../plan/removal/removal-policy.ts';
@@ -17,7 +18,7 @@ export function catalogFor(document: Document, { catalog, source }: Pick<Snapsho
   const { verifiers, managed } = standIns(catalog);
   const declaring = withFormerNames(declaringNames(document), document);
   const oidsOf = (names: readonly string[]): readonly number[] => names.flatMap((name) => catalog.oids.get(name) ?? []);
-  const leaving = removalCandidates(managed.values(), source, namesIn(document)).map(({ name }) => name);
+  const leaving = removalCandidates(managed.values(), whoseOf(source, document), namesIn(document)).map(({ name }) => name);
   const counted = [...new Set([...leaving, ...closedNames(document, catalog.server.now, { managed, oids: catalog.oids })])];
   return {
     ...facts,

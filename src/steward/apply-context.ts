@@ -2,6 +2,7 @@
 import type { Change } from '../changes/change.ts';
 import { endableRoles, leavingRoles } from '../plan/removal/drain.ts';
 import { loansOf } from '../plan/loans.ts';
+import { whoseOf } from '../model/sources.ts';
 import type { Renaming } from '../plan/renaming.ts';
 import type { ApplyContext } from '../postgres/run.ts';
 import type { Backoff } from './backoff.ts';
@@ -31,6 +32,7 @@ export function applyContext({ server, memory, backoff, repeats, onProgress }: A
   const { source, connections, sessions, timeouts, adminDatabase } = server;
   const { why, kept } = inputs;
   const whyOf = (change: Change): string => kept.get(entryKey(change)) ?? why;
+  const whose = whoseOf(source, input.document);
   let endable: ReadonlySet<string> | undefined;
   return {
     ...timeouts,
@@ -45,12 +47,13 @@ export function applyContext({ server, memory, backoff, repeats, onProgress }: A
     superuser: catalog.server.superuser,
     // Of all that are ours, and mostly nobody asks.
     get endable() {
-      return (endable ??= asCalledNow(endableRoles(catalog, source), input.renaming));
+      return (endable ??= asCalledNow(endableRoles(catalog, whose), input.renaming));
     },
     leaving: leavingRoles([...plan.changes, ...plan.deferred]),
     render: { major: catalog.server.major, grantor: catalog.server.grantor },
     loans: loansOf(catalog, plan.changes),
     source,
+    sourceOf: whose.of,
     server: catalog.server.place.server,
     scramIterations: catalog.server.scramIterations,
     credentialOf: (role) => credentials.usable.get(role),

@@ -87,7 +87,7 @@ async function converge(parts: CycleParts, begun: Begun, fence: string): Promise
     if (next.length === 0) return conclude(parts, inputs, first, pass, rows, applied);
     const outcomes = await apply(parts, next, pass, context);
     applied.add(outcomes);
-    memory.note(pass.recorded, outcomes, pass.input.catalog.server.place);
+    memory.note(pass.recorded, outcomes, pass.input.catalog.server.place, pass.input.document);
     look.heed(hearing.version(inputs));
     focus = undefined;
   }

@@ -13,7 +13,12 @@ import type { RememberedRole } from '../state/state-file.ts';
 const NEW = { oid: 0, place: NOWHERE, status: 'active', deletionPolicy: null, witness: null, privileges: false, drain: null, disabledAt: null } as const;
 
 /** What is remembered after these outcomes, for when there is no ledger to read it from. OIDs are filled in by the next read. */
-export function afterOutcomes(managed: ReadonlyMap<string, ManagedRole>, outcomes: readonly Outcome[], source: string, place: Place): Map<string, ManagedRole> {
+export function afterOutcomes(
+  managed: ReadonlyMap<string, ManagedRole>,
+  outcomes: readonly Outcome[],
+  sourceOf: (role: string) => string,
+  place: Place,
+): Map<string, ManagedRole> {
   const result = new Map(managed);
   const update = (name: string, change: Partial<ManagedRole>): void => {
     const role = result.get(name);
@@ -31,7 +36,7 @@ export function afterOutcomes(managed: ReadonlyMap<string, ManagedRole>, outcome
           name,
           entity: memory.entity,
           origin: memory.origin,
-          source,
+          source: sourceOf(name),
           disabledAt: memory.isDisabled === true ? new Date().toISOString() : null,
         });
         break;

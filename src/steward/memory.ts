@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Catalog, ManagedRole, Place } from '../model/catalog.ts';
 import type { Change } from '../changes/change.ts';
 import type { Document } from '../model/entries.ts';
+import { whoseOf } from '../model/sources.ts';
 import type { Notice } from '../changes/notice.ts';
 import type { Outcome } from '../postgres/run.ts';
 import { namingLedgerLocks } from '../postgres/ledger-locks.ts';
@@ -46,7 +47,7 @@ export interface Memory {
   /** Remembers the databases that hold an event trigger, before one is installed. */
   rememberTriggers(known: ReadonlySet<string>, now: ReadonlySet<string>, fence: string): Promise<void>;
   /** Keeps in memory what changes mean, for when no ledger keeps it. */
-  note(managed: ReadonlyMap<string, ManagedRole>, outcomes: readonly Outcome[], place: Place): void;
+  note(managed: ReadonlyMap<string, ManagedRole>, outcomes: readonly Outcome[], place: Place, document: Pick<Document, 'sources'>): void;
   /** Ends a cycle: the state file says what holds now. Never throws. */
   save(managed: ReadonlyMap<string, ManagedRole>, document: Document, digests: ReadonlyMap<string, string>, place: Place): Promise<void>;
   /** Writes what could not be written before, as of a full volume. Never throws. */
@@ -119,7 +120,8 @@ export function createMemory({ file, server, warn }: MemoryOptions): Memory {
     missing: (catalog) => {
       const { place } = catalog.server;
       if (asked !== undefined && !isElsewhere(asked, place)) return [];
-      const known = [...catalog.managed.values()].some((role) => role.source === source);
+      const sources = new Set([source, ...[...remembered.values()].map((role) => role.source)]);
+      const known = [...catalog.managed.values()].some((role) => sources.has(role.source));
       // Of itself a ledger knows everything better, and of one that it is a copy of it knows what was so when it was copied.
       return known && (saved.place === undefined || !isElsewhere(saved.place, place)) ? [] : lackedBy(catalog, remembered);
     },
@@ -138,8 +140,8 @@ export function createMemory({ file, server, warn }: MemoryOptions): Memory {
       if (!usable() || known.symmetricDifference(now).size === 0) return;
       await write(fence, triggerDatabaseSql([...now]));
     },
-    note: (managed, outcomes, place) => {
-      if (!usable()) remembered = afterOutcomes(new Map([...remembered, ...managed]), outcomes, source, place);
+    note: (managed, outcomes, place, document) => {
+      if (!usable()) remembered = afterOutcomes(new Map([...remembered, ...managed]), outcomes, whoseOf(source, document).of, place);
     },
     save: async (managed, document, next, place) => {
       remembered = managed;

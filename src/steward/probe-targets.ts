@@ -2,6 +2,7 @@
 import { type Catalog, isSameRole, type Witness } from '../model/catalog.ts';
 import type { PasswordReason } from '../changes/change.ts';
 import type { Document } from '../model/entries.ts';
+import { whoseOf } from '../model/sources.ts';
 import type { Credential } from '../plan/secrets/password-check.ts';
 import type { Credentials } from './credentials.ts';
 
@@ -34,6 +35,7 @@ interface TargetFacts {
 /** Users whose password we set, as far as the Secret's side tells still the right one, and who may log in; also those who may for a while only. */
 export function targetsIn({ document, credentials, catalog, stale, source, defaultDatabase, logsIn }: TargetFacts): ProbeTarget[] {
   const now = performance.now();
+  const whose = whoseOf(source, document);
   return document.users.flatMap((user): ProbeTarget[] => {
     const name = user.username;
     const role = catalog.cluster.roles.get(name);
@@ -42,7 +44,7 @@ export function targetsIn({ document, credentials, catalog, stale, source, defau
     const witness = managed?.witness;
     const isKnown = usable !== undefined || user.turn?.state === 'off';
     if (role === undefined || managed === undefined || !isKnown || witness == null || witness.salt === '' || stale.has(name)) return [];
-    if (!role.login || managed.source !== source || !isSameRole(managed, catalog)) return [];
+    if (!role.login || !whose.has(managed.source) || !isSameRole(managed, catalog)) return [];
     const database = user.database ?? defaultDatabase;
     if (logsIn && (role.connectionLimit === 0 || catalog.databases.get(database)?.allowsConnections !== true)) return [];
     const end = role.validUntil === null ? Number.POSITIVE_INFINITY : Date.parse(role.validUntil);

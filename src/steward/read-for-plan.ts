@@ -81,7 +81,7 @@ export async function readForPlan(
   const { renames } = renaming;
   const { stale, unwitnessed } = await checkPasswords(credentials, catalog);
   const passwords = await reader.passwords(withoutUsers(document, renames), credentials, catalog, stale);
-  const passedOn = await reader.databases.passedOn(dropCandidates(catalog, policy.removal, namesIn(document)), catalog);
+  const passedOn = await reader.databases.passedOn(dropCandidates(catalog, policy.removal, document), catalog);
   // A plan is made in turns, and its questions are asked over a while: all of them are about one moment.
   const input = {
     document,
@@ -139,6 +139,7 @@ export const readRoles = (
     readCatalog({
       client,
       source,
+      sources: document.sources,
       named: namesIn(document),
       declaring: withFormerNames(declaringNames(document), document),
       closed: (now, managed, oids) => closedNames(document, now, { managed, oids }),

@@ -1,5 +1,6 @@
 // The law of what may be touched: reserved, powerful, protected and foreign roles are refused, each with its reason.
 import type { Catalog } from '../../model/catalog.ts';
+import { type Sources, type Whose, whoseOf } from '../../model/sources.ts';
 import { reasonToWait } from '../moved.ts';
 import { parameterLaw } from './parameter-law.ts';
 import { isLoginMarker } from './platform-roles.ts';
@@ -9,7 +10,7 @@ import { powerOf, type PowerOptions } from './power.ts';
 export const HEIR_PREFIX = 'pgsteward_heir_';
 
 export interface LawOptions extends PowerOptions {
-  /** namespace/ConfigMap of the document. */
+  /** namespace/ConfigMap of the document; of what no author claims, where there are authors. */
   readonly source: string;
   readonly allowedSettings: ReadonlySet<string>;
   /** Extensions that may be installed where others have a hand in the schema. */
@@ -18,8 +19,10 @@ export interface LawOptions extends PowerOptions {
 
 /** Each function answers with the reason of a refusal, or undefined where there is none. */
 export interface Law {
-  /** May this role be created, changed or removed for our source? */
-  readonly refuseToManage: (name: string) => string | undefined;
+  /** Who writes the document. */
+  readonly whose: Whose;
+  /** May this role be created, changed or removed for a source, which is that of whoever claims it where it is left out? */
+  readonly refuseToManage: (name: string, source?: string) => string | undefined;
   /** May a document make somebody a member of this role? */
   readonly refuseMembership: (role: string) => string | undefined;
   /** May a document make this role the owner of a database or schema? */
@@ -36,18 +39,33 @@ export interface Law {
   readonly allowsExtension: (name: string) => boolean;
 }
 
-export function lawOf(catalog: Catalog, options: LawOptions): Law {
+/** @param document whose entries are judged: what the ledger says of them counts by the source of each. */
+export function lawOf(catalog: Catalog, options: LawOptions, document: { readonly sources?: Sources | undefined } = {}): Law {
   const roles = catalog.cluster.roles;
   const power = powerOf(catalog, options);
   const { isAdmin, isOurs, protectedReason } = power;
   const { refuseSetting, refuseParameter } = parameterLaw(catalog.parameters, options.allowedSettings);
 
+  const whose = whoseOf(options.source, document);
+  const belongsTo = (owner: string): string => `it belongs to the source ${owner}`;
+  /** Not even one of those who write the document: among these, the document was put together as their scopes say. */
   const foreignReason = (name: string): string | undefined => {
     const owner = catalog.managed.get(name)?.source;
-    return owner === undefined || owner === options.source ? undefined : `it belongs to the source ${owner}`;
+    return owner === undefined || whose.has(owner) ? undefined : belongsTo(owner);
+  };
+  const notItsOwn = (name: string, source: string): string | undefined => {
+    const owner = catalog.managed.get(name)?.source;
+    return owner === undefined || owner === source ? undefined : belongsTo(owner);
   };
 
+  /** What was there before an author is somebody else's: it gets it from whoever has it, and not by naming it. */
+  const foundByAuthor = (name: string): string | undefined =>
+    whose.of(name) !== options.source && roles.has(name) && !isOurs(name)
+      ? "the role is there and nobody recorded it as this author's: the operator can declare it and hand it over"
+      : undefined;
+
   return {
+    whose,
     refuseSetting,
     refuseParameter,
     allowsExtension: (name) => options.allowedExtensions.has(name),
@@ -56,11 +74,11 @@ export function lawOf(catalog: Catalog, options: LawOptions): Law {
       return strength === undefined ? reservedReason(role) : `${strength}; REASSIGN_TO_POWERFUL=${role} allows it`;
     },
     protects: protectedReason,
-    refuseOwnership: (role) => reservedReason(role) ?? protectedReason(role) ?? foreignReason(role),
-    refuseToManage: (name) => {
+    refuseOwnership: (role) => reservedReason(role) ?? protectedReason(role) ?? foreignReason(role) ?? foundByAuthor(role),
+    refuseToManage: (name, source = whose.of(name)) => {
       const reserved = reservedReason(name);
       if (reserved !== undefined) return reserved;
-      const reason = protectedReason(name) ?? foreignReason(name) ?? reasonToWait(name, catalog);
+      const reason = protectedReason(name) ?? notItsOwn(name, source) ?? reasonToWait(name, catalog) ?? foundByAuthor(name);
       if (reason !== undefined) return reason;
       if (!roles.has(name) || isOurs(name) || options.allowedRoles.has(name)) return undefined;
       const powerful = power.powerReason(name);
@@ -70,7 +88,7 @@ export function lawOf(catalog: Catalog, options: LawOptions): Law {
       if (isAdmin(role)) return protectedReason(role);
       if (role.startsWith(HEIR_PREFIX)) return reservedReason(role);
       // The operator's word does not reach what belongs to others.
-      const foreign = foreignReason(role);
+      const foreign = foreignReason(role) ?? foundByAuthor(role);
       if (foreign !== undefined || options.allowedRoles.has(role)) return foreign;
       if (isLoginMarker(role) && !options.protectedRoles.has(role)) return undefined;
       const reason = protectedReason(role) ?? (role.startsWith('pg_') ? 'it is a predefined role' : undefined) ?? power.powerReason(role);

@@ -5,6 +5,7 @@ import type { Document, UserEntry } from '../../model/entries.ts';
 import { drainTime } from '../../model/duration.ts';
 import { formerNames, ownersIn } from '../../model/named.ts';
 import { onceFor } from '../../model/once-for.ts';
+import type { Whose } from '../../model/sources.ts';
 import type { Notice } from '../../changes/notice.ts';
 
 export interface Ending {
@@ -84,13 +85,13 @@ export function closedNames(document: Document, now: number, { managed, oids }: 
   ];
 }
 
-/** Whose sessions and transactions may be ended where they keep us waiting: users of this source, still the very roles that were recorded. */
-export const endableRoles = (catalog: Catalog, source: string): ReadonlySet<string> =>
+/** Whose sessions and transactions may be ended where they keep us waiting: users of the document, still the very roles that were recorded. */
+export const endableRoles = (catalog: Catalog, whose: Whose): ReadonlySet<string> =>
   new Set(
     [...catalog.managed.values()].flatMap((recorded) => {
       const { name } = recorded;
       const role = catalog.cluster.roles.get(name);
-      return recorded.source === source && isSameRole(recorded, catalog) && role?.superuser === false && !role.replication ? [name] : [];
+      return whose.has(recorded.source) && isSameRole(recorded, catalog) && role?.superuser === false && !role.replication ? [name] : [];
     }),
   );
 

@@ -2,7 +2,9 @@
 import type { Catalog, ManagedRole } from '../../model/catalog.ts';
 import type { Change } from '../../changes/change.ts';
 import { type Ending, endingOf } from './drain.ts';
-import type { DeletionPolicy } from '../../model/entries.ts';
+import type { DeletionPolicy, Document } from '../../model/entries.ts';
+import { namesIn } from '../../model/named.ts';
+import { type Whose, whoseOf } from '../../model/sources.ts';
 import type { Law } from '../law/law.ts';
 import { reasonOfAbsence } from '../moved.ts';
 import type { Notice } from '../../changes/notice.ts';
@@ -23,8 +25,8 @@ export interface RemovalOptions extends ReleaseOptions {
 export interface RemovalInput extends PassedOnFacts {
   readonly law: Law;
   readonly named: ReadonlySet<string>;
-  /** Why nothing may be removed in this cycle, or undefined. */
-  readonly heldBecause: string | undefined;
+  /** Why nothing of a source may be removed in this cycle, or undefined. */
+  readonly heldBecause: (source: string) => string | undefined;
   /** What the rest of the plan does: memberships revoked there no longer keep a role. */
   readonly changes: readonly Change[];
   /** Users as whom a connection Secret still tells programs to log in → that Secret. */
@@ -37,13 +39,15 @@ export interface RemovalInput extends PassedOnFacts {
 /** With whom it is known to go. */
 export type RemovalFacts = RemovalInput & ReleaseInput;
 
-/** Names of our source's roles that a document with these names no longer mentions: whose dependencies a snapshot must read. */
-export const removalCandidates = (managed: Iterable<ManagedRole>, source: string, named: ReadonlySet<string>): ManagedRole[] =>
-  [...managed].filter((role) => role.source === source && !named.has(role.name));
+/** Names of the roles of a document's sources that it, with these names, no longer mentions: whose dependencies a snapshot must read. */
+export const removalCandidates = (managed: Iterable<ManagedRole>, whose: Whose, named: ReadonlySet<string>): ManagedRole[] =>
+  [...managed].filter((role) => whose.has(role.source) && !named.has(role.name));
 
 /** Those of them that are dropped, as far as their entries and the policy say. */
-export const dropCandidates = ({ managed }: Pick<Catalog, 'managed'>, { source, policy }: RemovalOptions, named: ReadonlySet<string>): ManagedRole[] =>
-  removalCandidates(managed.values(), source, named).filter((role) => role.entity === 'role' || policyFor(role, policy) === 'drop');
+export const dropCandidates = ({ managed }: Pick<Catalog, 'managed'>, { source, policy }: RemovalOptions, document: Document): ManagedRole[] =>
+  removalCandidates(managed.values(), whoseOf(source, document), namesIn(document)).filter(
+    (role) => role.entity === 'role' || policyFor(role, policy) === 'drop',
+  );
 
 export interface OneRemoval {
   readonly changes: readonly Change[];
@@ -76,7 +80,7 @@ export function notOurs(role: ManagedRole, { catalog, law }: RemovalInput): OneR
     });
   if (oid === undefined) return forget(role, 'it is gone from the server');
   if (role.oid !== 0 && role.oid !== oid) return forget(role, 'somebody dropped it and made another role of this name');
-  const refusal = law.refuseToManage(role.name);
+  const refusal = law.refuseToManage(role.name, role.source);
   return refusal === undefined ? undefined : nothing({ kind: 'refused', subject: role.name, message: `no longer named, but not removed: ${refusal}` });
 }
 

@@ -1,0 +1,40 @@
+// Sources: whose the entries of a document are, where an operator and several authors write what becomes one.
+
+/** What is known of one author beside its entries. */
+export interface AuthorFacts {
+  /** As the operator calls it. */
+  readonly name: string;
+  /** Patterns of the roles of others that the operator lends it. */
+  readonly lent: readonly string[];
+  /** Why nothing that is recorded as its is removed now; undefined where what it names no longer goes. */
+  readonly heldBecause: string | undefined;
+  /** The most of its roles that one cycle may begin to remove; undefined is what holds for everybody. */
+  readonly maxDeletions: number | undefined;
+}
+
+/** Whose what is, where there are authors. Everything that they do not claim is the operator's. */
+export interface Sources {
+  /** By the source that the ledger records of what is theirs. */
+  readonly authors: ReadonlyMap<string, AuthorFacts>;
+  /** Names that an author claims, what its roles were called among them → its source. */
+  readonly claims: ReadonlyMap<string, string>;
+  /** Roles that valid entries declare → the sources that may hand them out beside their own. */
+  readonly shared: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
+/** Whose names are, and who writes the document at all. */
+export interface Whose {
+  /** The source that what has this name is to be recorded under. */
+  readonly of: (name: string) => string;
+  /** Whether a source is one of those that write the document. */
+  readonly has: (source: string) => boolean;
+  /** The author of that source; undefined for the operator's own. */
+  readonly author: (source: string) => AuthorFacts | undefined;
+}
+
+/** @param own the source of everything that no author claims. */
+export function whoseOf(own: string, { sources }: { readonly sources?: Sources | undefined }): Whose {
+  if (sources === undefined) return { of: () => own, has: (source) => source === own, author: () => undefined };
+  const { authors, claims } = sources;
+  return { of: (name) => claims.get(name) ?? own, has: (source) => source === own || authors.has(source), author: (source) => authors.get(source) };
+}
