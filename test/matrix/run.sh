@@ -10,7 +10,8 @@ on() { # major, files…
 }
 for major in ${MAJORS-14 15 16 17 18}; do on "$major" test/access test/cycle test/guard test/import test/privileges test/triggers; done
 for major in ${BETWEEN-}; do
-  on "$major" test/cycle/{admin,adopted-roles,advice,fingerprint,heirs,own-rights,passed-on,passwords,platforms,privileges,probes,release,removal,users}.test.ts test/privileges test/triggers
+  on "$major" test/cycle/{admin,fingerprint,heirs,own-rights,passed-on,passwords,platforms,privileges,release,users}.test.ts \
+    test/privileges/{admins,cases,handed-out,inherent,kinds,lapsed,objects-to-come,values}.test.ts test/triggers/{admins,objects,restore}.test.ts
 done
 # PostgreSQL 13 is not supported, and is told so.
 vitest run --project thorough test/daemon/outages.test.ts
