@@ -12,7 +12,7 @@ const SLOW = {
   drift: 'test/drift/**/*.test.ts',
   hostile: 'test/hostile/**/*.test.ts',
   imports: 'test/import/public/*.test.ts',
-  kubernetes: 'test/kubernetes/**/*.test.ts',
+  kubernetes: 'test/{kubernetes,manifests}/**/*.test.ts',
   moved: 'test/moved/**/*.test.ts',
   pooler: 'test/pooler/**/*.test.ts',
   privileges: 'test/{privileges/round-trip-*,guard/random}.test.ts',

@@ -173,7 +173,7 @@ describe('the manifests', () => {
   it('are YAML, and what they are put together from exists', () => {
     for (const { name, errors, value } of objects) {
       expect(errors, name).toEqual([]);
-      if (value.kind !== 'Kustomization') continue;
+      if (value.kind !== 'Kustomization' && value.kind !== 'Component') continue;
       for (const resource of value.resources ?? []) expect(existsSync(join(ROOT, 'manifests', dirname(name), resource)), resource).toBe(true);
     }
     const base = objects.find(({ name }) => name === 'base/kustomization.yaml')?.value.resources ?? [];
@@ -181,7 +181,7 @@ describe('the manifests', () => {
     expect([...base, 'kustomization.yaml'].toSorted()).toEqual(inBase.toSorted());
   });
 
-  it('give no rights but these, and of the overlays one adds only list and watch on Secrets, one create and patch, and one patch of one Secret', () => {
+  it('give no rights but these, and of the components one adds only list and watch on Secrets, one create and patch, and one patch of one Secret', () => {
     const elsewhere = objects.filter(({ name, value }) => value.kind === 'Role' && !name.startsWith('base/'));
     expect(elsewhere.map(({ name, value }) => [name, value.rules])).toEqual([
       [
@@ -203,32 +203,38 @@ describe('the manifests', () => {
         { apiGroups: [''], resources: ['configmaps'], verbs: ['create'] },
       ],
     ]);
-    const all = ofKind('Kustomization').flatMap((value) => value.patches ?? []);
+    const all = ofKind('Component').flatMap((value) => value.patches ?? []);
     const patches = all.filter(({ target }) => target.kind === 'Role');
     const operations = patches.flatMap(({ patch }) => parseAllDocuments(patch).flatMap((document) => document.toJS() as object[]));
-    // The second rule is the one for Secrets.
     expect(operations).toEqual(
       expect.arrayContaining([
-        { op: 'replace', path: '/rules/1/verbs', value: ['get', 'list', 'watch'] },
+        { op: 'add', path: '/rules/-', value: { apiGroups: [''], resources: ['secrets'], verbs: ['list', 'watch'] } },
         { op: 'add', path: '/rules/-', value: { apiGroups: [''], resources: ['secrets'], verbs: ['create', 'patch'] } },
         { op: 'add', path: '/rules/-', value: { apiGroups: [''], resources: ['secrets'], resourceNames: ['postgres-admin-credentials'], verbs: ['patch'] } },
       ]),
     );
     expect(operations).toHaveLength(3);
-    // What is changed elsewhere are settings that exist, and volumes.
-    const others = all
-      .filter(({ target }) => target.kind !== 'Role')
-      .flatMap(({ patch }) => parseAllDocuments(patch)[0]?.toJS() as { path: string; value?: { name: string } }[]);
-    for (const { path, value } of others) {
-      expect(path).toMatch(/^\/spec\/template\/spec\/(containers\/0\/env\/-|volumes\/\d+\/secret\/items)$/);
-      if (value !== undefined) expect(SETTINGS).toContain(value.name);
+    // What is changed of the Deployment are settings that exist, and volumes.
+    const pods = all
+      .filter(({ target }) => target.kind === 'Deployment')
+      .flatMap(({ patch }) => parseAllDocuments(patch).map((document) => (document.toJS() as Manifest).spec?.template?.spec ?? {}));
+    for (const { containers, volumes: _, ...others } of pods) {
+      expect(others).toEqual({});
+      for (const { name, env, volumeMounts: __, ...rest } of containers as readonly (Container & {
+        readonly name: string;
+        readonly volumeMounts?: unknown;
+      })[]) {
+        expect([name, rest]).toEqual(['pgsteward', {}]);
+        for (const variable of env) expect(SETTINGS).toContain(variable.name);
+      }
     }
   });
 
   it('run a pod that the restricted policy admits, as the user of the image', () => {
-    expect(ofKind('Deployment')).toHaveLength(1);
+    const deployments = objects.filter(({ name, value }) => value.kind === 'Deployment' && name.startsWith('base/')).map(({ value }) => value);
+    expect(deployments).toHaveLength(1);
     expect(ofKind('ServiceAccount')[0]?.automountServiceAccountToken).toBe(false);
-    const pod = ofKind('Deployment')[0]?.spec?.template?.spec ?? {};
+    const pod = deployments[0]?.spec?.template?.spec ?? {};
     expect(Object.keys(pod).filter((key) => key.startsWith('host'))).toEqual([]);
     expect(pod['securityContext']).toMatchObject({ runAsNonRoot: true, runAsUser: 10001, seccompProfile: { type: 'RuntimeDefault' } });
     expect(read('Dockerfile')).toMatch(/^USER 10001:10001$/m);
@@ -243,7 +249,7 @@ describe('the manifests', () => {
   });
 
   it('alert on metrics and labels that exist', async () => {
-    const alerts = read('manifests/overlays/monitoring/prometheusrule.yaml');
+    const alerts = read('manifests/components/monitoring/prometheusrule.yaml');
     const metrics = (await createMetrics().registry.getMetricsAsJSON()).map(({ name }) => name);
     const used = [...alerts.matchAll(/postgres_controller_\w+/g)].map(([metric]) => metric);
     expect(used.length).toBeGreaterThan(5);

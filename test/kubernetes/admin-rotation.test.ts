@@ -63,7 +63,7 @@ beforeEach(async () => {
 });
 
 it('rotates when somebody asks, once for each asking; new sessions use the new password, and so does a restart that has only the Secret', async () => {
-  await at.kube.overlay(at.namespace, 'admin-rotation');
+  await at.kube.component(at.namespace, 'admin-rotation');
   await run();
   await at.daemon.ready();
   expect((await at.daemon.cycle()).notices).toEqual([]);
@@ -99,8 +99,8 @@ it('rotates when somebody asks, once for each asking; new sessions use the new p
 });
 
 it('with the right to watch Secrets it rotates as soon as somebody asks', async () => {
-  await at.kube.overlay(at.namespace, 'admin-rotation');
-  await at.kube.overlay(at.namespace, 'bulk-secrets');
+  await at.kube.component(at.namespace, 'admin-rotation');
+  await at.kube.component(at.namespace, 'bulk-secrets');
   await run();
   await at.daemon.ready();
   await at.until(async () => (await at.metric('watch_connected{watch="secret"}')) === 1);
@@ -109,7 +109,7 @@ it('with the right to watch Secrets it rotates as soon as somebody asks', async 
 });
 
 it('rotates by age, which counts from its own annotation, and from the making of the Secret without one', async () => {
-  await at.kube.overlay(at.namespace, 'admin-rotation');
+  await at.kube.component(at.namespace, 'admin-rotation');
   await annotateSecret({ 'pgsteward.dev/generated-at': new Date(Date.now() - 3 * 86_400_000).toISOString() });
   await run({ ADMIN_ROTATION_EVERY: '4d' });
   await at.daemon.ready();
@@ -131,7 +131,7 @@ async function gated(moment: Moment, act: () => Promise<'goes on' | 'ends'>): Pr
 }
 
 it.each(MOMENTS)('killed %s it leaves a password that works in the Secret, and the next start logs in with it and finishes', async (moment) => {
-  await at.kube.overlay(at.namespace, 'admin-rotation');
+  await at.kube.component(at.namespace, 'admin-rotation');
   await ask('for a crash');
   const gates = await gated(moment, async () => {
     at.daemon.process.kill('SIGKILL');
@@ -155,7 +155,7 @@ it.each(MOMENTS)('killed %s it leaves a password that works in the Secret, and t
 });
 
 it('goes on when PostgreSQL is killed between the new verifier and the login', async () => {
-  await at.kube.overlay(at.namespace, 'admin-rotation');
+  await at.kube.component(at.namespace, 'admin-rotation');
   await ask('and a crash of the server');
   const gates = await gated('before login', async () => {
     await at.server.kill9();
@@ -169,7 +169,7 @@ it('goes on when PostgreSQL is killed between the new verifier and the login', a
 });
 
 it('an instance that stands by from before the rotation takes over after it', async () => {
-  await at.kube.overlay(at.namespace, 'admin-rotation');
+  await at.kube.component(at.namespace, 'admin-rotation');
   await run();
   await at.daemon.ready();
   const first = at.daemon;
@@ -185,7 +185,7 @@ it('an instance that stands by from before the rotation takes over after it', as
 });
 
 it('sets the old password back when the server refuses a login with the new one, says so, and tries again', async () => {
-  await at.kube.overlay(at.namespace, 'admin-rotation');
+  await at.kube.component(at.namespace, 'admin-rotation');
   await ask('with a strange pg_hba');
   const file = join(at.server.dataDir, 'pg_hba.conf');
   const hba = readFileSync(file, 'utf8');
@@ -214,7 +214,7 @@ it('sets the old password back when the server refuses a login with the new one,
 });
 
 it('sets back the very verifier that a superuser can read, also where it is an MD5 hash', async () => {
-  await at.kube.overlay(at.namespace, 'admin-rotation');
+  await at.kube.component(at.namespace, 'admin-rotation');
   await at.server.query(`ALTER ROLE adm SUPERUSER; SET password_encryption = 'md5'; ALTER ROLE adm PASSWORD '${OLD}'`);
   const stored = (): Promise<object[]> => at.server.query(`SELECT rolpassword FROM pg_authid WHERE rolname = 'adm'`);
   const file = join(at.server.dataDir, 'pg_hba.conf');
@@ -243,7 +243,7 @@ it('sets back the very verifier that a superuser can read, also where it is an M
   gates.close();
 });
 
-it('without the overlay it names the right that is missing, leaves everything as it is, and goes on when the right is there', async () => {
+it('without the component it names the right that is missing, leaves everything as it is, and goes on when the right is there', async () => {
   await ask('without a right');
   await run();
   await at.daemon.ready();
@@ -252,12 +252,12 @@ it('without the overlay it names the right that is missing, leaves everything as
   expect(notice).toContain(`we may not patch secrets ${NAME} in namespace ${at.namespace}; the Role needs the verb patch on secrets`);
   expect((await at.daemon.status()).lastCycle?.result).toBe('incomplete');
   expect([(await shown()).password, await at.canLogin('adm', OLD), await at.exists('alice')]).toEqual([OLD, true, true]);
-  await at.kube.overlay(at.namespace, 'admin-rotation');
+  await at.kube.component(at.namespace, 'admin-rotation');
   await at.until(() => isDone('without a right'));
 });
 
 it('a dry run and a pause say what they would do and write nothing', async () => {
-  await at.kube.overlay(at.namespace, 'admin-rotation');
+  await at.kube.component(at.namespace, 'admin-rotation');
   await ask('not now');
   await at.annotate({ 'pgsteward.dev/paused': 'true' });
   const { version } = await shown();
@@ -277,7 +277,7 @@ it('a dry run and a pause say what they would do and write nothing', async () =>
 });
 
 it('refuses to rotate what no login could prove, what an operator keeps, and what is not the password', async () => {
-  await at.kube.overlay(at.namespace, 'admin-rotation');
+  await at.kube.component(at.namespace, 'admin-rotation');
   await at.kube.api('PATCH', at.path('secrets', NAME), {
     metadata: { ownerReferences: [{ apiVersion: 'postgresql.cnpg.io/v1', kind: 'Cluster', name: 'main', uid: '1-2-3', controller: true }] },
   });
@@ -317,7 +317,7 @@ it('refuses to rotate what no login could prove, what an operator keeps, and wha
 });
 
 it('starts without the API server from the mounted file, also from the next key in its folder, and finishes when the API server is back', async () => {
-  await at.kube.overlay(at.namespace, 'admin-rotation');
+  await at.kube.component(at.namespace, 'admin-rotation');
   const folder = at.server.dataDir;
   const [file, next] = [join(folder, '..', 'password'), join(folder, '..', 'password-next')];
   writeFileSync(file, OLD);

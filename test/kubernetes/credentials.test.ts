@@ -16,7 +16,7 @@ const { pathOf, secretAt, valuesOf, names: secretNames } = kubeSecrets(at);
 const psql = async (args: readonly string[], env: Record<string, string> = {}): Promise<string> =>
   (await promisify(execFile)(PSQL, [...args, '-AtXc', 'SELECT current_user'], { env })).stdout.trim();
 it('a generated user goes from nothing to programs that log in with the connection Secret alone, and nothing is written twice', async () => {
-  await at.kube.overlay(at.namespace, 'connection-secrets');
+  await at.kube.component(at.namespace, 'connection-secrets');
   await at.users([
     {
       username: 'alice',
@@ -70,7 +70,7 @@ it('a generated user goes from nothing to programs that log in with the connecti
 });
 
 it('what somebody edits in a connection Secret is drift and repaired, what others add stays, and a key that left the template goes', async () => {
-  await at.kube.overlay(at.namespace, 'connection-secrets');
+  await at.kube.component(at.namespace, 'connection-secrets');
   const users = (template: object): Promise<void> =>
     at.users([{ username: 'alice', password: { generate: {} }, connectionSecret: { name: 'alice-db', template } }]);
   await users({ EXTRA: 'of {{ username }}' });
@@ -92,8 +92,8 @@ it('what somebody edits in a connection Secret is drift and repaired, what other
 });
 
 it('with the right to watch, an edited and a deleted connection Secret are mended at once', async () => {
-  await at.kube.overlay(at.namespace, 'connection-secrets');
-  await at.kube.overlay(at.namespace, 'bulk-secrets');
+  await at.kube.component(at.namespace, 'connection-secrets');
+  await at.kube.component(at.namespace, 'bulk-secrets');
   await at.users([{ username: 'alice', password: { generate: {} }, connectionSecret: 'alice-db' }]);
   await run();
   await at.daemon.ready();
@@ -107,7 +107,7 @@ it('with the right to watch, an edited and a deleted connection Secret are mende
 });
 
 it('a Secret that somebody else made is refused and left as it is', async () => {
-  await at.kube.overlay(at.namespace, 'connection-secrets');
+  await at.kube.component(at.namespace, 'connection-secrets');
   const body = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'alice-db' }, data: { password: 'dGhlaXJz' } };
   await at.kube.api('POST', pathOf(''), body);
   await at.kube.api('POST', pathOf(''), { ...body, metadata: { name: 'user-bob-secret' }, data: { other: 'eA==' } });
@@ -123,7 +123,7 @@ it('a Secret that somebody else made is refused and left as it is', async () => 
 });
 
 it('the connection Secret appears only when a grant that was pending took effect, also one of a role of a role', async () => {
-  await at.kube.overlay(at.namespace, 'connection-secrets');
+  await at.kube.component(at.namespace, 'connection-secrets');
   const block = (tables: object) => ({
     roles: [
       { name: 'outer', memberOf: ['inner'] },
@@ -148,7 +148,7 @@ it('the connection Secret appears only when a grant that was pending took effect
 });
 
 it('a deleted Secret of a generated password is made anew, and a replaced one is followed: the connection Secret works after each cycle', async () => {
-  await at.kube.overlay(at.namespace, 'connection-secrets');
+  await at.kube.component(at.namespace, 'connection-secrets');
   await at.users([{ username: 'alice', password: { generate: {} }, connectionSecret: 'alice-db' }]);
   await run({ WATCH: 'off' });
   await at.daemon.ready();
@@ -167,7 +167,7 @@ it('a deleted Secret of a generated password is made anew, and a replaced one is
 });
 
 it('no connection Secret repeats what a Secret does not call the password of that user', async () => {
-  await at.kube.overlay(at.namespace, 'connection-secrets');
+  await at.kube.component(at.namespace, 'connection-secrets');
   rememberPassword('the-admins-password');
   const body = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'admin' }, data: { password: Buffer.from('the-admins-password').toString('base64') } };
   await at.kube.api('POST', pathOf(''), body);
@@ -183,7 +183,7 @@ it('no connection Secret repeats what a Secret does not call the password of tha
 });
 
 it('two users whose connection Secrets turn out to be one, or the Secret of a password, do not overwrite each other', async () => {
-  await at.kube.overlay(at.namespace, 'connection-secrets');
+  await at.kube.component(at.namespace, 'connection-secrets');
   const here = at.namespace;
   await at.users([
     { username: 'alice', password: { generate: {} }, connectionSecret: 'shared' },
@@ -198,7 +198,7 @@ it('two users whose connection Secrets turn out to be one, or the Secret of a pa
 });
 
 it('what was edited since it was last read is not overwritten blindly, and is mended by the cycles that follow', async () => {
-  await at.kube.overlay(at.namespace, 'connection-secrets');
+  await at.kube.component(at.namespace, 'connection-secrets');
   const users = ['a', 'b', 'c', 'd'];
   await at.users(users.map((username) => ({ username, password: { generate: {} }, connectionSecret: `${username}-db` })));
   await run({ SECRET_READS_PER_CYCLE: '1', WATCH: 'off' });
@@ -216,7 +216,7 @@ it('what was edited since it was last read is not overwritten blindly, and is me
 });
 
 it('killed at any moment, it ends with one Secret whose password works', async () => {
-  await at.kube.overlay(at.namespace, 'connection-secrets');
+  await at.kube.component(at.namespace, 'connection-secrets');
   const users = Array.from({ length: 20 }, (_, index) => `user-${index}`);
   await at.users(users.map((username) => ({ username, password: { generate: {} }, connectionSecret: `${username}-db` })));
   const created = async (): Promise<number> => (await secretNames()).length;

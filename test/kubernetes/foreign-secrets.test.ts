@@ -25,7 +25,7 @@ async function releases(): Promise<void> {
 
 /** Two users by Secrets, one rotated, one more release while it runs. @returns the peak of the daemon's memory in MiB. */
 async function follow(name: string): Promise<number> {
-  await at.kube.overlay(at.namespace, 'bulk-secrets');
+  await at.kube.component(at.namespace, 'bulk-secrets');
   await at.users([{ username: `${name}1` }, { username: `${name}2` }]);
   for (const user of ['1', '2']) await at.secret(`${name}${user}`, `first-pass-of-${name}`);
   await at.run({ SYNC_INTERVAL: '1' });

@@ -8,8 +8,8 @@ const secrets = kubeSecrets(at);
 const NAME = 'Ünï "q" Web';
 
 it('an admin with CREATEROLE alone keeps it up, for a user with an odd name that owns something', async () => {
-  await at.kube.overlay(at.namespace, 'connection-secrets');
-  await at.kube.overlay(at.namespace, 'bulk-secrets');
+  await at.kube.component(at.namespace, 'connection-secrets');
+  await at.kube.component(at.namespace, 'bulk-secrets');
   await at.server.query(`CREATE ROLE adm LOGIN CREATEROLE CREATEDB PASSWORD 'adm'`);
   await at.server.query(`CREATE DATABASE home OWNER adm`);
   const id = `"${NAME.replaceAll('"', '""')}"`;

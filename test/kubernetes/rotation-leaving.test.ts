@@ -16,8 +16,8 @@ const web = (rotation: object | undefined, more: object = {}): object => ({
 });
 const twoUsers = { strategy: 'two-users', overlap: '2s' };
 const withRights = async (): Promise<void> => {
-  await at.kube.overlay(at.namespace, 'connection-secrets');
-  await at.kube.overlay(at.namespace, 'bulk-secrets');
+  await at.kube.component(at.namespace, 'connection-secrets');
+  await at.kube.component(at.namespace, 'bulk-secrets');
 };
 const connected = async (): Promise<{ login: string; works: string } | undefined> => loginBy((await secrets.valuesOf('web-db'))['uri']);
 

@@ -14,8 +14,8 @@ const run = (env: Record<string, string> = {}): Promise<void> => at.run({ CONNEC
 const web = (rotation: object, more: object = {}): object => ({ username: 'web', password: { generate: {} }, connectionSecret: 'web-db', rotation, ...more });
 const twoUsers = (overlap = '2s'): object => ({ strategy: 'two-users', overlap });
 const withRights = async (): Promise<void> => {
-  await at.kube.overlay(at.namespace, 'connection-secrets');
-  await at.kube.overlay(at.namespace, 'bulk-secrets');
+  await at.kube.component(at.namespace, 'connection-secrets');
+  await at.kube.component(at.namespace, 'bulk-secrets');
 };
 const connected = async (): Promise<{ login: string; works: string } | undefined> => loginBy((await secrets.valuesOf('web-db'))['uri']);
 const rotatedFor = async (): Promise<string | undefined> => (await secrets.secretAt('user-web-secret'))?.metadata.annotations?.['pgsteward.dev/rotated-for'];

@@ -14,7 +14,7 @@ const { pathOf, secretAt, valuesOf, names: secretNames } = kubeSecrets(at);
 const run = (env: Record<string, string> = {}): Promise<void> => at.run({ CONNECTION_SSLMODE: 'disable', LOG_LEVEL: 'trace', ...env });
 
 it('a dry run and a pause say what they would write and write no Secret', async () => {
-  await at.kube.overlay(at.namespace, 'connection-secrets');
+  await at.kube.component(at.namespace, 'connection-secrets');
   await at.users([{ username: 'alice', password: { generate: {} }, connectionSecret: 'alice-db' }]);
   await at.annotate({ 'pgsteward.dev/paused': 'true' });
   for (const [env, mark] of [
@@ -38,7 +38,7 @@ it('a dry run and a pause say what they would write and write no Secret', async 
 });
 
 it('a dry run of a rotation, a removed and an edited Secret says what it would mend, and mends nothing', async () => {
-  await at.kube.overlay(at.namespace, 'connection-secrets');
+  await at.kube.component(at.namespace, 'connection-secrets');
   const users = ['rotated', 'replaced', 'edited', 'removed'];
   await at.users(users.map((username) => ({ username, password: { generate: {} }, connectionSecret: `${username}-db` })));
   await run({ WATCH: 'off' });
@@ -73,7 +73,7 @@ it('a dry run of a rotation, a removed and an edited Secret says what it would m
   for (const [user, password] of passwords) expect(await at.canLogin(user, password), user).toBe(true);
 });
 
-it('without the overlay it says which right is missing, holds up nobody else, and goes on when the right is there', async () => {
+it('without the component it says which right is missing, holds up nobody else, and goes on when the right is there', async () => {
   await at.users([
     { username: 'alice', password: { generate: {} } },
     { username: 'bob', connectionSecret: 'bob-db' },
@@ -90,7 +90,7 @@ it('without the overlay it says which right is missing, holds up nobody else, an
     `we may not patch secrets bob-db in namespace ${at.namespace}; the Role needs the verb patch on secrets, and to make it also the verb create`,
   );
   expect([await at.exists('alice'), await at.canLogin('bob', 'password-of-bob')]).toEqual([false, true]);
-  await at.kube.overlay(at.namespace, 'connection-secrets');
+  await at.kube.component(at.namespace, 'connection-secrets');
   await at.cycleUntil(async () => (await secretAt('bob-db')) !== undefined && (await at.exists('alice')));
   expect(await whoami((await valuesOf('bob-db'))['uri'] ?? '')).toBe('bob');
 });
@@ -115,8 +115,8 @@ const otherNamespace = async (): Promise<string> => {
   return name;
 };
 
-it('its own namespace is open with the overlay, another one stays closed until its Role is applied, and the messages name each right', async () => {
-  await at.kube.overlay(at.namespace, 'connection-secrets');
+it('its own namespace is open with the component, another one stays closed until its Role is applied, and the messages name each right', async () => {
+  await at.kube.component(at.namespace, 'connection-secrets');
   const team = await otherNamespace();
   await at.users([
     { username: 'alice', password: { generate: {} }, connectionSecret: 'db' },
@@ -142,7 +142,7 @@ it('its own namespace is open with the overlay, another one stays closed until i
 });
 
 it('without the right to create it fills a Secret that was made for it', async () => {
-  await at.kube.overlay(at.namespace, 'connection-secrets');
+  await at.kube.component(at.namespace, 'connection-secrets');
   const team = await otherNamespace();
   const annotations = { 'pgsteward.dev/connection-of': 'alice', 'pgsteward.dev/source': `${at.namespace}/postgres-users-config` };
   const metadata = { name: 'db', annotations, labels: { 'app.kubernetes.io/managed-by': 'pgsteward' } };

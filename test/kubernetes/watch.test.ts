@@ -7,7 +7,7 @@ import { KubeCase } from '../support/kube-case.ts';
 const at = new KubeCase();
 /** An hour passes before the daemon looks by itself: whatever happens sooner, a watch has seen. */
 const run = async (): Promise<void> => {
-  await at.kube.overlay(at.namespace, 'bulk-secrets');
+  await at.kube.component(at.namespace, 'bulk-secrets');
   await at.run();
   await at.daemon.ready();
   await at.until(async () => (await at.metric('watch_connected{watch="document"}')) === 1 && (await at.metric('watch_connected{watch="secret"}')) === 1);

@@ -20,8 +20,8 @@ export interface ControlPlane {
   ): Promise<{ readonly status: number; readonly json: Record<string, unknown> }>;
   /** A namespace of its own with the shipped Role, bound to the controller's account. */
   namespace(name: string): Promise<void>;
-  /** Patches the namespace's Role as an overlay of the manifests does. */
-  overlay(namespace: string, name: 'admin-rotation' | 'bulk-secrets' | 'connection-secrets'): Promise<void>;
+  /** Patches the namespace's Role as a component of the manifests does. */
+  component(namespace: string, name: 'admin-rotation' | 'bulk-secrets' | 'connection-secrets'): Promise<void>;
   /** Writes a kubeconfig for the controller's account. */
   kubeconfig(): string;
   /** Gives the controller's account another token with the next start; the old one is refused from then on. */
@@ -143,14 +143,14 @@ export async function startControlPlane(): Promise<ControlPlane> {
       await api('POST', `/apis/rbac.authorization.k8s.io/v1/namespaces/${name}/roles`, role);
       await api('POST', `/apis/rbac.authorization.k8s.io/v1/namespaces/${name}/rolebindings`, { ...binding, subjects });
     },
-    overlay: async (namespace, name) => {
-      const { patches } = parseDocument(readFileSync(join(ROOT, `manifests/overlays/${name}/kustomization.yaml`), 'utf8')).toJS() as {
+    component: async (namespace, name) => {
+      const { patches } = parseDocument(readFileSync(join(ROOT, `manifests/components/${name}/kustomization.yaml`), 'utf8')).toJS() as {
         patches: readonly { readonly target: { readonly kind: string; readonly name: string }; readonly patch: string }[];
       };
       for (const { target, patch } of patches.filter(({ target }) => target.kind === 'Role')) {
         const path = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/${target.kind.toLowerCase()}s/${target.name}`;
         const { status } = await api('PATCH', path, parseDocument(patch).toJS() as object);
-        if (status !== 200) throw new Error(`the overlay ${name} does not fit: ${status}`);
+        if (status !== 200) throw new Error(`the component ${name} does not fit: ${status}`);
       }
     },
     rotateToken: () => {
