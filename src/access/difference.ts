@@ -144,9 +144,14 @@ const publicPath = ({ realm }: Side, object: Securable | undefined, privilege: s
 
 type Line = Omit<AccessLine, 'names' | 'all'>;
 
+interface Gathered extends Line {
+  /** Objects that somebody else may have as well: thousands of logins can have the same thousands. */
+  readonly parts: (readonly ObjectName[])[];
+}
+
 /** What was found, the same on several objects as one. */
 class Lines {
-  readonly #sides = [new Map<string, Line & { readonly names: string[] }>(), new Map<string, Line & { readonly names: string[] }>()] as const;
+  readonly #sides = [new Map<string, Gathered>(), new Map<string, Gathered>()] as const;
   readonly #totals = [new Map<string, number>(), new Map<string, number>()] as const;
   #compared = 0;
   #more = false;
@@ -161,8 +166,8 @@ class Lines {
   add(isGain: boolean, { role, database, kind, schema, privileges, path }: Line, names: readonly ObjectName[]): void {
     const side = this.#sides[isGain ? 1 : 0];
     const key = JSON.stringify([role, database, kind, schema, privileges, path]);
-    const line = side.get(key) ?? { role, database, kind, schema, privileges, path, names: [] };
-    for (const name of names) line.names.push(shownName(name));
+    const line = side.get(key) ?? { role, database, kind, schema, privileges, path, parts: [] };
+    line.parts.push(names);
     if (side.has(key) || side.size < MOST.lines) side.set(key, line);
     else this.#more = true;
   }
@@ -178,16 +183,35 @@ class Lines {
   }
 
   told(): Omit<AccessDifference, 'unknown'> {
+    const namesOf = namesOfParts();
     const lines = (isGain: boolean): readonly AccessLine[] =>
       [...this.#sides[isGain ? 1 : 0].values()]
-        .map((line) => ({ ...line, names: line.names.toSorted(), all: this.#isAll(line, isGain) }))
-        .toSorted((a, b) => compareText(orderOf(a), orderOf(b)));
+        .map(({ parts, ...line }): AccessLine => {
+          const names = namesOf(parts);
+          return { ...line, names, all: this.#isAll(line, names.length, isGain) };
+        })
+        .map((line) => ({ line, order: orderOf(line) }))
+        .toSorted((a, b) => compareText(a.order, b.order))
+        .map(({ line }) => line);
     return { gained: lines(true), lost: lines(false), more: this.#more };
   }
 
-  #isAll({ database, kind, schema, names }: Line & { readonly names: readonly string[] }, isGain: boolean): boolean {
-    return kind !== 'column' && schema !== '' && names.length === this.#totals[isGain ? 1 : 0].get(JSON.stringify([database, kind, schema]));
+  #isAll({ database, kind, schema }: Line, count: number, isGain: boolean): boolean {
+    return kind !== 'column' && schema !== '' && count === this.#totals[isGain ? 1 : 0].get(JSON.stringify([database, kind, schema]));
   }
+}
+
+/** The names of objects, sorted, once for all lines that are about the same. */
+function namesOfParts(): (parts: readonly (readonly ObjectName[])[]) => readonly string[] {
+  const numbers = new Map<readonly ObjectName[], number>();
+  const known = new Map<string, readonly string[]>();
+  return (parts) => {
+    for (const part of parts) if (!numbers.has(part)) numbers.set(part, numbers.size);
+    const key = parts.map((part) => numbers.get(part)).join(' ');
+    const names = known.get(key) ?? parts.flat().map(shownName).toSorted();
+    known.set(key, names);
+    return names;
+  };
 }
 
 /** Everybody first, and then by name. */

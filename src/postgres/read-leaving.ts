@@ -28,8 +28,10 @@ const dependencyQuery = (oids: readonly number[]): string =>
   `SELECT ${DEPENDENCY_COLUMNS.list}
    FROM pg_catalog.pg_shdepend WHERE refclassid = 'pg_catalog.pg_authid'::regclass AND refobjid = ANY (ARRAY[${oids.join(',')}]::pg_catalog.oid[]) GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4`;
 
+/** Our own come and go with every look, and are never ended; a parallel worker is a part of somebody's session. */
 export const sessionQuery = (oids: readonly number[]): string =>
-  `SELECT usename, count(*)::int FROM pg_catalog.pg_stat_activity WHERE usesysid IN (${oids.join(',')}) AND usename <> ${literal('')} GROUP BY 1`;
+  `SELECT usename, count(*)::int FROM pg_catalog.pg_stat_activity
+   WHERE usesysid IN (${oids.join(',')}) AND usename <> ${literal('')} AND usename <> current_user AND backend_type IS DISTINCT FROM 'parallel worker' GROUP BY 1`;
 
 export interface Leaving {
   readonly dependencies: ReadonlyMap<string, readonly Dependency[]>;

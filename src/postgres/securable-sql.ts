@@ -40,7 +40,7 @@ export interface ObjectRow {
 
 /** The policies of a relation `o`, as `policiesOf` reads them. */
 export const POLICIES = `(SELECT pg_catalog.json_agg(pg_catalog.json_build_array(p.polname, p.polcmd, p.polpermissive,
-    (SELECT pg_catalog.json_agg(CASE WHEN r.one <> 0 THEN pg_catalog.pg_get_userbyid(r.one) END) FROM pg_catalog.unnest(p.polroles) r (one))))
+    (SELECT pg_catalog.json_agg(CASE WHEN r.one <> 0 THEN pg_catalog.pg_get_userbyid(r.one) END) FROM pg_catalog.unnest(p.polroles) r (one))) ORDER BY p.polname)
     FROM pg_catalog.pg_policy p WHERE p.polrelid = o.oid)`;
 
 /** Whether what a view `o` reads is looked at with the rights of whoever asks. */

@@ -35,7 +35,7 @@ SELECT l.role, l.grantee, l.owner, l.connects, pg_catalog.count(*)::int AS objec
       FROM pg_catalog.unnest(pg_catalog.string_to_array(l.privileges, ',')) p(name)),
     pg_catalog.concat_ws(' ', nullif(o.kind, ''), o.name), CASE WHEN l.grantee = 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(l.grantee)) END,
     CASE WHEN l.grantable THEN ' WITH GRANT OPTION' ELSE '' END) ORDER BY o.kind, o.name, o.col, l.privileges, l.grantable))[1:${STATEMENTS}] AS statements
-  FROM lost l JOIN object o ON o.id = l.id GROUP BY 1, 2, 3, 4`;
+  FROM lost l JOIN object o ON o.id = l.id GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4`;
 
 /** Raises where somebody holds something from the role of whom the plan did not know: it was given since the catalogs were read. */
 export const passedOnToNobodyElse = (role: string, known: readonly number[], major: number): string => {

@@ -61,7 +61,7 @@ export async function bothPlans(config: Config, documents: readonly Document[]):
 }
 
 /** `now`, and what is said of it. */
-const momentless = (text: string): string => text.replace(/"takenAt":"[^"]*"/, '').replace(/"now":[\d.]+/, '');
+export const momentless = (text: string): string => text.replace(/"takenAt":"[^"]*"/, '').replace(/"now":[\d.]+/, '');
 
 /** All that is said, in its order. */
 const planned = ({ noticesOf, entities, turns, ...plan }: Plan) => ({
