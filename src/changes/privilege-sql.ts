@@ -1,6 +1,7 @@
 // GRANT and REVOKE on objects: these as the server looks them up, each part of a name quoted by itself.
 import { type ObjectName, ownName, PUBLIC, type Routine, type TypeName } from '../model/contents.ts';
-import { KINDS } from '../model/kinds.ts';
+import { KINDS, type ObjectKind } from '../model/kinds.ts';
+import { onceFor } from '../model/once-for.ts';
 import { identifier, keyword, list, settingName, type Sql, sql, storedIdentifier } from '../sql/sql-text.ts';
 import { actedAs, type ActedAs } from './acted-as.ts';
 import type { GrantTarget } from './target.ts';
@@ -54,7 +55,10 @@ export function revokeSql({ as, privileges, on, optionOnly, cascade, grantor, la
 }
 
 /** The objects as GRANT names them, by their keywords. */
-function objects({ object, schema, names }: GrantTarget): readonly Sql[] {
+const objects = ({ object, schema, names }: GrantTarget): readonly Sql[] => named(names, object, schema);
+
+/** Thousands of roles can be granted something on the same thousands of objects. */
+const named = onceFor((names: readonly ObjectName[], object: ObjectKind, schema: string): readonly Sql[] => {
   if (object === 'function') return routines(schema, names);
   const one = (name: ObjectName): Sql => {
     const own = ownName(name);
@@ -64,7 +68,7 @@ function objects({ object, schema, names }: GrantTarget): readonly Sql[] {
     return inSchema(schema, own);
   };
   return [sql`${keyword(KINDS[object].keyword)} ${list((object === 'column' ? names.slice(0, 1) : names).map(one))}`];
-}
+});
 
 const inSchema = (schema: string, name: string): Sql => (schema === '' ? storedIdentifier(name) : sql`${storedIdentifier(schema)}.${storedIdentifier(name)}`);
 
@@ -76,8 +80,11 @@ function routines(schema: string, names: readonly ObjectName[]): readonly Sql[] 
   const all = names.flatMap((name) => (typeof name === 'object' && 'types' in name ? [name] : []));
   if (all.length !== names.length) throw new RangeError(`a routine of schema ${schema} has no arguments`);
   const [functions, procedures] = [all.filter(({ modes }) => modes === undefined), all.filter(({ modes }) => modes !== undefined)];
-  const named = (some: readonly Routine[]): Sql => list(some.map((routine) => sql`${inSchema(schema, routine.name)}(${argumentList(routine)})`));
-  return [...(functions.length === 0 ? [] : [sql`FUNCTION ${named(functions)}`]), ...(procedures.length === 0 ? [] : [sql`PROCEDURE ${named(procedures)}`])];
+  const written = (some: readonly Routine[]): Sql => list(some.map((routine) => sql`${inSchema(schema, routine.name)}(${argumentList(routine)})`));
+  return [
+    ...(functions.length === 0 ? [] : [sql`FUNCTION ${written(functions)}`]),
+    ...(procedures.length === 0 ? [] : [sql`PROCEDURE ${written(procedures)}`]),
+  ];
 }
 
 const argumentList = ({ types, modes }: Routine): Sql =>

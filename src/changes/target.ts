@@ -2,6 +2,7 @@
 import { furtherName, nameKey, type ObjectName, ownName } from '../model/contents.ts';
 import { digestOf } from '../model/digest.ts';
 import { kindWords, type ObjectKind } from '../model/kinds.ts';
+import { onceFor } from '../model/once-for.ts';
 import { inDatabase, SHOWN } from './words.ts';
 
 /** Objects of one kind that a grant is about. */
@@ -38,10 +39,12 @@ function shownName(object: ObjectKind, name: ObjectName): string {
 }
 
 /** All objects, each as people write it. */
-export const targetNames = ({ object, schema, names }: GrantTarget): readonly string[] => {
+export const targetNames = ({ object, schema, names }: GrantTarget): readonly string[] => shownNames(names, object, schema);
+
+const shownNames = onceFor((names: readonly ObjectName[], object: ObjectKind, schema: string): readonly string[] => {
   const prefix = schema === '' || object === 'schema' ? '' : `${schema}.`;
   return names.map((name) => `${prefix}${shownName(object, name)}`);
-};
+});
 
 /** `table public.orders in database shop`, or `40 tables of schema public (a, b, c, …) in database shop`. */
 export function targetWords({ database, object, schema, names }: Omit<GrantTarget, 'owner'>): string {

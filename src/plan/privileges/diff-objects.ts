@@ -4,6 +4,7 @@ import type { InParts, Pace } from '../../model/in-parts.ts';
 import { type Acting, DATABASE_OWNER } from './acting.ts';
 import { type AclEntry, type DefaultAcl, type ObjectGroup, type ObjectName, ownName, PUBLIC } from '../../model/contents.ts';
 import type { ObjectKind } from '../../model/kinds.ts';
+import { onceFor } from '../../model/once-for.ts';
 import { extrasOf, type Holder, missingOf } from './missing-and-extra.ts';
 import { lostByCascade, type Wanted } from './regrant.ts';
 import { union, type Wish, wishOf } from './rules.ts';
@@ -224,9 +225,13 @@ function byColumns(
 /** As many names as one statement takes; the columns of one table are one piece, and so is each parameter's. */
 function pieces(kind: ObjectKind, names: readonly ObjectName[]): readonly (readonly ObjectName[])[] {
   if (kind === 'column') return [...Map.groupBy(names, ownName).values()];
-  if (names.length <= NAMES) return [names];
-  return Array.from({ length: Math.ceil(names.length / NAMES) }, (_, index) => names.slice(index * NAMES, (index + 1) * NAMES));
+  return names.length <= NAMES ? [names] : sliced(names);
 }
+
+/** The same slices for everybody who is compared on the same objects: what is made of them further on is made once. */
+const sliced = onceFor((names: readonly ObjectName[]): readonly (readonly ObjectName[])[] =>
+  Array.from({ length: Math.ceil(names.length / NAMES) }, (_, index) => names.slice(index * NAMES, (index + 1) * NAMES)),
+);
 
 /** Whether a role holds on a group just what default privileges gave the objects when they were made. */
 function explanations(defaults: readonly DefaultAcl[]): (group: ObjectGroup, role: string, entries: readonly AclEntry[]) => boolean {
