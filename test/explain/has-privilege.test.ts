@@ -19,7 +19,7 @@ import { type Answers, serverAnswers } from './server-answers.ts';
 import { keyOf, linksOf, type TakenLink } from './taken-links.ts';
 
 /** How many servers; `EXPLAIN_SERVERS=300` for a long run. */
-const SERVERS = Number(process.env['EXPLAIN_SERVERS'] ?? 3);
+const SERVERS = Number(process.env['EXPLAIN_SERVERS'] ?? 2);
 const FIRST = Number(process.env['EXPLAIN_SEED'] ?? 1);
 /** Of how many of them every link is taken away: each takes a few seconds. */
 const TAKEN_APART = SERVERS < 10 ? 1 : SERVERS;
