@@ -47,6 +47,11 @@ const schema = z.object({
   CONNECTION_PORT: numeric((n) => n.int().min(1).max(65535)).optional(),
   CONNECTION_SSLMODE: z.enum(['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full']).optional(),
   STATUS_CONFIGMAP: z.enum(['on', 'off']).default('on'),
+  REPLICAS: z.enum(['off', 'on']).default('off'),
+  REPLICA_NAME: z
+    .string()
+    .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'must be lower case letters, digits and dashes, 63 at most')
+    .optional(),
   DB_HOST: z.string().min(1).default('acid-minimal-cluster.default.svc.cluster.local'),
   DB_PORT: number(5432, (n) => n.int().min(1).max(65535)),
   DB_NAME: z.string().min(1).default('postgres'),
@@ -181,6 +186,7 @@ function configOf(set: Settings, guardrails: readonly Guardrail[]) {
     driftInterval: set.DRIFT_INTERVAL,
     watch: set.WATCH,
     statusConfigMap: set.STATUS_CONFIGMAP,
+    replicas: { isOn: set.REPLICAS === 'on', name: set.REPLICA_NAME },
     maxListeners: set.MAX_LISTENERS,
     maxObjects: set.MAX_OBJECTS,
     stateFile: set.STATE_FILE,

@@ -16,6 +16,7 @@ import { describeFailure } from '../postgres/failures.ts';
 import { createResidents } from '../postgres/residents.ts';
 import { createReconciler } from '../steward/reconcile.ts';
 import { asWriter, type WriterOptions } from '../steward/writer.ts';
+import { replicasOf } from './replicas.ts';
 import { createSource } from './source.ts';
 
 /** A shutdown that is not done by then ends anyway: the server rolls back what was under way. */
@@ -39,7 +40,8 @@ export async function run({ config, log, output, stop, wake }: RunOptions): Prom
   const connections = createConnections(config.server, (error) => log.debug(`a session ended: ${describeFailure(error)}`), login);
   const status = createStatus({ source: ports.description, dryRun: config.dryRun, patience: Math.max(600_000, config.interval * 3000) });
   const residents = createResidents({ connections, max: config.maxListeners, onHeard: (database) => wake.request('database', database) });
-  const metrics = createMetrics({ listeners: () => residents.counts() });
+  const replicas = await replicasOf(config, log);
+  const metrics = createMetrics({ listeners: () => residents.counts(), replicas: () => replicas?.live().length ?? 1 });
   const reconciler = createReconciler({
     config,
     ports,
@@ -54,9 +56,10 @@ export async function run({ config, log, output, stop, wake }: RunOptions): Prom
   const address = await server.listen(config.http);
   log.info({ address, source: ports.description, dryRun: config.dryRun }, 'pgsteward started');
 
-  const cycles = (fence: string | undefined, signal: AbortSignal): Promise<void> =>
+  const cycles = (fence: string | undefined, signal: AbortSignal, wanted?: AbortSignal): Promise<void> =>
     runLoop({
       signal,
+      until: wanted,
       wake,
       interval: config.interval,
       retryIn: () => reconciler.retryIn(),
@@ -74,10 +77,14 @@ export async function run({ config, log, output, stop, wake }: RunOptions): Prom
 
   const looking = watchDrift(config.driftInterval, reconciler, wake, stop);
 
+  // It goes with the signal: the others go on as soon as the lock is given back, and not only when we are missed.
+  const attending = replicas?.attend(stop);
+
   const writer: WriterOptions = {
     connections,
     adminDatabase: config.server.adminDatabase,
     source: config.source.id,
+    precedence: replicas?.of(config.source.id),
     interval: config.interval,
     reconciler,
     residents,
@@ -102,6 +109,6 @@ export async function run({ config, log, output, stop, wake }: RunOptions): Prom
   await Promise.race([finished, deadline]);
   residents.close();
   await connections.close();
-  await Promise.race([Promise.all([server.close(), watching, looking, ports.close()]), new Promise((resolve) => setTimeout(resolve, 1000).unref())]);
+  await Promise.race([Promise.all([server.close(), watching, looking, attending, ports.close()]), new Promise((resolve) => setTimeout(resolve, 1000).unref())]);
   log.info('pgsteward stopped');
 }

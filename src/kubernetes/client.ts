@@ -34,9 +34,14 @@ const LONGEST_OBJECT = 2 * 1024 * 1024;
 /** A page of a list. */
 const LONGEST_LIST = 8 * 1024 * 1024;
 
-const METHODS = { get: 'GET', list: 'GET', watch: 'GET', create: 'POST', patch: 'PATCH' } as const;
+const METHODS = { get: 'GET', list: 'GET', watch: 'GET', create: 'POST', patch: 'PATCH', delete: 'DELETE' } as const;
 
-const PATHS: Readonly<Record<ResourceAttributes['resource'], string>> = { configmaps: '/api/v1', secrets: '/api/v1', events: '/apis/events.k8s.io/v1' };
+const PATHS: Readonly<Record<ResourceAttributes['resource'], string>> = {
+  configmaps: '/api/v1',
+  secrets: '/api/v1',
+  events: '/apis/events.k8s.io/v1',
+  leases: '/apis/coordination.k8s.io/v1',
+};
 
 /** @param kubeconfig a file; undefined looks for a pod's service account first, then for the default kubeconfig. */
 export function createKubeClient({ kubeconfig, timeoutMs }: { readonly kubeconfig: string | undefined; readonly timeoutMs: number }): KubeClient {

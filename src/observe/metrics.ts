@@ -28,11 +28,12 @@ export interface Metrics {
 
 const NO_LISTENERS: ReturnType<Residents['counts']> = { listening: 0, deaf: 0, connecting: 0 };
 
-/** @param listeners resident sessions by state, asked for whenever somebody reads the metrics. */
+/** @param listeners resident sessions by state, asked for whenever somebody reads the metrics, and so is how many replicas live. */
 export function createMetrics({
   listeners = () => NO_LISTENERS,
+  replicas = () => 1,
   now = Date.now,
-}: { readonly listeners?: () => ReturnType<Residents['counts']>; readonly now?: () => number } = {}): Metrics {
+}: { readonly listeners?: () => ReturnType<Residents['counts']>; readonly replicas?: () => number; readonly now?: () => number } = {}): Metrics {
   const registry = new Registry();
   const registers = [registry];
   const prefix = 'postgres_controller_';
@@ -110,6 +111,7 @@ export function createMetrics({
     },
     ['state'],
   );
+  counted('replicas_live', 'Replicas that this one sees, itself among them', (live) => live.set(replicas()));
   counted(
     'users_validity_ending',
     'Managed users whose validity ends within a span',

@@ -140,6 +140,22 @@ export interface Watcher {
   watch(observer: WatchObserver, signal: AbortSignal): Promise<void>;
 }
 
+/** Hears how the replicas announce themselves. */
+export interface ReplicaListener {
+  /** All announcements that there are now: name of the replica → version. */
+  listed(versions: ReadonlyMap<string, string>): void;
+  /** One as it is now; without a version it is gone. */
+  took(replica: string, version: string | undefined): void;
+}
+
+/** Where replicas say that they are there. */
+export interface Announcements {
+  /** Announces this replica until the signal aborts, and tells of the others; then takes its announcement back. Never throws. */
+  attend(listener: ReplicaListener, signal: AbortSignal): Promise<void>;
+  /** Takes away what a replica that is gone for good has left, if it still is that version. Never throws. */
+  remove(replica: string, version: string): Promise<void>;
+}
+
 /** All that a place of documents offers. What is undefined it has no way to. */
 export interface Ports {
   /** For log and /status, for example `kubernetes ConfigMap postgres/postgres-users-config`. */

@@ -90,19 +90,22 @@ export interface LoopOptions {
   readonly retryIn?: () => number | undefined;
   readonly wake: Wake;
   readonly signal: AbortSignal;
+  /** Ends it between two cycles. */
+  readonly until?: AbortSignal | undefined;
 }
 
 /** Runs cycles until the signal aborts. */
-export async function runLoop({ cycle, interval, retryIn, wake, signal }: LoopOptions): Promise<void> {
+export async function runLoop({ cycle, interval, retryIn, wake, signal, until = signal }: LoopOptions): Promise<void> {
   const { clock } = wake;
+  const either = AbortSignal.any([signal, until]);
   let woken: Woken = { causes: new Set(), databases: new Set(), requests: 0, everything: true };
   let nextLook = clock.now();
-  while (!signal.aborted) {
+  while (!either.aborted) {
     const isDone = await cycle(signal, woken);
     const now = clock.now();
     if (woken.everything) nextLook = now + interval * 1000 * (0.9 + Math.random() * 0.1);
     const retry = Math.max(RETRY_AT_LEAST_MS, retryIn?.() ?? Number.POSITIVE_INFINITY);
-    const asked = await wake.wait(Math.min(nextLook, now + retry), signal);
+    const asked = await wake.wait(Math.min(nextLook, now + retry), either);
     // A look that failed was none: the next cycle looks at everything, whatever begins it.
     const everything = !isDone || asked.requests === 0 || asked.causes.has('signal') || clock.now() >= nextLook;
     woken = { ...asked, everything };

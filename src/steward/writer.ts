@@ -2,11 +2,12 @@
 import type { CycleReport } from './report.ts';
 import { acquireWriterLock, type WriterLock, type WriterLockOptions } from '../postgres/writer-lock.ts';
 import type { Connections } from '../postgres/connection.ts';
+import { describeFailure } from '../postgres/failures.ts';
 import type { Residents } from '../postgres/residents.ts';
 import type { Reconciler } from './reconcile.ts';
 import { createStandingBy } from './standing-by.ts';
 
-export interface WriterOptions extends Pick<WriterLockOptions, 'adminDatabase' | 'source'> {
+export interface WriterOptions extends Pick<WriterLockOptions, 'adminDatabase' | 'source' | 'precedence'> {
   readonly connections: Pick<Connections, 'open' | 'drop'>;
   readonly reconciler: Pick<Reconciler, 'outage'>;
   readonly residents: Pick<Residents, 'follow'>;
@@ -17,11 +18,11 @@ export interface WriterOptions extends Pick<WriterLockOptions, 'adminDatabase' |
   readonly show: (report: CycleReport, signal: AbortSignal) => Promise<void>;
   /** Seconds between cycles. */
   readonly interval: number;
-  /** Runs cycles until the signal aborts. */
-  readonly cycles: (fence: string, signal: AbortSignal) => Promise<void>;
+  /** Runs cycles until the signal aborts, and between two of them ends also where the lock is wanted. */
+  readonly cycles: (fence: string, signal: AbortSignal, wanted: AbortSignal) => Promise<void>;
 }
 
-/** Until the lock is lost. @throws when the signal aborts while it waits, and whatever a cycle throws. */
+/** Until the lock is lost or wanted. @throws when the signal aborts while it waits, and whatever a cycle throws. */
 export async function asWriter(options: WriterOptions, signal: AbortSignal): Promise<void> {
   const { connections, residents, metrics, status, log, cycles } = options;
   const { lock, hasWaited } = await becomeWriter(options, signal);
@@ -39,7 +40,11 @@ export async function asWriter(options: WriterOptions, signal: AbortSignal): Pro
   if (lock.lost.aborted) onLost();
   else lock.lost.addEventListener('abort', onLost, { once: true });
   try {
-    await cycles(lock.fence, AbortSignal.any([signal, lock.lost]));
+    await cycles(lock.fence, AbortSignal.any([signal, lock.lost]), lock.wanted);
+    if (lock.wanted.aborted && !signal.aborted && !lock.lost.aborted) {
+      status.setRole('standby');
+      log.info(`the writer lock is given back: ${describeFailure(lock.wanted.reason)}`);
+    }
   } catch (error) {
     if (!signal.aborted && !lock.lost.aborted) throw error;
   } finally {
@@ -52,7 +57,7 @@ export async function asWriter(options: WriterOptions, signal: AbortSignal): Pro
 
 /** Waits for the lock, and says meanwhile what keeps it from us. */
 async function becomeWriter(
-  { connections, adminDatabase, source, reconciler, metrics, status, log, show, interval }: WriterOptions,
+  { connections, adminDatabase, source, precedence, reconciler, metrics, status, log, show, interval }: WriterOptions,
   signal: AbortSignal,
 ): Promise<{ readonly lock: WriterLock; readonly hasWaited: boolean }> {
   let waitingFor: string | undefined;
@@ -71,6 +76,7 @@ async function becomeWriter(
     connections,
     adminDatabase,
     source,
+    precedence,
     signal,
     onWait: (why) => {
       status.beat();

@@ -181,7 +181,7 @@ describe('the manifests', () => {
     expect([...base, 'kustomization.yaml'].toSorted()).toEqual(inBase.toSorted());
   });
 
-  it('give no rights but these, and of the components one adds only list and watch on Secrets, one create and patch, and one patch of one Secret', () => {
+  it('give no rights but these, and of the components one adds only list and watch on Secrets, one create and patch, one patch of one Secret, and one Leases', () => {
     const elsewhere = objects.filter(({ name, value }) => value.kind === 'Role' && !name.startsWith('base/'));
     expect(elsewhere.map(({ name, value }) => [name, value.rules])).toEqual([
       [
@@ -211,16 +211,21 @@ describe('the manifests', () => {
         { op: 'add', path: '/rules/-', value: { apiGroups: [''], resources: ['secrets'], verbs: ['list', 'watch'] } },
         { op: 'add', path: '/rules/-', value: { apiGroups: [''], resources: ['secrets'], verbs: ['create', 'patch'] } },
         { op: 'add', path: '/rules/-', value: { apiGroups: [''], resources: ['secrets'], resourceNames: ['postgres-admin-credentials'], verbs: ['patch'] } },
+        {
+          op: 'add',
+          path: '/rules/-',
+          value: { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'] },
+        },
       ]),
     );
-    expect(operations).toHaveLength(3);
-    // What is changed of the Deployment are settings that exist, and volumes.
+    expect(operations).toHaveLength(4);
+    // What is changed of the Deployment are settings that exist, volumes, and how many pods there are and where.
     const pods = all
       .filter(({ target }) => target.kind === 'Deployment')
       .flatMap(({ patch }) => parseAllDocuments(patch).map((document) => (document.toJS() as Manifest).spec?.template?.spec ?? {}));
-    for (const { containers, volumes: _, ...others } of pods) {
+    for (const { containers, volumes: _, topologySpreadConstraints: __, ...others } of pods) {
       expect(others).toEqual({});
-      for (const { name, env, volumeMounts: __, ...rest } of containers as readonly (Container & {
+      for (const { name, env, volumeMounts: ___, ...rest } of containers as readonly (Container & {
         readonly name: string;
         readonly volumeMounts?: unknown;
       })[]) {

@@ -169,6 +169,7 @@ const TESTS: Readonly<Record<string, readonly (readonly [file: string, title: st
     ['sources/directory', 'a file and a document in it are read at their limits'],
     ['sources/directory', 'aliases are taken up to their limit'],
   ],
+  'replicas: Leases': [['replicas/model', 'of any number of announcements a bounded number counts']],
   'HTTP: connections': [['http/bounds', 'as many connections as are allowed stay, and the oldest ends with one more']],
   'HTTP: a header': [['http/bounds', 'a header and a body are taken at their limit and refused beyond it']],
   'HTTP: time': [['http/bounds', 'a connection that asks for nothing ends by itself']],

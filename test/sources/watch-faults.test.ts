@@ -7,7 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { eventsOf } from '../../src/kubernetes/watch-events.ts';
 import { createKubeClient, type KubeClient } from '../../src/kubernetes/client.ts';
-import { runWatch, type WatchTimes } from '../../src/kubernetes/watch.ts';
+import type { WatchTimes } from '../../src/kubernetes/list-and-watch.ts';
+import { runWatch } from '../../src/kubernetes/watch.ts';
 
 const LEAK = 'hunter2';
 const TIMES = { answer: 200, idle: 300, backoff: [20, 100], forbidden: 5000 } as const;

@@ -1,0 +1,81 @@
+// Precedence at one server's writer lock: the preferred replica tries at once and the others later, and whoever holds what another one should gives it up, but not again and again.
+import type { Precedence } from '../postgres/writer-lock.ts';
+
+export interface PrecedenceOptions {
+  /** Our own name. */
+  readonly self: string;
+  /** The live replicas for this server, the preferred one first; we are among them. */
+  readonly ranking: () => readonly string[];
+  /** For how long nobody came or went. */
+  readonly settledFor: () => number;
+  /** Whether it is known who else is there. */
+  readonly hasHeard: () => boolean;
+  /** Milliseconds that only grow. */
+  readonly now: () => number;
+}
+
+/** A lock that nobody holds is left to each better placed replica for so long, and no longer than this together: the preferred one tries every half second. */
+const STEP_MS = 2000;
+const LONGEST_MS = 5000;
+/** Of one whose holder fell silent it took long enough to see that. */
+const SILENT_STEP_MS = 500;
+/** Milliseconds between two tries, by place. */
+const PAUSES = [500, 1000] as const;
+const LONGEST_PAUSE = 2000;
+/** Whoever has just begun does not know the others yet, and leaves them the lock for so long. */
+const HEARS_WITHIN_MS = 5000;
+/** Nothing is given up before nobody has come or gone for so long, and never sooner after it became ours. */
+const SETTLED_MS = 15_000;
+/** What was given up and came back within this time is kept twice as long as the last time. */
+const CAME_BACK_MS = 300_000;
+const LONGEST_KEPT_MS = 600_000;
+/** The heir has to be seen at the lock so often in a row. */
+const LOOKS = 3;
+
+/** For the life of the process. */
+export function createPrecedence({ self, ranking, settledFor, hasHeard, now }: PrecedenceOptions): Precedence {
+  const began = now();
+  let vacantFrom: number | undefined;
+  let isSilent = false;
+  let claimedAt = 0;
+  let gaveAt = Number.NEGATIVE_INFINITY;
+  let kept = SETTLED_MS;
+  let looks = 0;
+  /** How many others go first. */
+  const rank = (): number => {
+    const place = ranking().indexOf(self);
+    return place === 0 && !hasHeard() && now() - began < HEARS_WITHIN_MS ? 1 : place;
+  };
+  return {
+    self,
+    pause: () => PAUSES[rank()] ?? LONGEST_PAUSE,
+    held: () => {
+      vacantFrom = undefined;
+      isSilent = false;
+    },
+    mayClaim: (silent) => {
+      vacantFrom ??= now();
+      isSilent ||= silent;
+      return now() - vacantFrom >= Math.min(LONGEST_MS, rank() * (isSilent ? SILENT_STEP_MS : STEP_MS));
+    },
+    claimed: () => {
+      claimedAt = now();
+      kept = claimedAt - gaveAt < CAME_BACK_MS ? Math.min(LONGEST_KEPT_MS, 2 * kept) : SETTLED_MS;
+      vacantFrom = undefined;
+      isSilent = false;
+      looks = 0;
+    },
+    heir: () => {
+      const [first] = ranking();
+      if (first !== self && settledFor() >= SETTLED_MS && now() - claimedAt >= kept) return first;
+      looks = 0;
+      return undefined;
+    },
+    givesUp: (isWaiting) => {
+      looks = isWaiting ? looks + 1 : 0;
+      if (looks < LOOKS) return false;
+      gaveAt = now();
+      return true;
+    },
+  };
+}

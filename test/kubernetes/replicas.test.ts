@@ -1,0 +1,204 @@
+// Three replicas on a real API server and a real PostgreSQL: who writes when the writer is killed, stands still, is drained or is not the preferred one, and never two.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, expect, it } from 'vitest';
+import { ranking } from '../../src/model/rendezvous.ts';
+import { type Daemon, daemonEnv, startDaemon } from '../support/daemon.ts';
+import { KubeCase, NAME } from '../support/kube-case.ts';
+import { fencedTwice } from '../support/terms.ts';
+
+/** How often the writer is killed or stopped: 50 for figures. */
+const TAKEOVERS = Number(process.env['TAKEOVERS'] ?? 4);
+
+const at = new KubeCase();
+const running = new Map<string, Daemon>();
+let names = 0;
+
+afterEach(async () => {
+  await Promise.all([...running.values()].map(end));
+  running.clear();
+});
+
+async function end(daemon: Daemon): Promise<void> {
+  daemon.process.kill('SIGCONT');
+  if (daemon.process.exitCode === null && daemon.process.signalCode === null) await daemon.kill9();
+}
+
+async function start(name: string, env: Readonly<Record<string, string>> = {}): Promise<Daemon> {
+  const daemon = await startDaemon(
+    daemonEnv(at.server, '/tmp', {
+      SOURCE: 'kubernetes',
+      KUBECONFIG: at.kube.kubeconfig(),
+      NAMESPACE: at.namespace,
+      STATE_FILE: `/tmp/pgsteward-replica-${process.pid}-${name}.json`,
+      REPLICAS: 'on',
+      REPLICA_NAME: name,
+      ...env,
+    }),
+  );
+  running.set(name, daemon);
+  // What a case looks at when it ends.
+  at.daemon = daemon;
+  return daemon;
+}
+
+const serverKey = (): string => `${at.namespace}/${NAME}`;
+const roleOf = (name: string): Promise<string | undefined> =>
+  (running.get(name)?.status() ?? Promise.resolve(undefined)).then((status) => status?.role).catch(() => undefined);
+const sees = async (name: string): Promise<number> => {
+  const { body } = await (running.get(name) as Daemon).get('/metrics').catch(() => ({ body: '' }));
+  return Number(/^postgres_controller_replicas_live (\d+)$/m.exec(body)?.[1]);
+};
+/** All of them see each other. */
+const together = (): Promise<void> => at.until(async () => (await Promise.all([...running.keys()].map(sees))).every((count) => count === running.size), 100);
+const writer = async (): Promise<string> => {
+  let found: string | undefined;
+  await at.until(async () => {
+    for (const name of running.keys()) if ((await roleOf(name)) === 'writer') found = name;
+    return found !== undefined;
+  });
+  return found ?? '';
+};
+const preferred = (): string => ranking(serverKey(), [...running.keys()])[0] ?? '';
+/** A name that leaves the preferred one as it is. */
+function nameBehind(first: string): string {
+  for (;;) {
+    names += 1;
+    const name = `replica-${names}`;
+    if (ranking(serverKey(), [first, name])[0] === first) return name;
+  }
+}
+const leases = async (): Promise<readonly string[]> => {
+  const { json } = await at.kube.api('GET', `/apis/coordination.k8s.io/v1/namespaces/${at.namespace}/leases`);
+  return (json['items'] as readonly { metadata: { name: string } }[]).map(({ metadata }) => metadata.name.replace(/\.[0-9a-f]{8}$/, ''));
+};
+const forget = async (name: string): Promise<void> => {
+  const { json } = await at.kube.api('GET', `/apis/coordination.k8s.io/v1/namespaces/${at.namespace}/leases`);
+  for (const { metadata } of json['items'] as readonly { metadata: { name: string } }[])
+    if (metadata.name.startsWith(`${name}.`)) await at.kube.api('DELETE', `/apis/coordination.k8s.io/v1/namespaces/${at.namespace}/leases/${metadata.name}`);
+};
+const limitOf = async (): Promise<number> =>
+  (await at.server.query<{ limit: number }>(`SELECT rolconnlimit AS limit FROM pg_roles WHERE rolname = 'alice'`))[0]?.limit ?? -2;
+/** Milliseconds until an edit is in force. */
+async function edit(limit: number): Promise<number> {
+  const began = performance.now();
+  await at.users([{ username: 'alice', login: false, connectionLimit: limit }]);
+  await at.until(async () => (await limitOf()) === limit, 20);
+  return performance.now() - began;
+}
+const quantile = (times: readonly number[], part: number): string =>
+  ((times.toSorted((a, b) => a - b)[Math.min(times.length - 1, Math.floor(times.length * part))] ?? 0) / 1000).toFixed(1);
+
+async function threeReplicas(): Promise<void> {
+  await at.kube.component(at.namespace, 'replicas');
+  await at.users([{ username: 'alice', login: false, connectionLimit: 1000 }]);
+  const first = `replica-${(names += 1)}`;
+  await start(first);
+  await at.until(async () => (await roleOf(first)) === 'writer');
+  await start(nameBehind(first));
+  await start(nameBehind(first));
+  await together();
+  expect([await writer(), preferred()]).toEqual([first, first]);
+}
+
+it(`the preferred replica is killed or stands still ${TAKEOVERS} times, the next change is in force within ten seconds, and there are never two writers`, async () => {
+  await at.server.query('ALTER SYSTEM SET log_statement = none');
+  await at.server.query('ALTER SYSTEM SET log_min_duration_statement = 0');
+  await at.server.query('SELECT pg_reload_conf()');
+  await threeReplicas();
+  at.server.mark();
+  const times: Record<'SIGKILL' | 'SIGSTOP', number[]> = { SIGKILL: [], SIGSTOP: [] };
+  for (let round = 1; round <= TAKEOVERS; round += 1) {
+    const victim = await writer();
+    expect(victim).toBe(preferred());
+    const signal = round % 2 === 1 ? 'SIGKILL' : 'SIGSTOP';
+    const daemon = running.get(victim) as Daemon;
+    // At any moment between two heartbeats.
+    await sleep(Math.random() * 2000);
+    daemon.process.kill(signal);
+    times[signal].push(await edit(round));
+    running.delete(victim);
+    if (signal === 'SIGSTOP') {
+      // It goes on, and thinks that it writes: everything that it begins is refused.
+      daemon.process.kill('SIGCONT');
+      const status = async (): Promise<string | undefined> => (await daemon.status().catch(() => undefined))?.role;
+      await at.until(async () => (await status()) === 'standby');
+    }
+    const next = await writer();
+    expect(next).not.toBe(victim);
+    await end(daemon);
+    await forget(victim);
+    await start(nameBehind(next));
+    // Whoever took over need not be the preferred one of those that are left.
+    const [other = ''] = [...running.keys()].filter((name) => name !== next && ranking(serverKey(), [next, name])[0] === name);
+    if (other !== '') {
+      await end(running.get(other) as Daemon);
+      running.delete(other);
+      await forget(other);
+      await start(nameBehind(next));
+    }
+    await together();
+  }
+  for (const [signal, all] of Object.entries(times))
+    console.log(
+      `${signal}: ${all.length} takeovers, next change in force after ${quantile(all, 0.5)} s (median), ${quantile(all, 0.99)} s (p99), ${quantile(all, 1)} s (longest)`,
+    );
+  const { terms, violations } = fencedTwice(at.server.log());
+  console.log(`${terms} terms wrote, ${violations} writes of a term that was over`);
+  expect(violations).toBe(0);
+  expect(terms).toBeGreaterThanOrEqual(TAKEOVERS);
+  expect(Number(quantile([...times.SIGKILL, ...times.SIGSTOP], 0.99))).toBeLessThan(10);
+  await at.server.query('ALTER SYSTEM RESET log_min_duration_statement');
+  await at.server.query('ALTER SYSTEM SET log_statement = all');
+  await at.server.query('SELECT pg_reload_conf()');
+});
+
+it('a replica that is ended takes its Lease back at once, another one writes within seconds, and one that comes and is preferred gets the lock without a gap', async () => {
+  await threeReplicas();
+  const first = await writer();
+  const began = performance.now();
+  const code = (running.get(first) as Daemon).stop();
+  await at.until(async () => !(await leases()).includes(first), 20);
+  expect(performance.now() - began).toBeLessThan(2000);
+  running.delete(first);
+  const second = await writer();
+  console.log(`another one writes ${((performance.now() - began) / 1000).toFixed(1)} s after SIGTERM`);
+  expect(performance.now() - began).toBeLessThan(4000);
+  expect(await code).toBe(0);
+  expect(await edit(7)).toBeLessThan(5000);
+  // The first one comes again, and is preferred: it gets the lock, though not at once.
+  await start(first);
+  await together();
+  expect(await writer()).toBe(second);
+  let gap = 0;
+  let last = performance.now();
+  const back = performance.now();
+  await at.until(async () => {
+    const claims = await at.server.query(`SELECT FROM pg_stat_activity WHERE starts_with(application_name, 'pgsteward writer ')`);
+    const now = performance.now();
+    if (claims.length > 0) last = now;
+    gap = Math.max(gap, now - last);
+    return (await roleOf(first)) === 'writer';
+  }, 10);
+  console.log(`handed over after ${((performance.now() - back) / 1000).toFixed(0)} s, with ${(gap / 1000).toFixed(2)} s in which nobody wrote`);
+  expect(gap).toBeLessThan(1500);
+  expect(running.get(second)?.output()).toContain(`the writer lock is given back: the replica ${first} goes first here, and waits`);
+  expect(await edit(8)).toBeLessThan(5000);
+  expect(await roleOf(second)).toBe('standby');
+});
+
+it('without the right to Leases it is said what is missing, and one of them writes all the same', async () => {
+  await at.users([{ username: 'alice', login: false, connectionLimit: 1 }]);
+  for (const name of ['one', 'two']) await start(name);
+  const first = await writer();
+  expect(await edit(2)).toBeLessThan(5000);
+  await at.until(() => [...running.values()].every((daemon) => daemon.output().includes('this replica is not announced to the others: we may not get leases')));
+  await at.until(() =>
+    [...running.values()].every((daemon) => daemon.output().includes('the other replicas are not known: we may not list leases in namespace')),
+  );
+  expect(running.get(first)?.output()).toContain('manifests/components/replicas has the Role');
+  const other = first === 'one' ? 'two' : 'one';
+  (running.get(first) as Daemon).process.kill('SIGKILL');
+  running.delete(first);
+  expect(await edit(3)).toBeLessThan(10_000);
+  expect(await writer()).toBe(other);
+});
