@@ -10,6 +10,7 @@ const SLOW = {
   convergence: 'test/convergence/**/*.test.ts',
   crash: 'test/crash/**/*.test.ts',
   drift: 'test/drift/**/*.test.ts',
+  fleet: 'test/fleet/**/*.test.ts',
   hostile: 'test/hostile/**/*.test.ts',
   imports: 'test/import/public/*.test.ts',
   kubernetes: 'test/{kubernetes,manifests}/**/*.test.ts',

@@ -40,6 +40,7 @@ const schema = z.object({
   KUBECONFIG: z.string().optional(),
   NAMESPACE: z.string().min(1).default('postgres'),
   CONFIGMAP_NAME: z.string().min(1).default('postgres-users-config'),
+  SERVERS_CONFIGMAP: z.string().min(1).optional(),
   SECRET_ACCESS: z.enum(['auto', 'get', 'list']).default('auto'),
   SECRET_READS_PER_CYCLE: number(600, (n) => n.int().min(1)),
   WATCH: z.enum(['on', 'off']).default('on'),
@@ -116,7 +117,17 @@ const schema = z.object({
 export type Settings = Readonly<z.output<typeof schema>>;
 
 /** All settings, grouped by who takes them. */
-export type Config = ReturnType<typeof configOf>;
+export interface Config extends ReturnType<typeof configOf> {
+  /** Where several servers are declared; undefined: DB_* say which one there is. */
+  readonly fleet: FleetSettings | undefined;
+}
+
+/** The ConfigMap that declares servers, and what holds for all of them. */
+export interface FleetSettings {
+  readonly configMapName: string;
+  readonly settings: Settings;
+  readonly guardrails: readonly Guardrail[];
+}
 
 /** Every name that the environment may set, in the order of the reference page; a test holds the docs to it. */
 export const SETTINGS: readonly string[] = Object.keys(schema.shape);
@@ -131,7 +142,9 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** The settings as every part takes them. @throws ConfigError naming every setting that is wrong. */
 export function readConfig(env: Environment): Config {
   const settings = readSettings(env);
-  return configOf(settings, operatorGuardrails(settings.GUARDRAILS_FILE));
+  const guardrails = operatorGuardrails(settings.GUARDRAILS_FILE);
+  const configMapName = settings.SERVERS_CONFIGMAP;
+  return { ...configOf(settings, guardrails), fleet: configMapName === undefined ? undefined : { configMapName, settings, guardrails } };
 }
 
 /**
@@ -164,6 +177,8 @@ export function readSettings(env: Environment): Settings {
       problems.push(`DB_PASS and DB_PASS_FILE=${file} are both set, and only one of them can be meant`);
     const { ADMIN_ROTATION: rotation, ADMIN_SECRET: secret, SOURCE: source } = result.data;
     if (rotation === 'on' && secret === undefined) problems.push('ADMIN_ROTATION=on needs ADMIN_SECRET, the Secret that holds the password of DB_USER');
+    if (rotation === 'on' && result.data.SERVERS_CONFIGMAP !== undefined)
+      problems.push('ADMIN_ROTATION=on is about one server, and SERVERS_CONFIGMAP declares several: say `adminRotation: on` in the `policy` of each');
     if (rotation === 'on' && source !== 'kubernetes')
       problems.push(`ADMIN_ROTATION=on needs SOURCE=kubernetes and not ${source}: nothing else can be written to`);
     if (problems.length === 0) return result.data;
@@ -177,7 +192,8 @@ function describe(issue: z.core.$ZodIssue, set: Record<string, string | undefine
   return `${name}=${value}: ${issue.message}`;
 }
 
-function configOf(set: Settings, guardrails: readonly Guardrail[]) {
+/** The settings by who takes them. */
+export function configOf(set: Settings, guardrails: readonly Guardrail[]) {
   const source = `${set.NAMESPACE}/${set.CONFIGMAP_NAME}`;
   return {
     dryRun: set.DRY_RUN,

@@ -2,8 +2,12 @@
 import { findDocuments } from '../document/found-documents.ts';
 import { parseDocument } from '../document/parse.ts';
 import { readParts } from '../document/manifests.ts';
+import { parseServers } from '../document/servers.ts';
 
-const TASKS = { document: parseDocument, documents: findDocuments, manifests: readParts } as const;
+/** A function as an argument does not cross threads. */
+const readServers = (content: Uint8Array, file: string) => parseServers(content, file);
+
+const TASKS = { document: parseDocument, documents: findDocuments, manifests: readParts, servers: readServers } as const;
 
 export type AsideTask = keyof typeof TASKS;
 export type AsideInput<T extends AsideTask> = Parameters<(typeof TASKS)[T]>;

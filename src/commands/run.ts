@@ -1,23 +1,16 @@
 // run: the daemon. Puts its parts together and keeps them going until it is stopped.
 import type { Config } from '../config.ts';
-import { createAdminLogin } from '../steward/admin-login.ts';
-import { createAdminRotation } from '../steward/admin-rotation.ts';
-import { watchDrift } from '../steward/drift-watch.ts';
-import { createHttpServer } from '../http/http-server.ts';
-import { runLoop, type Wake } from '../steward/loop.ts';
+import { createSupervisor } from '../fleet/supervisor.ts';
+import { createSteward } from '../fleet/steward.ts';
+import { createView } from '../fleet/view.ts';
+import { createHttpServer, type Shown } from '../http/http-server.ts';
 import type { Log } from '../observe/log.ts';
 import type { LogOutput } from '../observe/log-output.ts';
-import { createMetrics } from '../observe/metrics.ts';
-import { createShow } from '../observe/show.ts';
-import { createStatus } from '../observe/status.ts';
-import { createWatchObserver } from '../observe/watching.ts';
-import { createConnections } from '../postgres/connection.ts';
-import { describeFailure } from '../postgres/failures.ts';
-import { createResidents } from '../postgres/residents.ts';
-import { createReconciler } from '../steward/reconcile.ts';
-import { asWriter, type WriterOptions } from '../steward/writer.ts';
+import { createAdminLogin } from '../steward/admin-login.ts';
+import type { Wake } from '../steward/loop.ts';
+import type { Replicas } from '../steward/replicas.ts';
 import { replicasOf } from './replicas.ts';
-import { createSource } from './source.ts';
+import { createFleetSource, createSource } from './source.ts';
 
 /** A shutdown that is not done by then ends anyway: the server rolls back what was under way. */
 const SHUTDOWN_MS = 8000;
@@ -32,83 +25,64 @@ export interface RunOptions {
   readonly wake: Wake;
 }
 
+/** What goes on until it is stopped: one server, or several. */
+interface Work {
+  readonly source: string;
+  readonly shown: Shown;
+  /** @throws what keeps it from going on. */
+  run(stop: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
 /** Until it is stopped. @throws what keeps it from beginning, or from going on. */
-export async function run({ config, log, output, stop, wake }: RunOptions): Promise<void> {
-  const ports = await createSource(config, (message) => log.warn(message));
-  const store = config.adminRotation.isOn ? ports.secretStore : undefined;
-  const login = store && createAdminLogin(config, store);
-  const connections = createConnections(config.server, (error) => log.debug(`a session ended: ${describeFailure(error)}`), login);
-  const status = createStatus({ source: ports.description, dryRun: config.dryRun, patience: Math.max(600_000, config.interval * 3000) });
-  const residents = createResidents({ connections, max: config.maxListeners, onHeard: (database) => wake.request('database', database) });
-  const replicas = await replicasOf(config, log);
-  const metrics = createMetrics({ listeners: () => residents.counts(), replicas: () => replicas?.live().length ?? 1 });
-  const reconciler = createReconciler({
-    config,
-    ports,
-    connections,
-    residents,
-    adminRotation: store && login && createAdminRotation({ config, store, connections, login }),
-    log: { warn: (message) => log.warn(message) },
-    onProgress: () => status.beat(),
-  });
-  const server = createHttpServer({ registry: metrics.registry, status });
-  const show = createShow({ ports, metrics, status, log, output, dryRun: config.dryRun, statusConfigMap: config.statusConfigMap });
+export async function run(options: RunOptions): Promise<void> {
+  const { config, log, stop } = options;
+  const work = await (config.fleet === undefined ? ofOneServer(options) : ofServers(options, config.fleet));
+  const server = createHttpServer(work.shown);
   const address = await server.listen(config.http);
-  log.info({ address, source: ports.description, dryRun: config.dryRun }, 'pgsteward started');
-
-  const cycles = (fence: string | undefined, signal: AbortSignal, wanted?: AbortSignal): Promise<void> =>
-    runLoop({
-      signal,
-      until: wanted,
-      wake,
-      interval: config.interval,
-      retryIn: () => reconciler.retryIn(),
-      cycle: async (_signal, woken) => {
-        status.beat();
-        metrics.woken(woken);
-        const report = await reconciler.cycle(fence, signal, woken);
-        await show(report, signal);
-        return report.error === undefined;
-      },
-    });
-
-  // For the life of the process, whatever its role: it only wakes.
-  const watching = config.watch === 'on' ? ports.watcher?.watch(createWatchObserver(wake, metrics.watching, log), stop) : undefined;
-
-  const looking = watchDrift(config.driftInterval, reconciler, wake, stop);
-
-  // It goes with the signal: the others go on as soon as the lock is given back, and not only when we are missed.
-  const attending = replicas?.attend(stop);
-
-  const writer: WriterOptions = {
-    connections,
-    adminDatabase: config.server.adminDatabase,
-    source: config.source.id,
-    precedence: replicas?.of(config.source.id),
-    interval: config.interval,
-    reconciler,
-    residents,
-    metrics,
-    status,
-    log,
-    show,
-    cycles,
-  };
-  const work = async (): Promise<void> => {
-    if (config.dryRun) {
-      status.setRole('dry_run');
-      await cycles(undefined, stop);
-    }
-    while (!stop.aborted) await asWriter(writer, stop);
-  };
+  log.info({ address, source: work.source, dryRun: config.dryRun }, 'pgsteward started');
 
   const deadline = new Promise<void>((resolve) => stop.addEventListener('abort', () => setTimeout(resolve, SHUTDOWN_MS).unref(), { once: true }));
-  const finished = work().catch((error: unknown) => {
+  const finished = work.run(stop).catch((error: unknown) => {
     if (!stop.aborted) throw error;
   });
   await Promise.race([finished, deadline]);
-  residents.close();
-  await connections.close();
-  await Promise.race([Promise.all([server.close(), watching, looking, attending, ports.close()]), new Promise((resolve) => setTimeout(resolve, 1000).unref())]);
+  await Promise.race([Promise.all([server.close(), work.close()]), new Promise((resolve) => setTimeout(resolve, 1000).unref())]);
   log.info('pgsteward stopped');
+}
+
+async function ofOneServer({ config, log, output, wake }: RunOptions): Promise<Work> {
+  const ports = await createSource(config, (message) => log.warn(message));
+  const replicas = await replicasOf(config, log);
+  const store = config.adminRotation.isOn ? ports.secretStore : undefined;
+  const about = { source: ports.description, dryRun: config.dryRun, interval: config.interval, log };
+  const view = createView(about, () => replicas?.live().length ?? 1);
+  const login = store && createAdminLogin(config, store);
+  const steward = createSteward({ config, ports, view, output, wake, login, precedence: replicas?.of(config.source.id) });
+  const shown = { registry: view.metrics.registry, status: view.status };
+  return withReplicas({ source: ports.description, shown, ...steward }, replicas);
+}
+
+async function ofServers({ config, log, output, wake }: RunOptions, fleet: NonNullable<Config['fleet']>): Promise<Work> {
+  const source = await createFleetSource(config, fleet, (message) => log.warn(message));
+  const id = `${config.source.namespace}/${fleet.configMapName}`;
+  const replicas = await replicasOf({ ...config, source: { ...config.source, id } }, log);
+  const supervisor = createSupervisor({ config, fleet, source, log, output, wake, replicas });
+  return withReplicas({ source: source.ports.description, ...supervisor }, replicas);
+}
+
+/** We are announced for as long as we work: with the signal the others go on as soon as the lock is given back, and not only when we are missed. */
+function withReplicas(work: Work, replicas: Replicas | undefined): Work {
+  if (replicas === undefined) return work;
+  let attending: Promise<void> | undefined;
+  return {
+    ...work,
+    run: (stop) => {
+      attending = replicas.attend(stop);
+      return work.run(stop);
+    },
+    close: async () => {
+      await Promise.all([work.close(), attending]);
+    },
+  };
 }

@@ -1,6 +1,7 @@
 // The configured source: a folder of manifests, or the API server.
-import type { Config } from '../config.ts';
-import { createDirectorySource } from '../sources/directory.ts';
+import type { Config, FleetSettings } from '../config.ts';
+import type { FleetSource } from '../fleet/fleet-source.ts';
+import { createDirectorySource, createFolder, directoryPorts } from '../sources/directory.ts';
 import type { Ports } from '../sources/ports.ts';
 
 /** What SOURCE names. */
@@ -9,4 +10,25 @@ export async function createSource({ source: { directory, ...settings } }: Pick<
   // Loaded only where it is needed: the Kubernetes client costs more memory than the rest of pgsteward.
   const { createKubernetesSource } = await import('../sources/kubernetes.ts');
   return createKubernetesSource({ ...settings, warn });
+}
+
+/** What SOURCE names, for several servers: one folder that all of them look at, or one way to the API server. */
+export async function createFleetSource(
+  { source: { directory, ...settings } }: Pick<Config, 'source'>,
+  { configMapName }: FleetSettings,
+  warn: (message: string) => void,
+): Promise<FleetSource> {
+  const servers = { ...settings, configMapName, key: 'servers.yaml' };
+  if (directory !== undefined) {
+    const folder = createFolder(directory);
+    return { ports: directoryPorts(folder, servers), portsOf: (source) => directoryPorts(folder, source), close: () => Promise.resolve() };
+  }
+  const { createKubernetesSource, createWire } = await import('../sources/kubernetes.ts');
+  const wire = createWire(settings);
+  return {
+    // It reads no users' Secrets, and so it watches none.
+    ports: createKubernetesSource({ ...servers, secretAccess: 'get', warn }, wire),
+    portsOf: (source, entry, warnOf) => createKubernetesSource({ ...source, secretsSelector: entry.secretsSelector, warn: warnOf }, wire),
+    close: () => wire.close(),
+  };
 }

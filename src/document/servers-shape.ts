@@ -42,7 +42,7 @@ const HOST_NAME = /^[A-Za-z0-9_](?:[-A-Za-z0-9_.]{0,251}[A-Za-z0-9_.])?$/;
 const IPV6 = /^[0-9A-Fa-f:.]{2,45}$/;
 
 /** Whether a server may be called so: no path of a socket, nothing that stands for several, no option of a connection. */
-const hostProblem = (host: string): string | undefined =>
+export const hostProblem = (host: string): string | undefined =>
   HOST_NAME.test(host) || (host.includes(':') && IPV6.test(host)) ? undefined : 'this is no name of a host and no address';
 
 /** `host:port`; the port is 5432 where it is left out. Undefined for what is neither. */
@@ -68,6 +68,8 @@ export const POLICY_SHAPES = {
   revokes: words(['apply', 'report']),
   eventTriggers: words(['auto', 'on', 'off']),
   passwordProbe: words(['off', 'salt', 'login']),
+  adminRotation: words(['on', 'off'], 'on: the password in the admin Secret is replaced by pgsteward.'),
+  adminRotationEvery: text((given) => ((durationMs(given) ?? 0) >= 3_600_000 ? undefined : 'must be a duration as `12h`, `30d`, of an hour at least')),
   maxObjects: integer(1000, MOST, 'Objects of one database that are looked at.'),
   maxListeners: integer(0, 10_000, 'Databases in which changes are heard at once.'),
   maxRetries: integer(0, MOST, 'How often something that failed is tried again.'),

@@ -5,8 +5,16 @@ import { isOwnHost } from './own-host.ts';
 import { boundConnections, HTTP_LIMITS, NODE_OPTIONS } from './bounded.ts';
 import type { Status } from '../observe/status.ts';
 
+/** What is shown, of one server or of several. */
+export interface Shown {
+  readonly registry: Pick<Registry, 'contentType' | 'metrics'>;
+  readonly status: Pick<Status, 'isAlive' | 'unreadiness'> & { toJson(): object };
+  /** All that is known of one of several servers. */
+  readonly ofServer?: (server: string) => object;
+}
+
 /** The server, not yet listening. */
-export function createHttpServer({ registry, status }: { readonly registry: Registry; readonly status: Status }): FastifyInstance {
+export function createHttpServer({ registry, status, ofServer }: Shown): FastifyInstance {
   const app = fastify({
     logger: false,
     forceCloseConnections: true,
@@ -29,6 +37,8 @@ export function createHttpServer({ registry, status }: { readonly registry: Regi
     const why = status.unreadiness();
     return reply.code(why === undefined ? 200 : 503).send({ status: why ?? 'ok' });
   });
-  app.get('/status', async (_request, reply) => reply.send(status.toJson()));
+  app.get<{ Querystring: { server?: string | string[] } }>('/status', async ({ query: { server } }, reply) =>
+    reply.send(typeof server === 'string' && ofServer !== undefined ? ofServer(server) : status.toJson()),
+  );
   return app;
 }

@@ -11,6 +11,8 @@ export interface Watched {
   readonly namespace: string;
   /** The one object to watch; undefined watches all of the namespace. */
   readonly name?: string;
+  /** Only those with these labels. */
+  readonly labelSelector?: string;
   /** The objects that matter at present. */
   names(): Iterable<string>;
   /** Whether this state of an object (undefined: it is not there) is another one than was last read. */
@@ -21,8 +23,12 @@ const TIMES: WatchTimes = { answer: 10_000, idle: 90_000, backoff: [800, 30_000]
 
 /** Watches until the signal aborts; never throws. */
 export async function runWatch(client: KubeClient, watched: Watched, observer: WatchObserver, signal: AbortSignal, times = TIMES): Promise<void> {
-  const { what, resource, namespace, name } = watched;
-  await listAndWatch(client, { resource, namespace, selector: name === undefined ? {} : { fieldSelector: `metadata.name=${name}` } }, signal, times, {
+  const { what, resource, namespace, name, labelSelector } = watched;
+  const selector = {
+    ...(name === undefined ? {} : { fieldSelector: `metadata.name=${name}` }),
+    ...(labelSelector === undefined ? {} : { labelSelector }),
+  };
+  await listAndWatch(client, { resource, namespace, selector }, signal, times, {
     listed: (versions) => {
       observer.heard(what);
       for (const one of watched.names())

@@ -61,6 +61,8 @@ export interface ServerPolicy {
   readonly revokes?: 'apply' | 'report' | undefined;
   readonly eventTriggers?: 'auto' | 'on' | 'off' | undefined;
   readonly passwordProbe?: 'off' | 'salt' | 'login' | undefined;
+  readonly adminRotation?: 'on' | 'off' | undefined;
+  readonly adminRotationEvery?: string | undefined;
   readonly maxObjects?: number | undefined;
   readonly maxListeners?: number | undefined;
   readonly maxRetries?: number | undefined;

@@ -18,8 +18,12 @@ export interface Status {
   isAlive(): boolean;
   /** Why nothing can be done; undefined where a first cycle has ended otherwise, or the instance stands by. */
   unreadiness(): string | undefined;
-  toJson(): object;
+  /** @param items problems and notices that are shown. */
+  toJson(items?: number): object;
 }
+
+/** Why an instance that has begun is not ready. */
+export const NO_CYCLE_YET = 'no cycle has ended yet';
 
 const shortened = (text: string): string => (text.length > STATUS_LIMITS.characters ? `${text.slice(0, STATUS_LIMITS.characters)}…` : text);
 
@@ -62,8 +66,8 @@ export function createStatus(options: { readonly source: string; readonly dryRun
       heartbeat = now();
     },
     isAlive,
-    unreadiness: () => outage?.message ?? (last !== undefined || role === 'standby' ? undefined : 'no cycle has ended yet'),
-    toJson: () => ({
+    unreadiness: () => outage?.message ?? (last !== undefined || role === 'standby' ? undefined : NO_CYCLE_YET),
+    toJson: (items = STATUS_LIMITS.items) => ({
       role,
       dryRun: options.dryRun,
       alive: isAlive(),
@@ -79,9 +83,9 @@ export function createStatus(options: { readonly source: string; readonly dryRun
       rotation: rotationNow(rotationDue, now()),
       breakerTripped: last?.breakerTripped ?? false,
       problems: (last?.problems ?? [])
-        .slice(0, STATUS_LIMITS.items)
+        .slice(0, items)
         .map((problem) => ({ severity: problem.severity, message: shortened(formatProblem(problem)), user: problem.username ?? null })),
-      notices: (last?.notices ?? []).slice(0, STATUS_LIMITS.items).map(({ kind, subject, message, advice }) => ({
+      notices: (last?.notices ?? []).slice(0, items).map(({ kind, subject, message, advice }) => ({
         kind,
         subject,
         message: shortened(message),
@@ -90,8 +94,8 @@ export function createStatus(options: { readonly source: string; readonly dryRun
         sqlAs: advice?.as ?? null,
       })),
       leftOut: {
-        problems: Math.max(0, (last?.problems.length ?? 0) - STATUS_LIMITS.items),
-        notices: Math.max(0, (last?.notices.length ?? 0) - STATUS_LIMITS.items),
+        problems: Math.max(0, (last?.problems.length ?? 0) - items),
+        notices: Math.max(0, (last?.notices.length ?? 0) - items),
       },
     }),
   };

@@ -3,10 +3,12 @@ import type { ConnectionOptions } from 'node:tls';
 import pg from 'pg';
 import { readRegularText, RefusedFile } from '../files/bounded-file.ts';
 import { LIMITS } from '../model/limits.ts';
+import type { HostPort } from '../model/fleet.ts';
 import { MAJORS, Outage } from '../model/outage.ts';
 import { type AdminPassword, type ConfiguredPassword, configuredPassword, isLoginRefused, isWrongPassword } from './admin-password.ts';
 import { boundAnswers } from './bounded-answers.ts';
 import { describeFailure, notOpened } from './failures.ts';
+import type { Hosts } from './hosts.ts';
 import { sessionPins } from './pins.ts';
 import { keepSeverities } from './severity.ts';
 import type { Timeouts } from './transaction.ts';
@@ -42,6 +44,8 @@ export interface ServerAddress {
     readonly mode: 'disable' | 'prefer' | 'require' | 'verify-ca' | 'verify-full';
     /** A file. */
     readonly rootCert: string | undefined;
+    /** The certificates themselves, asked for at each connect; in place of a file. */
+    readonly ca?: (() => Promise<string>) | undefined;
   };
 }
 
@@ -52,6 +56,8 @@ export interface ServerLogin extends ServerAddress {
 }
 
 export interface ConnectionSettings extends ServerLogin, ConfiguredPassword {
+  /** All hosts of the server, where there are several: only a primary among them is worked on. */
+  readonly hosts?: Hosts | undefined;
   /** In the admin database: how many stay open while idle, and how many there are at most. */
   readonly sessions: { readonly min: number; readonly max: number };
   readonly timeouts: Timeouts;
@@ -65,9 +71,9 @@ export function createConnections(
   const { adminDatabase, sessions, tls } = settings;
   const open = new Set<pg.Client>();
 
-  const login = async (database: string, password: string, isPlain = false): Promise<pg.Client> => {
+  const loginAt = async (at: HostPort, database: string, password: string, isPlain = false): Promise<pg.Client> => {
     const ssl = isPlain ? false : await tlsOptions(tls).catch((error: unknown) => Promise.reject(notOpened(error) as Error));
-    const client = new pg.Client({ ...options(settings, database), password, ssl });
+    const client = new pg.Client({ ...options(settings, at, database), password, ssl });
     client.on('error', onIdleError);
     const version = toldVersion(client);
     try {
@@ -76,7 +82,7 @@ export function createConnections(
     } catch (error) {
       await client.end().catch(() => undefined);
       // sslmode prefer: encrypted where the server can, plain where it cannot. Asked anew each time, as libpq does: it may be another server by then.
-      if (tls.mode === 'prefer' && !isPlain && String(error).includes('does not support SSL')) return login(database, password, true);
+      if (tls.mode === 'prefer' && !isPlain && String(error).includes('does not support SSL')) return loginAt(at, database, password, true);
       throw notOpened(error);
     }
     boundAnswers(client);
@@ -85,6 +91,9 @@ export function createConnections(
     client.on('end', () => open.delete(client));
     return client;
   };
+
+  const login = (database: string, password: string): Promise<pg.Client> =>
+    settings.hosts === undefined ? loginAt(settings, database, password) : atPrimary(settings.hosts, (host) => loginAt(host, database, password));
 
   const connect = async (database: string): Promise<pg.Client> => {
     let refusal: unknown;
@@ -209,7 +218,7 @@ function createPool(connect: () => Promise<pg.Client>, isOpen: (client: pg.Clien
   };
 }
 
-function options({ host, port, user, timeouts }: ConnectionSettings, database: string): pg.ClientConfig {
+function options({ user, timeouts }: ConnectionSettings, { host, port }: HostPort, database: string): pg.ClientConfig {
   return {
     host,
     port,
@@ -224,6 +233,35 @@ function options({ host, port, user, timeouts }: ConnectionSettings, database: s
   };
 }
 
+/** A session with the primary among several hosts. @throws what keeps us from it; of several reasons that of a password first, as another one may be right. */
+async function atPrimary(hosts: Hosts, login: (host: HostPort) => Promise<pg.Client>): Promise<pg.Client> {
+  const failures: unknown[] = [];
+  for (const host of hosts.inOrder()) {
+    try {
+      const client = await login(host);
+      if (!(await isStandby(client))) {
+        hosts.primary(host);
+        return client;
+      }
+      client.end().catch(() => undefined);
+      failures.push(new Outage('standby', `${host.host}:${host.port} is a standby, and read-only, and so is every host of this server that answers`));
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  throw failures.find(isWrongPassword) ?? failures.find((error) => error instanceof Outage) ?? failures[0];
+}
+
+async function isStandby(client: pg.Client): Promise<boolean> {
+  try {
+    const { rows } = await client.query<[boolean]>({ text: 'SELECT pg_catalog.pg_is_in_recovery()', rowMode: 'array' });
+    return rows[0]?.[0] !== false;
+  } catch (error) {
+    client.end().catch(() => undefined);
+    throw notOpened(error);
+  }
+}
+
 async function readCertificates(path: string): Promise<string> {
   try {
     return await readRegularText(path, LIMITS.certificates);
@@ -233,9 +271,9 @@ async function readCertificates(path: string): Promise<string> {
 }
 
 /** What the mode means for a TLS connection; false for none. */
-export async function tlsOptions({ mode, rootCert }: ServerAddress['tls']): Promise<ConnectionOptions | false> {
+export async function tlsOptions({ mode, rootCert, ca: certificates }: ServerAddress['tls']): Promise<ConnectionOptions | false> {
   if (mode === 'disable') return false;
-  const ca = rootCert === undefined ? undefined : await readCertificates(rootCert);
+  const ca = certificates === undefined ? (rootCert === undefined ? undefined : await readCertificates(rootCert)) : await certificates();
   const roots = ca === undefined ? {} : { ca };
   if (mode === 'verify-full') return { ...roots, rejectUnauthorized: true };
   // As libpq does: «require» with a root certificate at hand verifies the chain, but not the host name.

@@ -6,7 +6,7 @@ import { decodeBase64 } from '../model/base64.ts';
 import { MANIFEST_LIMITS, type Manifest } from '../document/manifests.ts';
 import { SourceError } from '../model/source-error.ts';
 import { type File, type FolderLimits, idOf, scan } from './manifest-files.ts';
-import { type DocumentReading, type Ports, type SecretReader, type SecretReading, secretKey, type SecretsWanted } from './ports.ts';
+import { type DocumentReading, type OwnSecrets, type Ports, type SecretReader, type SecretReading, secretKey, type SecretsWanted } from './ports.ts';
 
 interface Found {
   readonly file: File;
@@ -16,24 +16,54 @@ interface Found {
 /** Files that one message names. */
 const TOLD = 3;
 
-/** A source that reads manifests below `path`. Whoever reads the document scans the folder; Secrets are of the same scan. */
-export function createDirectorySource(
-  path: string,
-  options: { readonly namespace: string; readonly configMapName: string },
-  limits: FolderLimits = MANIFEST_LIMITS,
-): Ports {
+/** A folder as it was scanned last. Several documents in it share one. */
+export interface Folder {
+  readonly path: string;
+  readonly files: ReadonlyMap<string, File>;
+  /** Looks at it anew. @throws SourceError */
+  scan(signal: AbortSignal): Promise<ReadonlyMap<string, File>>;
+}
+
+export function createFolder(path: string, limits: FolderLimits = MANIFEST_LIMITS): Folder {
   let files: ReadonlyMap<string, File> = new Map();
   let scanning: Promise<ReadonlyMap<string, File>> | undefined;
+  return {
+    path,
+    get files() {
+      return files;
+    },
+    scan: async (signal) => {
+      // One that was given up for its time goes on, and is what the next one waits for: large files are never read twice at once.
+      scanning ??= scan(path, files, limits, signal).finally(() => (scanning = undefined));
+      files = await scanning;
+      return files;
+    },
+  };
+}
+
+export interface DirectorySourceOptions {
+  readonly namespace: string;
+  readonly configMapName: string;
+  /** The key of the ConfigMap. */
+  readonly key?: string;
+}
+
+/** A source that reads manifests below `path`. Whoever reads the document scans the folder; Secrets are of the same scan. */
+export const createDirectorySource = (path: string, options: DirectorySourceOptions, limits: FolderLimits = MANIFEST_LIMITS): Ports =>
+  directoryPorts(createFolder(path, limits), options);
+
+/** The same in a folder that others look at too. */
+export function directoryPorts(folder: Folder, options: DirectorySourceOptions): Ports {
+  const { path } = folder;
+  const { key = 'users.yaml' } = options;
   const ref = `${options.namespace}/${options.configMapName}`;
   const readDocument = async (signal: AbortSignal): Promise<DocumentReading> => {
-    // One that was given up for its time goes on, and is what the next one waits for: large files are never read twice at once.
-    scanning ??= scan(path, files, limits, signal).finally(() => (scanning = undefined));
-    files = await scanning;
+    const files = await folder.scan(signal);
     const id = `ConfigMap/${options.configMapName}`;
     const found = findIn(files, options.namespace, (manifest) => idOf(manifest) === id);
     const [first, second] = found;
     if (second !== undefined) throw new SourceError('malformed', `the ConfigMap ${ref} is in ${pathsOf(found)}; keep one`);
-    if (first !== undefined) return documentIn(first, ref);
+    if (first !== undefined) return documentIn(first, ref, key);
     const broken = [...files.values()].filter((file) => file.error !== undefined && (file.lastNames.size === 0 || file.lastNames.has(id)));
     const detail = broken.slice(0, TOLD).map((file) => `${file.path}: ${file.error}`);
     if (detail.length > 0) throw new SourceError('malformed', `the ConfigMap ${ref} cannot be read: ${detail.join('; ')}`);
@@ -43,7 +73,8 @@ export function createDirectorySource(
   return {
     description: `directory ${path}, ConfigMap ${ref}`,
     documents: { read: readDocument },
-    secrets: secretsIn(() => files, options.namespace),
+    secrets: secretsIn(() => folder.files, options.namespace),
+    ownSecrets: ownSecretsIn(folder, options.namespace),
     close: async () => undefined,
   };
 }
@@ -91,17 +122,41 @@ function secretsIn(filesNow: () => ReadonlyMap<string, File>, namespace: string)
 }
 
 /** @throws SourceError where the ConfigMap holds no document. */
-function documentIn({ file, manifest }: Found, ref: string): DocumentReading {
+function documentIn({ file, manifest }: Found, ref: string, key: string): DocumentReading {
   const requests = requestsOf(manifest.annotations);
-  const text = manifest.data.get('users.yaml');
-  const binary = manifest.binaryData.get('users.yaml');
+  const text = manifest.data.get(key);
+  const binary = manifest.binaryData.get(key);
   const content = text === undefined ? (binary === undefined ? undefined : decodeBase64(binary)) : Buffer.from(text);
-  if (content === undefined) throw new SourceError('not_found', `the ConfigMap ${ref} in ${file.path} has no key users.yaml`, { requests });
+  if (content === undefined) throw new SourceError('not_found', `the ConfigMap ${ref} in ${file.path} has no key ${key}`, { requests });
   const digest = createHash('sha256').update(content);
   // What is asked for by hand is part of the version, as in a cluster: it leads to a full look.
   if (requests.paused || requests.reconcileAt !== undefined) digest.update(JSON.stringify(requests));
-  return { version: digest.digest('hex').slice(0, 16), ref, file: 'users.yaml', content, requests };
+  return { version: digest.digest('hex').slice(0, 16), ref, file: key, content, requests };
 }
+
+/** Of a folder as it is at this moment. */
+const ownSecretsIn = (folder: Folder, namespace: string): OwnSecrets => ({
+  read: async (name, signal) => {
+    const id = `Secret/${name}`;
+    const files = await folder.scan(signal);
+    const found = findIn(files, namespace, (manifest) => idOf(manifest) === id);
+    const [first, second] = found;
+    if (second !== undefined) throw new SourceError('malformed', `it is in ${pathsOf(found)}`);
+    if (first === undefined) {
+      const broken = brokenIn([...files.values()])(id);
+      if (broken !== undefined) throw new SourceError('malformed', `${broken.path}: ${broken.error}`);
+      return undefined;
+    }
+    const { data, stringData } = first.manifest;
+    return new Map([
+      ...[...data].flatMap(([key, text]): [string, Uint8Array][] => {
+        const value = decodeBase64(text);
+        return value === undefined ? [] : [[key, value]];
+      }),
+      ...[...stringData].map(([key, text]): [string, Uint8Array] => [key, Buffer.from(text)]),
+    ]);
+  },
+});
 
 function readSecret(secret: SecretRef, index: ReadonlyMap<string, readonly Found[]>, brokenOf: (id: string) => File | undefined): SecretReading {
   const id = `Secret/${secret.name}`;

@@ -8,14 +8,30 @@ import { getSecret } from './kubernetes-secret-store.ts';
 import { createPatience, type Patience, QUIET_MS } from '../async/patience.ts';
 import type { SecretMemory } from './secret-memory.ts';
 import { SourceError, type SourceFailure } from '../model/source-error.ts';
-import type { SecretReader } from './ports.ts';
+import type { SecretObject, SecretReader } from './ports.ts';
 
 export interface SecretSweepOptions {
   /** `list` asks for the versions of all Secrets of the namespace at once, `get` for each by its name, `auto` lists where the Role allows it. */
   readonly secretAccess: 'auto' | 'get' | 'list';
   /** How many Secrets one cycle may read again by name. */
   readonly secretReadsPerCycle: number;
+  /** Labels that users' Secrets have; undefined: all of the namespace are listed and watched. One without them is none of theirs. */
+  readonly secretsSelector?: Labels | undefined;
 }
+
+type Labels = Readonly<Record<string, string>>;
+
+/** As the API server takes it. */
+export const selectorOf = (labels: Labels | undefined): { readonly labelSelector?: string } =>
+  labels === undefined
+    ? {}
+    : {
+        labelSelector: Object.entries(labels)
+          .map(([key, value]) => `${key}=${value}`)
+          .join(','),
+      };
+
+const fits = ({ labels }: SecretObject, selector: Labels): boolean => Object.entries(selector).every(([key, value]) => labels[key] === value);
 
 export interface SecretSweeps extends Pick<SecretReader, 'refresh'> {
   /** Lets the next read try a LIST again, whatever it was told before. */
@@ -44,7 +60,7 @@ export function createSecretSweeps(client: KubeClient, namespace: string, option
   const versionsNow = async (patience: Patience, signal: AbortSignal): Promise<ReadonlyMap<string, string> | undefined> => {
     if (options.secretAccess === 'get' || performance.now() < listFrom) return undefined;
     try {
-      const { versions } = await listVersions(client, { verb: 'list', resource: 'secrets', namespace }, {}, signal, patience);
+      const { versions } = await listVersions(client, { verb: 'list', resource: 'secrets', namespace }, selectorOf(options.secretsSelector), signal, patience);
       return versions;
     } catch (error) {
       signal.throwIfAborted();
@@ -62,7 +78,9 @@ export function createSecretSweeps(client: KubeClient, namespace: string, option
     await sideBySide(PARALLEL, places, async (place) => {
       if (stopped || patience.signal.aborted) return;
       try {
-        memory.note(place, await getSecret(client, place, signal, patience.signal));
+        const object = await getSecret(client, place, signal, patience.signal);
+        const isTheirs = object === undefined || place.namespace !== namespace || fits(object, options.secretsSelector ?? {});
+        memory.note(place, isTheirs ? object : undefined);
         patience.heard();
         hung = 0;
       } catch (error) {

@@ -1,13 +1,15 @@
 // SOURCE=kubernetes: the ConfigMap and the Secrets of one namespace, read through the API server.
-import { createKubeClient } from '../kubernetes/client.ts';
+import { createKubeClient, type KubeClient } from '../kubernetes/client.ts';
 import { createEventSink } from '../kubernetes/events.ts';
 import { type KubeObject, readObject, versionOf } from '../kubernetes/objects.ts';
 import { createStatusConfigMap } from '../kubernetes/status-configmap.ts';
 import { runWatch, type Watched } from '../kubernetes/watch.ts';
 import { bytesAt } from '../model/base64.ts';
+import type { SecretPlace } from '../model/secret-place.ts';
 import { requestsOf } from '../model/requests.ts';
-import { createSecretSweeps, type SecretSweepOptions } from './kubernetes-secrets.ts';
-import { createSecretStore } from './kubernetes-secret-store.ts';
+import { createSecretSweeps, type SecretSweepOptions, selectorOf } from './kubernetes-secrets.ts';
+import { createSecretStore, getSecret } from './kubernetes-secret-store.ts';
+import { labelling } from './labelling-store.ts';
 import { rememberingStore } from './remembering-store.ts';
 import { createSecretMemory } from './secret-memory.ts';
 import { SourceError } from '../model/source-error.ts';
@@ -16,6 +18,8 @@ import type { DocumentSource, Ports, Watcher } from './ports.ts';
 export interface KubernetesSourceOptions extends SecretSweepOptions {
   readonly namespace: string;
   readonly configMapName: string;
+  /** The key of the ConfigMap. */
+  readonly key?: string;
   readonly kubeconfig: string | undefined;
   /** For one request, in milliseconds. */
   readonly timeoutMs?: number;
@@ -23,9 +27,14 @@ export interface KubernetesSourceOptions extends SecretSweepOptions {
   readonly warn?: (message: string) => void;
 }
 
-export function createKubernetesSource(options: KubernetesSourceOptions): Ports {
-  const { namespace, configMapName } = options;
-  const client = createKubeClient({ kubeconfig: options.kubeconfig, timeoutMs: options.timeoutMs ?? 10_000 });
+/** The way to the API server, which several documents share. */
+export const createWire = ({ kubeconfig, timeoutMs = 10_000 }: Pick<KubernetesSourceOptions, 'kubeconfig' | 'timeoutMs'>): KubeClient =>
+  createKubeClient({ kubeconfig, timeoutMs });
+
+/** @param shared is closed by whoever made it. */
+export function createKubernetesSource(options: KubernetesSourceOptions, shared?: KubeClient): Ports {
+  const { namespace, configMapName, key = 'users.yaml' } = options;
+  const client = shared ?? createWire(options);
   const warn = options.warn ?? (() => undefined);
   const events = createEventSink(client, { namespace, configMapName, warn });
   const ref = `${namespace}/${configMapName}`;
@@ -41,12 +50,12 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Ports 
     documentVersion = versionOf(object);
     events.setConfigMap(object);
     const requests = requestsOf(object.annotations);
-    const text = object.data['users.yaml'];
-    if (text !== undefined && typeof text !== 'string') throw new SourceError('malformed', `the key users.yaml of ConfigMap ${ref} is no text`, { requests });
-    const content = typeof text === 'string' ? Buffer.from(text) : bytesAt(object.binaryData, 'users.yaml');
-    if (content === null) throw new SourceError('malformed', `the key users.yaml of ConfigMap ${ref} is no base64`, { requests });
-    if (content === undefined) throw new SourceError('not_found', `the ConfigMap ${ref} has no key users.yaml`, { requests });
-    return { version: versionOf(object), ref, file: 'users.yaml', content, requests };
+    const text = object.data[key];
+    if (text !== undefined && typeof text !== 'string') throw new SourceError('malformed', `the key ${key} of ConfigMap ${ref} is no text`, { requests });
+    const content = typeof text === 'string' ? Buffer.from(text) : bytesAt(object.binaryData, key);
+    if (content === null) throw new SourceError('malformed', `the key ${key} of ConfigMap ${ref} is no base64`, { requests });
+    if (content === undefined) throw new SourceError('not_found', `the ConfigMap ${ref} has no key ${key}`, { requests });
+    return { version: versionOf(object), ref, file: key, content, requests };
   };
 
   const watch: Watcher['watch'] = async (observer, signal) => {
@@ -58,7 +67,14 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Ports 
       names: () => [configMapName],
       isNews: (name, version) => name === configMapName && version !== documentVersion,
     };
-    const secrets: Watched = { what: 'secret', resource: 'secrets', namespace, names: memory.names, isNews: memory.isNews };
+    const secrets: Watched = {
+      what: 'secret',
+      resource: 'secrets',
+      namespace,
+      ...selectorOf(options.secretsSelector),
+      names: memory.names,
+      isNews: memory.isNews,
+    };
     // Who may watch may list: the next cycle does.
     const heard = (what: 'document' | 'secret'): void => {
       sweeps.mayList();
@@ -75,11 +91,12 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Ports 
     documents: { read: readDocument },
     secrets: { ...memory, refresh: sweeps.refresh },
     wholeSecrets: memory,
-    secretStore: rememberingStore(createSecretStore(client), memory),
+    secretStore: rememberingStore(labelling(createSecretStore(client), options.secretsSelector), memory),
+    ownSecrets: { read: (name, signal) => readOwn(client, { namespace, name }, signal) },
     announcer: { announce: async (announcements, signal) => (answers ? events.emit(announcements, signal) : undefined) },
     statusPublisher: { publish: async (conditions, signal) => (answers ? status.publish(conditions, signal) : undefined) },
     watcher: { watch },
-    close: () => client.close(),
+    close: async () => (shared === undefined ? client.close() : undefined),
   };
 
   async function readConfigMap(signal: AbortSignal, patience: AbortSignal | undefined): Promise<KubeObject> {
@@ -92,4 +109,16 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Ports 
       throw error;
     }
   }
+}
+
+/** All values of a Secret; what is no base64 is none. */
+async function readOwn(client: KubeClient, place: SecretPlace, signal: AbortSignal): Promise<ReadonlyMap<string, Uint8Array> | undefined> {
+  const secret = await getSecret(client, place, signal);
+  if (secret === undefined) return undefined;
+  return new Map(
+    Object.keys(secret.data).flatMap((key): [string, Uint8Array][] => {
+      const value = bytesAt(secret.data, key);
+      return value === undefined || value === null ? [] : [[key, value]];
+    }),
+  );
 }

@@ -119,6 +119,12 @@ export interface SecretStore {
   change(place: SecretPlace, change: SecretChange, before: SecretObject, signal: AbortSignal): Promise<SecretObject>;
 }
 
+/** Secrets of our own namespace that hold what we ourselves need: a login, certificates. */
+export interface OwnSecrets {
+  /** All values of a Secret as it is now; undefined where there is none. @throws SourceError, which holds no value. */
+  read(name: string, signal: AbortSignal): Promise<ReadonlyMap<string, Uint8Array> | undefined>;
+}
+
 /** Tells the document's author what became of it. */
 export interface Announcer {
   /** Never throws. */
@@ -164,6 +170,7 @@ export interface Ports {
   readonly secrets: SecretReader;
   readonly wholeSecrets?: WholeSecrets;
   readonly secretStore?: SecretStore;
+  readonly ownSecrets: OwnSecrets;
   readonly announcer?: Announcer;
   readonly statusPublisher?: StatusPublisher;
   readonly watcher?: Watcher;

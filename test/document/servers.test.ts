@@ -30,6 +30,8 @@ const FULL = {
     revokes: 'report',
     eventTriggers: 'auto',
     passwordProbe: 'salt',
+    adminRotation: 'on',
+    adminRotationEvery: '12h',
     maxObjects: 1000,
     maxListeners: 3,
     maxRetries: 2,

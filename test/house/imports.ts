@@ -21,6 +21,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['observe/'],
   ['http/'],
   ['config.ts'],
+  ['fleet/'],
   ['commands/'],
   ['main.ts'],
 ];

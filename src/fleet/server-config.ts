@@ -1,0 +1,57 @@
+// The configuration of one of several servers: what its entry says, over the environment.
+import { join, parse } from 'node:path';
+import { type Config, configOf, type FleetSettings, type Settings } from '../config.ts';
+import type { HostPort, ServerEntry, ServerPolicy } from '../model/fleet.ts';
+
+/** Settings that are about one server, by which none of several is kept: each says its own. */
+const OF_ONE_SERVER = {
+  SERVERS_CONFIGMAP: undefined,
+  DB_PASS: undefined,
+  DB_PASS_FILE: undefined,
+  MOVED_FROM: undefined,
+  CONNECTION_HOST: undefined,
+  CONNECTION_PORT: undefined,
+  CONNECTION_SSLMODE: undefined,
+  ADMIN_ROTATION: 'off',
+  ADMIN_SECRET: undefined,
+} as const satisfies Partial<Settings>;
+
+/** The configuration of one of several servers: what it says itself, over the environment. */
+export function configOfServer(
+  { settings, guardrails }: FleetSettings,
+  entry: ServerEntry,
+  login: { readonly user: string; readonly database: string; readonly address: HostPort },
+): Config {
+  const { name, connection, tls, policy, documents, adminSecretRef } = entry;
+  const set: Settings = {
+    ...settings,
+    ...OF_ONE_SERVER,
+    ...ofPolicy(policy),
+    CONFIGMAP_NAME: documents[0]?.name ?? name,
+    DB_HOST: login.address.host,
+    DB_PORT: login.address.port,
+    DB_USER: login.user,
+    DB_NAME: login.database,
+    STATE_FILE: stateFileOf(settings.STATE_FILE, name),
+    ...(connection?.host === undefined ? {} : { CONNECTION_HOST: connection.host }),
+    ...(connection?.port === undefined ? {} : { CONNECTION_PORT: connection.port }),
+    ...(connection?.sslmode === undefined ? {} : { CONNECTION_SSLMODE: connection.sslmode }),
+    ...(tls === undefined ? {} : { DB_SSLMODE: tls.mode, DB_SSL_ROOT_CERT: undefined }),
+    ADMIN_SECRET: `${adminSecretRef.name}/${adminSecretRef.passwordKey ?? 'password'}`,
+  };
+  return { ...configOf({ ...set, DB_POOL_MIN_CONN: Math.min(set.DB_POOL_MIN_CONN, set.DB_POOL_MAX_CONN) }, guardrails), fleet: undefined };
+}
+
+/** `dryRun` is DRY_RUN: the reader has checked each value as the environment's. */
+const ofPolicy = (policy: ServerPolicy): Partial<Settings> =>
+  Object.fromEntries(
+    Object.entries(policy)
+      .filter(([, value]) => value !== undefined)
+      .map(([key, value]) => [key.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase(), value]),
+  );
+
+/** `users_state.json` is `users_state.orders.json`. */
+function stateFileOf(file: string, server: string): string {
+  const { dir, name, ext } = parse(file);
+  return join(dir, `${name}.${server}${ext}`);
+}

@@ -1,0 +1,153 @@
+// The life of one declared server: a steward of its own, begun anew where its entry changes or its Secret means another login, until it is let go.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Config, FleetSettings } from '../config.ts';
+import type { ServerEntry } from '../model/fleet.ts';
+import { LIMITS } from '../model/limits.ts';
+import type { Log } from '../observe/log.ts';
+import type { LogOutput } from '../observe/log-output.ts';
+import { describeFailure } from '../postgres/failures.ts';
+import { createHosts } from '../postgres/hosts.ts';
+import type { OwnSecrets } from '../sources/ports.ts';
+import { createWake, type Wake } from '../steward/loop.ts';
+import { type AdminIdentity, createSecretLogin, identityNow } from '../steward/secret-login.ts';
+import type { Lanes } from '../async/lanes.ts';
+import type { Replicas } from '../steward/replicas.ts';
+import type { FleetSource } from './fleet-source.ts';
+import { configOfServer } from './server-config.ts';
+import { createSteward } from './steward.ts';
+import { createView, type View } from './view.ts';
+
+/** What is not done by then when a steward ends is left to the server, which rolls it back. */
+const END_MS = 8000;
+/** Between the end of a steward and the next one, also where one fails at once. */
+const PAUSE_MS = 1000;
+const FAILED_MS = 15_000;
+const CA_MS = 5000;
+
+export interface ServerLife {
+  readonly view: View;
+  readonly wake: Wake;
+  readonly entry: ServerEntry;
+  /** Its entry says something else now. */
+  change(entry: ServerEntry): void;
+  /** Lets it go: its lock is released, and nothing on it is changed. */
+  end(): Promise<void>;
+}
+
+export interface ServerLifeOptions {
+  readonly config: Config;
+  readonly fleet: FleetSettings;
+  readonly source: FleetSource;
+  readonly log: Log;
+  readonly output: LogOutput;
+  readonly lanes: Lanes;
+  readonly replicas: Replicas | undefined;
+}
+
+export function startServer(first: ServerEntry, options: ServerLifeOptions): ServerLife {
+  const ended = new AbortController();
+  const wake = createWake();
+  const log = options.log.child({ server: first.name });
+  let entry = first;
+  let round = new AbortController();
+  const view = createView(
+    {
+      get source() {
+        return entry.documents.map(({ name }) => name).join(', ');
+      },
+      get dryRun() {
+        return entry.policy.dryRun ?? options.config.dryRun;
+      },
+      interval: entry.policy.syncInterval ?? options.config.interval,
+      log,
+    },
+    () => options.replicas?.live().length ?? 1,
+  );
+
+  const live = async (): Promise<void> => {
+    while (!ended.signal.aborted) {
+      round = new AbortController();
+      const stop = AbortSignal.any([ended.signal, round.signal]);
+      let pause = PAUSE_MS;
+      try {
+        await term(entry, view, wake, options, stop, () => round.abort());
+      } catch (error) {
+        if (!stop.aborted) {
+          pause = FAILED_MS;
+          log.error(`the server is begun anew: ${describeFailure(error)}`);
+        }
+      }
+      await sleep(pause, undefined, { signal: ended.signal }).catch(() => undefined);
+    }
+  };
+  const life = live();
+  return {
+    view,
+    wake,
+    get entry() {
+      return entry;
+    },
+    change: (next) => {
+      entry = next;
+      round.abort();
+    },
+    end: async () => {
+      ended.abort();
+      await life;
+    },
+  };
+}
+
+/** One steward, until the signal aborts and it has ended. @throws what keeps it from going on. */
+async function term(
+  entry: ServerEntry,
+  view: View,
+  wake: Wake,
+  { config: { source: place }, fleet, source, output, lanes, replicas }: ServerLifeOptions,
+  stop: AbortSignal,
+  onOther: () => void,
+): Promise<void> {
+  const secrets = source.ports.ownSecrets;
+  const identity = await identityNow(entry, secrets);
+  if (stop.aborted) return;
+  const config = serverConfig(fleet, entry, identity, secrets);
+  const ports = source.portsOf({ ...place, id: config.source.id, configMapName: config.source.configMapName }, entry, (message) => view.log.warn(message));
+  const login = createSecretLogin(entry, identity, secrets, onOther);
+  const steward = createSteward({ config, ports, view, output, wake, login, precedence: replicas?.of(entry.name), inTurn: lanes.inTurn });
+  const deadline = new Promise<void>((resolve) => stop.addEventListener('abort', () => setTimeout(resolve, END_MS).unref(), { once: true }));
+  try {
+    await Promise.race([steward.run(stop), deadline]);
+  } finally {
+    view.status.setRole('starting');
+    view.metrics.setWriter(false);
+    await Promise.race([steward.close(), sleep(1000, undefined, { ref: false })]);
+  }
+}
+
+/** Its configuration, with an address that follows the primary. */
+function serverConfig(fleet: FleetSettings, entry: ServerEntry, { user, database, hosts: addresses }: AdminIdentity, secrets: OwnSecrets) {
+  const [first = { host: 'localhost', port: 5432 }, ...more] = addresses;
+  const config = configOfServer(fleet, entry, { user, database, address: first });
+  const hosts = createHosts([first, ...more]);
+  const ca = entry.tls?.caSecretRef;
+  const server = {
+    ...config.server,
+    hosts: more.length === 0 ? undefined : hosts,
+    tls: { ...config.server.tls, ca: ca && (() => certificates(ca, secrets)) },
+    get host() {
+      return hosts.current.host;
+    },
+    get port() {
+      return hosts.current.port;
+    },
+  };
+  return { ...config, server };
+}
+
+/** @throws what keeps us from them: without them nobody is trusted. */
+async function certificates({ name, key }: { readonly name: string; readonly key: string }, secrets: OwnSecrets): Promise<string> {
+  const value = (await secrets.read(name, AbortSignal.timeout(CA_MS)))?.get(key);
+  if (value === undefined) throw new Error(`the Secret ${name} of caSecretRef is not there, or has no key ${key}`);
+  if (value.length > LIMITS.certificates) throw new Error(`the key ${key} of the Secret ${name} of caSecretRef has more than ${LIMITS.certificates} bytes`);
+  return Buffer.from(value).toString();
+}
