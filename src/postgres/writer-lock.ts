@@ -124,13 +124,13 @@ async function attempt(session: Session, options: WriterLockOptions): Promise<Wr
   if (pooled) await client.query(`${beginSql(SMALL)}; SET LOCAL idle_in_transaction_session_timeout = 0`);
   const before = await others(client, silentMs);
   const silent = before.filter((one) => one.silent);
-  for (const one of silent) await query(client, END_SESSION(one));
-  const [first] = silent.length > 0 ? await others(client, silentMs) : before;
-  if (first !== undefined) return withdraw(session, first, options);
-  if (precedence?.mayClaim(silent.length > 0) === false) {
+  if (silent.length === before.length && precedence?.mayClaim(silent.length > 0) === false) {
     await standAside(session, options);
     return { kind: 'standby', message: 'nobody is, and another replica goes first for a few seconds' };
   }
+  for (const one of silent) await query(client, END_SESSION(one));
+  const [first] = silent.length > 0 ? await others(client, silentMs) : before;
+  if (first !== undefined) return withdraw(session, first, options);
   const token = `${digestOf(source)}${randomBytes(4).toString('hex')}`;
   const [row = []] = (await query(client, `${claim(token, pooled)}; SELECT pid, backend_start::text FROM ${CLAIM.own}`)).at(-1) ?? [];
   const [rival] = await others(client, silentMs);

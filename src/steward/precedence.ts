@@ -17,11 +17,13 @@ export interface PrecedenceOptions {
 /** A lock that nobody holds is left to each better placed replica for so long, and no longer than this together: the preferred one tries every half second. */
 const STEP_MS = 2000;
 const LONGEST_MS = 5000;
-/** Of one whose holder fell silent it took long enough to see that. */
-const SILENT_STEP_MS = 500;
-/** Milliseconds between two tries, by place. */
+/** Of one whose holder fell silent it took long enough to see that: most often it is the preferred one, so that the second has little to wait for. */
+const SILENT_FIRST_MS = 500;
+const SILENT_STEP_MS = 1500;
+/** Milliseconds between two tries, by place; sooner where it is our turn sooner. */
 const PAUSES = [500, 1000] as const;
 const LONGEST_PAUSE = 2000;
+const SHORTEST_PAUSE = 200;
 /** Whoever has just begun does not know the others yet, and leaves them the lock for so long. */
 const HEARS_WITHIN_MS = 5000;
 /** Nothing is given up before nobody has come or gone for so long, and never sooner after it became ours. */
@@ -46,9 +48,18 @@ export function createPrecedence({ self, ranking, settledFor, hasHeard, now }: P
     const place = ranking().indexOf(self);
     return place === 0 && !hasHeard() && now() - began < HEARS_WITHIN_MS ? 1 : place;
   };
+  /** Milliseconds for which a lock that nobody holds is left to others. */
+  const patience = (): number => {
+    const place = rank();
+    const silent = place === 0 ? 0 : SILENT_FIRST_MS + (place - 1) * SILENT_STEP_MS;
+    return Math.min(LONGEST_MS, isSilent ? silent : place * STEP_MS);
+  };
   return {
     self,
-    pause: () => PAUSES[rank()] ?? LONGEST_PAUSE,
+    pause: () => {
+      const left = vacantFrom === undefined ? LONGEST_PAUSE : vacantFrom + patience() - now();
+      return Math.max(SHORTEST_PAUSE, Math.min(left, PAUSES[rank()] ?? LONGEST_PAUSE));
+    },
     held: () => {
       vacantFrom = undefined;
       isSilent = false;
@@ -56,7 +67,7 @@ export function createPrecedence({ self, ranking, settledFor, hasHeard, now }: P
     mayClaim: (silent) => {
       vacantFrom ??= now();
       isSilent ||= silent;
-      return now() - vacantFrom >= Math.min(LONGEST_MS, rank() * (isSilent ? SILENT_STEP_MS : STEP_MS));
+      return now() - vacantFrom >= patience();
     },
     claimed: () => {
       claimedAt = now();

@@ -4,6 +4,7 @@ import { expect, it } from 'vitest';
 import { renewedBy, see, type LeaseRecord } from '../../src/model/lease.ts';
 import { createMembers, MOST_MEMBERS } from '../../src/model/members.ts';
 import { ranking } from '../../src/model/rendezvous.ts';
+import { createPrecedence } from '../../src/steward/precedence.ts';
 import { World } from './world.ts';
 
 const RUNS = Number(process.env['CASES'] ?? 25);
@@ -79,6 +80,65 @@ it('of any number of announcements a bounded number counts, we among them, and w
   expect(members.live(15_000)).toEqual(['us']);
   expect(members.forgotten(300_001).size).toBe(1000);
   expect(members.settledFor(20_000)).toBe(5000);
+});
+
+it('a lock is given up only to a preferred one that was seen to wait three times in a row, after nobody had come or gone and it had been ours for 15 seconds', () => {
+  let now = 0;
+  let settled = 0;
+  let first = 'other';
+  const precedence = createPrecedence({ self: 'us', ranking: () => [first, 'us', 'other'], settledFor: () => settled, hasHeard: () => true, now: () => now });
+  precedence.claimed();
+  [now, settled] = [14_999, 100_000];
+  expect(precedence.heir()).toBeUndefined();
+  [now, settled] = [15_000, 14_999];
+  expect(precedence.heir()).toBeUndefined();
+  settled = 15_000;
+  expect(precedence.heir()).toBe('other');
+  const looks = (...waiting: readonly boolean[]): readonly boolean[] => waiting.map((one) => precedence.givesUp(one));
+  expect(looks(true, true, false, true, true, true)).toEqual([false, false, false, false, false, true]);
+  precedence.claimed();
+  now += 29_999;
+  expect(precedence.heir()).toBeUndefined();
+  now += 1;
+  expect(precedence.heir()).toBe('other');
+  expect(looks(true, true)).toEqual([false, false]);
+  first = 'us';
+  expect(precedence.heir()).toBeUndefined();
+  first = 'other';
+  expect([precedence.heir(), ...looks(true, true)]).toEqual(['other', false, false]);
+});
+
+it('a free lock is tried at once by the preferred one, and by the others by their place; one that fell silent sooner; and in doubt at the start', () => {
+  for (const [place, free, silent] of [
+    [0, 0, 0],
+    [1, 2000, 500],
+    [2, 4000, 2000],
+    [3, 5000, 3500],
+    [9, 5000, 5000],
+  ] as const)
+    for (const [isSilent, wait] of [
+      [false, free],
+      [true, silent],
+    ] as const) {
+      let now = 0;
+      const all = Array.from({ length: 10 }, (_, index) => (index === place ? 'us' : `other-${index}`));
+      const precedence = createPrecedence({ self: 'us', ranking: () => all, settledFor: () => 0, hasHeard: () => true, now: () => now });
+      precedence.held();
+      expect(precedence.mayClaim(isSilent)).toBe(wait === 0);
+      now = wait - 1;
+      if (wait > 0) expect(precedence.mayClaim(false)).toBe(false);
+      expect(precedence.pause()).toBeGreaterThanOrEqual(200);
+      now = wait;
+      expect(precedence.mayClaim(false)).toBe(true);
+      // Somebody has it again: all of it begins anew.
+      precedence.held();
+      expect(precedence.mayClaim(false)).toBe(place === 0);
+    }
+  let now = 0;
+  const alone = createPrecedence({ self: 'us', ranking: () => ['us'], settledFor: () => 0, hasHeard: () => false, now: () => now });
+  expect(alone.mayClaim(false)).toBe(false);
+  now = 2000;
+  expect(alone.mayClaim(false)).toBe(true);
 });
 
 type Step = readonly [what: string, who: number, other: number, ms: number];
@@ -172,6 +232,20 @@ it('a wrong view only delays: as long as anybody could look after a server, it i
     { numRuns: RUNS },
   );
   console.log(`nobody looked for ${worst / 1000} s at most`);
+});
+
+it.each([
+  ['whose way to the servers comes and goes', (replica: World['replicas'][number]) => void (replica.reachesServers = !replica.reachesServers)],
+  ['that dies again and again', (replica: World['replicas'][number], world: World) => (replica.state === 'dead' ? world.start(replica) : world.kill(replica))],
+  ['whose Lease comes and goes', (replica: World['replicas'][number]) => void (replica.reachesApi = !replica.reachesApi)],
+])('a preferred replica %s gets the lock back ever more seldom', (_what, change) => {
+  for (const every of [20_000, 45_000]) {
+    const world = new World(3, 1);
+    world.pass(120_000);
+    const preferred = world.locks[0]?.holder as World['replicas'][number];
+    for (const end = world.now + 3_600_000; world.now < end; world.pass(every)) change(preferred, world);
+    expect(world.locks[0]?.moves).toBeLessThan(25);
+  }
 });
 
 for (const [what, fault] of [

@@ -68,6 +68,7 @@ export class World {
   readonly locks: Lock[];
   readonly servers: readonly string[];
   #versions = 0;
+  #seed = 1;
   #lives = 0;
 
   constructor(replicas: number, servers: number) {
@@ -96,6 +97,12 @@ export class World {
       };
       return Object.assign(replica, { life: this.#lifeOf(replica) });
     });
+  }
+
+  /** The same each time. */
+  #random(): number {
+    this.#seed = (this.#seed * 1_103_515_245 + 12_345) % 2_147_483_648;
+    return this.#seed / 2_147_483_648;
   }
 
   #lifeOf({ name, base }: Pick<Replica, 'name' | 'base'>): Life {
@@ -230,17 +237,17 @@ export class World {
     const { life } = replica;
     const precedence = life.precedence[index];
     if (precedence === undefined) return;
-    life.nextTry[index] = this.now + Math.ceil(precedence.pause() / TICK) * TICK;
+    life.nextTry[index] = this.now + Math.ceil((precedence.pause() * (0.5 + this.#random() / 2)) / TICK) * TICK;
     if (!replica.reachesServers) return;
     const isSilent = lock.holder !== undefined && this.now - lock.heartbeat > SILENT;
-    if (isSilent) this.#vacate(lock, lock.heartbeat);
-    if (lock.holder !== undefined) {
+    if (lock.holder !== undefined && !isSilent) {
       precedence.held();
       lock.waits.set(replica, this.now);
     } else if (precedence.mayClaim(isSilent)) {
       lock.holder = replica;
       lock.life = life;
-      [lock.heartbeat, lock.answered] = [this.now, this.now];
+      // Not all of them in step.
+      [lock.heartbeat, lock.answered] = [this.now - Math.floor(this.#random() * 8) * TICK, this.now];
       lock.vacantFrom = undefined;
       lock.moves += 1;
       lock.waits.delete(replica);
