@@ -61,7 +61,7 @@ const inDatabase = (name: string, parts: readonly ScriptPart[]): readonly Script
 
 /** As many transactions as batches. */
 const transactions = (changes: readonly PlainChange[], facts: ScriptFacts): readonly ScriptPart[] =>
-  batches(changes).flatMap((batch): readonly ScriptPart[] => {
+  batches(changes, facts.server).flatMap((batch): readonly ScriptPart[] => {
     const statements = renderBatch(batch as readonly PlainChange[], facts.server);
     return statements.length === 0 ? [] : [{ kind: 'transaction', statements: around(batch, statements, facts) }];
   });

@@ -11,6 +11,7 @@ import { describeFailure, notOpened } from './failures.ts';
 import type { Hosts } from './hosts.ts';
 import { sessionPins } from './pins.ts';
 import { keepSeverities } from './severity.ts';
+import { createSessionPool } from './session-pool.ts';
 import type { Timeouts } from './transaction.ts';
 
 const APPLICATION_NAME = 'pgsteward';
@@ -58,7 +59,7 @@ export interface ServerLogin extends ServerAddress {
 export interface ConnectionSettings extends ServerLogin, ConfiguredPassword {
   /** All hosts of the server, where there are several: only a primary among them is worked on. */
   readonly hosts?: Hosts | undefined;
-  /** In the admin database: how many stay open while idle, and how many there are at most. */
+  /** In the admin database: how many stay open when there is nothing to do, and how many there are at most. */
   readonly sessions: { readonly min: number; readonly max: number };
   readonly timeouts: Timeouts;
 }
@@ -110,7 +111,7 @@ export function createConnections(
     throw refusal;
   };
 
-  const pool = createPool(
+  const pool = createSessionPool(
     () => connect(adminDatabase),
     (client) => open.has(client),
     sessions.max,
@@ -171,52 +172,6 @@ function refuseOlder(version: string): void {
 
 /** The process that we logged in to; a pooler answers with one of its own making. */
 export const backendOf = (client: pg.ClientBase): number | null => (client as unknown as { processID: number | null }).processID;
-
-interface Pool {
-  use<T>(work: (client: pg.ClientBase) => Promise<T>): Promise<T>;
-  close(): void;
-}
-
-/** A pool of at most `max` sessions, of which `min` stay open while idle. pg's own pool cannot open a session in steps (sslmode prefer). */
-function createPool(connect: () => Promise<pg.Client>, isOpen: (client: pg.Client) => boolean, max: number, min: number): Pool {
-  const idle: pg.Client[] = [];
-  const waiting: (() => void)[] = [];
-  let busy = 0;
-  let closed = false;
-  const lastOpen = (): pg.Client | undefined => {
-    let client = idle.pop();
-    while (client !== undefined && !isOpen(client)) client = idle.pop();
-    return client;
-  };
-  const release = (client: pg.Client | undefined): void => {
-    busy -= 1;
-    if (client !== undefined) {
-      if (closed || idle.length >= Math.max(min, 1)) client.end().catch(() => undefined);
-      else idle.push(client);
-    }
-    waiting.shift()?.();
-  };
-  return {
-    async use(work) {
-      while (busy >= max) await new Promise<void>((resolve) => waiting.push(resolve));
-      busy += 1;
-      let client: pg.Client | undefined;
-      try {
-        client = lastOpen() ?? (await connect());
-        const result = await work(client);
-        release(isOpen(client) ? client : undefined);
-        return result;
-      } catch (error) {
-        client?.end().catch(() => undefined);
-        release(undefined);
-        throw error;
-      }
-    },
-    close: () => {
-      closed = true;
-    },
-  };
-}
 
 function options({ user, timeouts }: ConnectionSettings, { host, port }: HostPort, database: string): pg.ClientConfig {
   return {

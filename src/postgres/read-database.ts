@@ -82,23 +82,15 @@ export async function readDatabase(request: ContentsRequest): Promise<DatabaseRe
   const roles: Whose = request.everybody === true ? EVERYBODY : (column) => inOids(column, request.grantees);
   const sources = objectSources(request);
   const targets = request.guarded ?? [];
-  const guard = guardStatements(targets);
-  const statements = [
-    ...sources.map((source) => groupSql(source, roles)),
-    DEFAULTS(roles),
-    CREATORS,
-    EXTENSIONS,
-    straysSql(sources, request.grantees),
-    TYPE_NAMES(SYSTEM),
-    TRIGGER_STATE,
-    ...guard,
-  ];
+  const beside = [DEFAULTS(roles), CREATORS, EXTENSIONS, straysSql(sources, request.grantees), TYPE_NAMES(SYSTEM), TRIGGER_STATE, ...guardStatements(targets)];
   try {
     const facts = { columns: request.columns, database: targets.some(({ kind }) => kind === 'database') };
     const begin = `${beginSql(request, 'REPEATABLE READ READ ONLY')};\n${FINGERPRINT(facts)}`;
-    const [fingerprint, objects] = await countObjects(request.client, countedIn(sources, roles), request.room, begin);
-    const results = await query(request.client, `${statements.join(';\n')};\nCOMMIT`);
-    const [defaults = [], creators = [], extensions = [], strays = [], types = [], trigger = [], ...more] = results.slice(sources.length);
+    const { value: fingerprint, objects, any } = await countObjects(request.client, countedIn(sources, roles), request.room, begin);
+    // Of most kinds there is nothing, and a question costs a session that is new more than its answer.
+    const there = sources.filter((_, index) => any[index] === true);
+    const results = await query(request.client, [...there.map((source) => groupSql(source, roles)), ...beside, 'COMMIT'].join(';\n'));
+    const [defaults = [], creators = [], extensions = [], strays = [], types = [], trigger = [], ...more] = results.slice(there.length);
     const nameOf = nameReader(types);
     return {
       fingerprint,
@@ -107,7 +99,7 @@ export async function readDatabase(request: ContentsRequest): Promise<DatabaseRe
       guarded: guardedFrom(targets, more, nameOf),
       contents: {
         name: request.database,
-        groups: results.slice(0, sources.length).flatMap((rows) => rows.map((row) => groupOf(row, nameOf))),
+        groups: results.slice(0, there.length).flatMap((rows) => rows.map((row) => groupOf(row, nameOf))),
         defaults: defaults.flatMap(defaultAclOf),
         creators: creatorsOf(creators),
         trigger: triggerStateOf(trigger[0]),

@@ -37,25 +37,30 @@ async function runSegment(run: Run, database: string, segment: readonly Change[]
   const { context } = run;
   const isAdmin = database === context.adminDatabase;
   const open = (): Session => (isAdmin ? writtenAhead(context) : createElsewhere(database, context));
-  const first = segment.findIndex(isWide);
-  const wide = segment.filter(isWide);
   try {
-    await runLane(run, open, first === -1 ? segment : segment.slice(0, first));
-    // All of them end before a failure is heard of: what one began is not left running.
-    const ends = await Promise.allSettled(lanesOf(wide, lanes).map((lane) => runLane(run, open, lane)));
-    for (const end of ends) if (end.status === 'rejected') throw end.reason;
-    if (first !== -1)
-      await runLane(
-        run,
-        open,
-        segment.slice(first).filter((change) => !isWide(change)),
-      );
+    await runLanes(run, open, segment, lanes);
   } catch (error) {
     if (isAdmin || context.signal.aborted || classify(error) !== 'connection') throw error;
     const message = describeFailure(error);
     const told = new Set(run.outcomes.map((outcome) => outcome.change));
     for (const change of segment) if (!told.has(change)) run.outcomes.push({ change, result: 'failed', class: 'connection', message });
   }
+}
+
+/** What is worth several sessions is done by them side by side, between what comes before and after it; everything else by one. */
+async function runLanes(run: Run, open: () => Session, segment: readonly Change[], most: number): Promise<void> {
+  const wide = lanesOf(segment.filter(isWide), most);
+  if (wide.length < 2) return runLane(run, open, segment);
+  const first = segment.findIndex(isWide);
+  await runLane(run, open, segment.slice(0, first));
+  // All of them end before a failure is heard of: what one began is not left running.
+  const ends = await Promise.allSettled(wide.map((lane) => runLane(run, open, lane)));
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  await runLane(
+    run,
+    open,
+    segment.slice(first).filter((change) => !isWide(change)),
+  );
 }
 
 const isWide = (change: Change): boolean => change.kind === 'grant_privilege' && isManifold(change.on.object);
@@ -80,7 +85,7 @@ async function runLane(run: Run, open: () => Session, lane: readonly Change[]): 
   if (lane.length === 0) return;
   const session = open();
   try {
-    const list = batches(lane);
+    const list = batches(lane, run.context);
     for (const [index, batch] of list.entries()) {
       const running = runBatch(run, batch, session);
       // Its failure is heard of below.
