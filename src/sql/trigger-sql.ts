@@ -114,25 +114,73 @@ const createFunction = ({ function: name, attributes, config, body }: EventTrigg
 /** Nobody but its owner may use a new schema, and so nothing in it: a right that is taken nevertheless would be one more thing for a dump to say. */
 const close = closeSchema(TRIGGER_SCHEMA);
 
+const DROP_TRIGGERS: readonly string[] = TRIGGERS.map((one) => `DROP EVENT TRIGGER IF EXISTS ${one.name}`);
+
+/** In a schema that this transaction made nothing is anybody else's, but triggers of our names may be left from before. They are looked for only there, and seldom found. */
+const beforeNew = `DO LANGUAGE plpgsql $before$
+BEGIN
+  IF EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtname IN (${TRIGGERS.map(({ name }) => literal(name)).join(', ')})) THEN
+    EXECUTE ${literal(LEAVE_EXTENSION('trigger'))};
+    ${DROP_TRIGGERS.join('; ')};
+  END IF;
+END $before$`;
+
+/** The usual case, for which nothing has to be looked up: nobody was given anything by default, or by an event trigger of somebody else, and we are a superuser. */
+const afterNew = `DO LANGUAGE plpgsql $after$
+DECLARE here CONSTANT oid := '${TRIGGER_SCHEMA}'::pg_catalog.regnamespace;
+BEGIN
+  IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) AND EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'plpgsql')
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE oid = here AND nspacl IS NOT NULL)
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_proc WHERE pronamespace = here AND proacl IS NOT NULL)
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_class WHERE relnamespace = here)
+  THEN
+    ${[`SCHEMA ${TRIGGER_SCHEMA}`, ...ROUTINE_NAMES.map((name) => `FUNCTION ${name}`), ...TRIGGERS.map(({ name }) => `EVENT TRIGGER ${name}`)].map((member) => `ALTER EXTENSION plpgsql ADD ${member}`).join(';\n    ')};
+  ELSE
+    EXECUTE ${literal(close)};
+    EXECUTE ${literal(JOIN_EXTENSION)};
+  END IF;
+END $after$`;
+
+const CREATE_TRIGGERS: readonly string[] = TRIGGERS.map(
+  (one) => `CREATE EVENT TRIGGER ${one.name} ON ddl_command_end WHEN TAG IN (${one.tags.map(literal).join(', ')}) EXECUTE FUNCTION ${routine(one.function)}`,
+);
+
+/** Ours are as they are tried, and the server would compile each for nothing. */
+const unchecked = (statements: readonly string[]): readonly string[] => [
+  'SET LOCAL check_function_bodies = off',
+  ...statements,
+  'SET LOCAL check_function_bodies = on',
+];
+
 /**
  * Everything that the trigger needs; what is there already stays.
  * @param change without rules where those that are there stay.
  */
-export const installSql = (change: { readonly admin: string; readonly newSchema: boolean; readonly rules: string | undefined }): readonly string[] => [
-  ...(change.newSchema ? [`CREATE SCHEMA ${TRIGGER_SCHEMA}`, `COMMENT ON SCHEMA ${TRIGGER_SCHEMA} IS 'What the event triggers of pgsteward follow'`] : []),
-  ...(change.rules === undefined ? [] : [createRules(change.rules)]),
-  ...TRIGGERS.map((one) => createFunction(one, change.admin)),
-  // Where another superuser made them.
-  `ALTER SCHEMA ${TRIGGER_SCHEMA} OWNER TO CURRENT_USER`,
-  ...ROUTINE_NAMES.map((name) => `ALTER FUNCTION ${name} OWNER TO CURRENT_USER`),
-  close,
-  LEAVE_EXTENSION('trigger'),
-  ...TRIGGERS.flatMap((one) => [
-    `DROP EVENT TRIGGER IF EXISTS ${one.name}`,
-    `CREATE EVENT TRIGGER ${one.name} ON ddl_command_end WHEN TAG IN (${one.tags.map(literal).join(', ')}) EXECUTE FUNCTION ${routine(one.function)}`,
-  ]),
-  JOIN_EXTENSION,
-];
+export const installSql = (change: { readonly admin: string; readonly newSchema: boolean; readonly rules: string | undefined }): readonly string[] => {
+  const functions = unchecked([
+    ...(change.rules === undefined ? [] : [createRules(change.rules)]),
+    ...TRIGGERS.map((one) => createFunction(one, change.admin)),
+  ]);
+  if (change.newSchema)
+    return [
+      `CREATE SCHEMA ${TRIGGER_SCHEMA}`,
+      `COMMENT ON SCHEMA ${TRIGGER_SCHEMA} IS 'What the event triggers of pgsteward follow'`,
+      ...functions,
+      beforeNew,
+      ...CREATE_TRIGGERS,
+      afterNew,
+    ];
+  return [
+    ...functions,
+    // Where another superuser made them.
+    `ALTER SCHEMA ${TRIGGER_SCHEMA} OWNER TO CURRENT_USER`,
+    ...ROUTINE_NAMES.map((name) => `ALTER FUNCTION ${name} OWNER TO CURRENT_USER`),
+    close,
+    LEAVE_EXTENSION('trigger'),
+    ...TRIGGERS.flatMap((_, index) => [DROP_TRIGGERS[index] ?? '', CREATE_TRIGGERS[index] ?? '']),
+    JOIN_EXTENSION,
+  ];
+};
 
 /** Other rules for the trigger to follow: at once, and for all of them together. */
 export const syncSql = (change: { readonly rules: string }): readonly string[] => [createRules(change.rules)];
@@ -142,7 +190,7 @@ export const syncSql = (change: { readonly rules: string }): readonly string[] =
  * has looked up its triggers already would fail to find them. Nothing is dropped by CASCADE: from a member of an extension it leads to the extension.
  */
 export const removeSql = (part: 'trigger' | 'rules' | 'tables'): readonly string[] => {
-  if (part === 'trigger') return [LEAVE_EXTENSION('trigger'), ...TRIGGERS.map((one) => `DROP EVENT TRIGGER IF EXISTS ${one.name}`)];
+  if (part === 'trigger') return [LEAVE_EXTENSION('trigger'), ...DROP_TRIGGERS];
   if (part === 'rules')
     return [LEAVE_EXTENSION('all'), ...ROUTINE_NAMES.map((name) => `DROP FUNCTION IF EXISTS ${name}`), `DROP SCHEMA IF EXISTS ${TRIGGER_SCHEMA}`];
   return [
