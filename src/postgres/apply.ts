@@ -46,12 +46,13 @@ export async function applyPlan(changes: readonly Change[], context: ApplyContex
   const passwords = changes.filter((change) => change.kind === 'set_password');
   const queue = chunks(passwords, Math.min(PASSWORD_BATCH, Math.max(1, Math.ceil(passwords.length / context.workers))));
   await sideBySide(context.workers, queue, (batch) => setPasswords(run, batch));
-  await runSegments(
-    run,
-    batched.filter((change) => databaseOf(change) !== ''),
-    context.adminDatabase,
-  );
-  for (const change of changes.filter((one) => definitionOf(one).runs === 'last')) {
+  const inside = batched.filter((change) => databaseOf(change) !== '');
+  const last = changes.filter((one) => definitionOf(one).runs === 'last');
+  // What comes last changes databases once more.
+  const rereading = last.length === 0 && inside.some((change) => databaseOf(change) !== context.adminDatabase) ? context.rereading : undefined;
+  await rereading?.begin();
+  await runSegments({ ...run, context: { ...context, rereading } }, inside, context.adminDatabase);
+  for (const change of last) {
     if (change.kind === 'release_owned' && change.database !== context.adminDatabase) await runElsewhere(run, change);
     else await runBatch(run, [change], admin);
   }

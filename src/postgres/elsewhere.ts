@@ -12,6 +12,8 @@ import { beginSql } from './transaction.ts';
 export interface Elsewhere extends Place {
   /** One transaction for a batch. @throws whatever the server answers; nothing of the batch is then done, unless the session broke. */
   send(batch: readonly Change[], lockTimeout: number): Promise<void>;
+  /** Does something in the session, where one is open and all that was sent has succeeded. */
+  afterwards(work: (client: pg.ClientBase) => Promise<void>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -45,6 +47,9 @@ export function createElsewhere(database: string, context: ElsewhereContext): El
     close: async () => {
       await end();
       await closeLast();
+    },
+    afterwards: async (work) => {
+      if (session !== undefined) await work(session);
     },
     locked: async () => {
       session ??= await context.connections.open(database);

@@ -1,6 +1,6 @@
 // How much there is to read in a database, counted on the server before anything of it is sent; and the room that all databases of a cycle have.
 import type pg from 'pg';
-import { query } from './query.ts';
+import { query, type Row } from './query.ts';
 
 /** What is counted by one query. */
 export interface Counted {
@@ -47,8 +47,8 @@ export function createRoom(most: number, held: number): Room {
 
 /**
  * Begins a transaction, counts what is to be read in it, and takes room for it.
- * @param begin what begins the transaction, and as its last statement one that answers one value.
- * @returns that value, how many objects there are, and for each that is counted whether there is any.
+ * @param begin what begins the transaction, and as its last statement one that answers one row.
+ * @returns that row, how many objects there are, and for each that is counted whether there is any.
  * @throws TooManyObjects where there is no room, with what there is most of.
  */
 export async function countObjects(
@@ -56,17 +56,17 @@ export async function countObjects(
   counted: readonly Counted[],
   room: Room,
   begin: string,
-): Promise<{ readonly value: string; readonly objects: number; readonly any: readonly boolean[] }> {
+): Promise<{ readonly row: Row; readonly objects: number; readonly any: readonly boolean[] }> {
   // Each by itself: as one join of a dozen rows the server plans for longer than it counts.
   const answers = await query(client, [begin, ...counted.map(({ sql }) => sql)].join(';\n'));
   const [first = [], ...counts] = answers.slice(-counted.length - 1);
-  const row = counts.flatMap(([one = []]) => one as readonly number[]);
+  const numbers = counts.flatMap(([one = []]) => one as readonly number[]);
   const found = counted
     .flatMap(({ parts }) => parts)
-    .map(({ what, per = 1 }, index) => ({ what, count: row[index] ?? 0, objects: Math.floor((row[index] ?? 0) / per) }));
+    .map(({ what, per = 1 }, index) => ({ what, count: numbers[index] ?? 0, objects: Math.floor((numbers[index] ?? 0) / per) }));
   const total = found.reduce((sum, { objects }) => sum + objects, 0);
   const problem = room.take(total);
-  if (problem === undefined) return { value: String(first[0]?.[0]), objects: total, any: counts.map(([one = []]) => Number(one[0]) > 0) };
+  if (problem === undefined) return { row: first[0] ?? [], objects: total, any: counts.map(([one = []]) => Number(one[0]) > 0) };
   const most = found
     .filter(({ objects }) => objects > 0)
     .toSorted((a, b) => b.objects - a.objects)

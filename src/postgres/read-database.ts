@@ -9,7 +9,7 @@ import { countObjects, type Room } from './object-count.ts';
 import { nameReader, TYPE_NAMES } from './object-names.ts';
 import { HERE, objectSources, type Source, type SourcesRequest, SYSTEM } from './object-sources.ts';
 import { query, type Row } from './query.ts';
-import { TRIGGER_STATE, triggerStateOf } from './read-trigger.ts';
+import { TRIGGER_STATE, TRIGGER_TRACE, triggerStateOf } from './read-trigger.ts';
 import { beginSql, type Timeouts } from './transaction.ts';
 import { type Guarded, guardedOf, NOTHING_GUARDED } from '../guard/guarded.ts';
 import type { GuardTarget } from '../model/guardrails.ts';
@@ -44,6 +44,9 @@ const DEFAULTS = (roles: Whose): string =>
 
 const CREATORS = `SELECT DISTINCT n.nspname, pg_catalog.pg_get_userbyid(x.grantee) FROM pg_catalog.pg_namespace n
   CROSS JOIN LATERAL pg_catalog.aclexplode(coalesce(n.nspacl, pg_catalog.acldefault('n', n.nspowner)) || '{}'::pg_catalog.aclitem[]) x WHERE x.privilege_type = 'CREATE' AND x.grantee <> 0 AND ${SYSTEM}`;
+
+/** No row. */
+const NOTHING = 'SELECT WHERE false';
 
 const EXTENSIONS = `SELECT e.extname, n.nspname FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace`;
 
@@ -82,18 +85,31 @@ export async function readDatabase(request: ContentsRequest): Promise<DatabaseRe
   const roles: Whose = request.everybody === true ? EVERYBODY : (column) => inOids(column, request.grantees);
   const sources = objectSources(request);
   const targets = request.guarded ?? [];
-  const beside = [DEFAULTS(roles), CREATORS, EXTENSIONS, straysSql(sources, request.grantees), TYPE_NAMES(SYSTEM), TRIGGER_STATE, ...guardStatements(targets)];
   try {
     const facts = { columns: request.columns, database: targets.some(({ kind }) => kind === 'database') };
-    const begin = `${beginSql(request, 'REPEATABLE READ READ ONLY')};\n${FINGERPRINT(facts)}`;
-    const { value: fingerprint, objects, any } = await countObjects(request.client, countedIn(sources, roles), request.room, begin);
+    const begin = `${beginSql(request, 'REPEATABLE READ READ ONLY')};\n${FINGERPRINT(facts)}, ${TRIGGER_TRACE}`;
+    const {
+      row: [fingerprint, hasTrigger],
+      objects,
+      any,
+    } = await countObjects(request.client, countedIn(sources, roles), request.room, begin);
     // Of most kinds there is nothing, and a question costs a session that is new more than its answer.
     const there = sources.filter((_, index) => any[index] === true);
+    const hasRoutines = there.some(({ catalog }) => catalog === 'pg_proc') || targets.length > 0;
+    const beside = [
+      DEFAULTS(roles),
+      CREATORS,
+      EXTENSIONS,
+      straysSql(sources, request.grantees),
+      hasRoutines ? TYPE_NAMES(SYSTEM) : NOTHING,
+      hasTrigger === true ? TRIGGER_STATE : NOTHING,
+      ...guardStatements(targets),
+    ];
     const results = await query(request.client, [...there.map((source) => groupSql(source, roles)), ...beside, 'COMMIT'].join(';\n'));
     const [defaults = [], creators = [], extensions = [], strays = [], types = [], trigger = [], ...more] = results.slice(there.length);
     const nameOf = nameReader(types);
     return {
-      fingerprint,
+      fingerprint: String(fingerprint),
       objects,
       facts,
       guarded: guardedFrom(targets, more, nameOf),

@@ -21,6 +21,11 @@ const isOurs = (schema: string): string => `(${isTrusted(`${schema}.nspowner`)}
 const DIGEST = `pg_catalog.md5(pg_catalog.convert_to(p.prosrc, 'UTF8'))`;
 const OLD_TABLES = ['trigger_rule', 'trigger_subject'];
 
+/** An expression: whether there is anything by our names; where there is not, the state is NO_TRIGGER, and nothing more is asked. */
+export const TRIGGER_TRACE = `(EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = '${TRIGGER_SCHEMA}')
+    OR EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtname IN (${TRIGGER_NAMES.map(literal).join(', ')}))
+    OR EXISTS (SELECT FROM pg_catalog.pg_class WHERE relname IN (${OLD_TABLES.map(literal).join(', ')})))`;
+
 /**
  * One row: is there a schema, is everything in it ours, which rules are held there, does everything belong to our own login and is a member of
  * the extension where it can be, are there tables of an earlier version, ourselves, and the triggers with their functions.

@@ -1,4 +1,5 @@
 // What the batches of one plan share: what they are sent with, where to, and what became of each change.
+import type pg from 'pg';
 import type { Change } from '../changes/change.ts';
 import type { RenderOptions } from '../changes/definition.ts';
 import type { Witness } from '../model/catalog.ts';
@@ -11,6 +12,13 @@ import type { Endable } from './insist.ts';
 import type { Locked } from './locked.ts';
 import type { LockPatience } from './lock-patience.ts';
 import type { Timeouts } from './transaction.ts';
+
+/** Reads a database again where it was just changed, in a session that is open and knows the way. Never throws. */
+export interface Rereading {
+  /** Before the first of the databases is changed: what all of them share is as it will be. */
+  begin(): Promise<void>;
+  read(database: string, client: pg.ClientBase): Promise<void>;
+}
 
 export interface ApplyContext extends Timeouts, Endable {
   readonly connections: Connections;
@@ -38,6 +46,8 @@ export interface ApplyContext extends Timeouts, Endable {
   readonly isNewFailure: (key: string) => boolean;
   /** Which changes the audit log only counts: see AuditFacts. */
   readonly repeats: (change: Change) => string | undefined;
+  /** Undefined where nobody reads again. */
+  readonly rereading?: Rereading | undefined;
   readonly signal: AbortSignal;
   readonly onProgress: () => void;
 }

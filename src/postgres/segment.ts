@@ -3,7 +3,7 @@ import { type Change, databaseOf, namesOf } from '../changes/change.ts';
 import { KINDS, type ObjectKind } from '../model/kinds.ts';
 import { statementKey } from '../changes/render.ts';
 import { sideBySide } from '../async/side-by-side.ts';
-import { createElsewhere } from './elsewhere.ts';
+import { createElsewhere, type Elsewhere } from './elsewhere.ts';
 import { classify, describeFailure } from './failures.ts';
 import { batches, batchSql } from './batch-sql.ts';
 import type { ApplyContext, Place, Run } from './run.ts';
@@ -13,6 +13,8 @@ import { inAdminDatabase, runBatch } from './run-batch.ts';
 interface Session extends Place {
   /** Called with the next batch while the server works on one. */
   readonly prepare?: (batch: readonly Change[]) => void;
+  /** Called when all batches of a database are done. */
+  readonly afterwards?: Elsewhere['afterwards'];
   readonly close: () => Promise<void>;
 }
 
@@ -38,7 +40,7 @@ async function runSegment(run: Run, database: string, segment: readonly Change[]
   const isAdmin = database === context.adminDatabase;
   const open = (): Session => (isAdmin ? writtenAhead(context) : createElsewhere(database, context));
   try {
-    await runLanes(run, open, segment, lanes);
+    await runLanes(run, open, segment, lanes, (client) => context.rereading?.read(database, client) ?? Promise.resolve());
   } catch (error) {
     if (isAdmin || context.signal.aborted || classify(error) !== 'connection') throw error;
     const message = describeFailure(error);
@@ -47,10 +49,12 @@ async function runSegment(run: Run, database: string, segment: readonly Change[]
   }
 }
 
+type Afterwards = Parameters<Elsewhere['afterwards']>[0];
+
 /** What is worth several sessions is done by them side by side, between what comes before and after it; everything else by one. */
-async function runLanes(run: Run, open: () => Session, segment: readonly Change[], most: number): Promise<void> {
+async function runLanes(run: Run, open: () => Session, segment: readonly Change[], most: number, afterwards: Afterwards): Promise<void> {
   const wide = lanesOf(segment.filter(isWide), most);
-  if (wide.length < 2) return runLane(run, open, segment);
+  if (wide.length < 2) return runLane(run, open, segment, afterwards);
   const first = segment.findIndex(isWide);
   await runLane(run, open, segment.slice(0, first));
   // All of them end before a failure is heard of: what one began is not left running.
@@ -60,6 +64,7 @@ async function runLanes(run: Run, open: () => Session, segment: readonly Change[
     run,
     open,
     segment.slice(first).filter((change) => !isWide(change)),
+    afterwards,
   );
 }
 
@@ -81,7 +86,7 @@ function lanesOf(changes: readonly Change[], most: number): readonly (readonly C
   return lanes.map((lane) => lane.changes);
 }
 
-async function runLane(run: Run, open: () => Session, lane: readonly Change[]): Promise<void> {
+async function runLane(run: Run, open: () => Session, lane: readonly Change[], afterwards?: Afterwards): Promise<void> {
   if (lane.length === 0) return;
   const session = open();
   try {
@@ -94,6 +99,7 @@ async function runLane(run: Run, open: () => Session, lane: readonly Change[]): 
       if (next !== undefined) session.prepare?.(next);
       await running;
     }
+    if (afterwards !== undefined && !run.context.signal.aborted) await session.afterwards?.(afterwards);
   } finally {
     await session.close();
   }

@@ -8,6 +8,7 @@ import type { ApplyContext } from '../postgres/run.ts';
 import type { Backoff } from './backoff.ts';
 import { entryKey } from './drift.ts';
 import type { Inputs } from './inputs.ts';
+import type { Databases } from './databases.ts';
 import type { Memory } from './memory.ts';
 import type { Pass } from './pass.ts';
 import type { Repeats } from './repeats.ts';
@@ -17,6 +18,7 @@ import type { Server } from './server.ts';
 export interface ApplyParts {
   readonly server: Server;
   readonly memory: Pick<Memory, 'hasLedger'>;
+  readonly databases: Pick<Databases, 'rereading'>;
   readonly backoff: Backoff;
   readonly repeats: Repeats;
   readonly onProgress: () => void;
@@ -26,7 +28,11 @@ interface Applying extends Pick<ApplyContext, 'fence' | 'signal'> {
   readonly inputs: Pick<Inputs, 'why' | 'kept'>;
 }
 
-export function applyContext({ server, memory, backoff, repeats, onProgress }: ApplyParts, pass: Pass, { inputs, fence, signal }: Applying): ApplyContext {
+export function applyContext(
+  { server, memory, databases, backoff, repeats, onProgress }: ApplyParts,
+  pass: Pass,
+  { inputs, fence, signal }: Applying,
+): ApplyContext {
   const { plan, input, credentials, drift } = pass;
   const { catalog } = input;
   const { source, connections, sessions, timeouts, adminDatabase } = server;
@@ -60,6 +66,7 @@ export function applyContext({ server, memory, backoff, repeats, onProgress }: A
     workers: Math.min(sessions, 3),
     sessions,
     isNewFailure: (key) => !backoff.isKnown(key),
+    rereading: databases.rereading,
     onProgress,
   };
 }

@@ -2,6 +2,7 @@
 import type pg from 'pg';
 import type { Catalog, ManagedRole } from '../model/catalog.ts';
 import { databaseOf } from '../changes/change.ts';
+import { comparedNames } from '../model/named.ts';
 import type { Document } from '../model/entries.ts';
 import type { Notice } from '../changes/notice.ts';
 import type { PassedOnBy } from '../plan/removal/passed-on.ts';
@@ -12,12 +13,14 @@ import { databaseFingerprint, type DatabaseFingerprintFacts } from '../postgres/
 import { type Guarded, type GuardedReading, rolesOf } from '../guard/guarded.ts';
 import { describeFailure } from '../postgres/failures.ts';
 import { createRoom } from '../postgres/object-count.ts';
-import { type ContentsRequest, readDatabase } from '../postgres/read-database.ts';
+import { type ContentsRequest, type DatabaseRead, readDatabase } from '../postgres/read-database.ts';
+import type { Rereading } from '../postgres/run.ts';
 import { anySideBySide, sideBySide } from '../async/side-by-side.ts';
 import type { Residents } from '../postgres/residents.ts';
 import { databasesRequest } from './database-request.ts';
 import { sessionsIn, type WithSession } from './database-session.ts';
 import { passedOnBy } from './passed-on-by.ts';
+import { createRereads, proveReread, type Rereads, type TakenReads } from './reread.ts';
 import type { Server } from './server.ts';
 
 export interface DatabasesRead {
@@ -35,6 +38,8 @@ export interface Databases {
   read(document: Document, catalog: Catalog, version: string, focus: ReadonlySet<string> | undefined): Promise<DatabasesRead>;
   /** What those who leave passed on, in the databases in which something depends on them. One that holds nothing of theirs is not in it. */
   passedOn(leavers: readonly ManagedRole[], catalog: Catalog): Promise<PassedOnBy>;
+  /** Reads again what is changed after a plan, as this plan's readings were made. */
+  readonly rereading: Rereading | undefined;
   /** After a plan: databases in which it wants nothing need not be read again while they stay as they are. */
   settle(plan: Plan): void;
   /** Whether everything that was read, or what of it is in focus, is as it was when it was read. */
@@ -73,12 +78,15 @@ interface Looked {
 /** What a reading takes of the room that all share. */
 const heldOf = (one: Known | undefined): number => (one?.contents === undefined ? 0 : one.objects);
 
-export function createDatabases(server: Server, residents: Residents): Databases {
+/** @param proves for tests: what was read again at once is read once more, and has to be the same. */
+export function createDatabases(server: Server, residents: Residents, proves = false): Databases {
   const { timeouts, sessions, maxObjects, adminDatabase } = server;
   const withSession = sessionsIn(server, residents);
   let known = new Map<string, Known>();
   /** Whether one could not be read. */
   let broken = false;
+  /** What the changes of the last plan left behind. */
+  let rereads: Rereads | undefined;
   /** What was found changed since it was read: it is read, and not asked again whether it is as it was. */
   const different = new WeakSet<Known>();
 
@@ -98,6 +106,7 @@ export function createDatabases(server: Server, residents: Residents): Databases
       const others = new Set(guardedOnly);
       const held = names.reduce((sum, name) => sum + heldOf(known.get(name)), 0);
       const request = { ...timeouts, ...contents, room: createRoom(maxObjects, held) };
+      const taken = await rereads?.take(contents.grantees);
       const looked = await sideBySide(sessions, names, (name) =>
         readOne(
           {
@@ -109,6 +118,8 @@ export function createDatabases(server: Server, residents: Residents): Databases
             isGuardedOnly: others.has(name),
             request: { ...request, guarded: targetsIn(name) },
             oids: catalog.oids,
+            taken,
+            proves,
           },
           withSession,
         ),
@@ -118,13 +129,29 @@ export function createDatabases(server: Server, residents: Residents): Databases
       // Where notifications come, a session is worth the most.
       residents.follow(names.toSorted((a, b) => Number(next.get(b)?.notifies ?? false) - Number(next.get(a)?.notifies ?? false) || (a < b ? -1 : 1)));
       broken = next.size < names.length;
+      const sizes = new Map(names.map((name) => [name, heldOf(next.get(name))]));
+      rereads = createRereads(server, {
+        compared: [...comparedNames(document)],
+        facts: catalog.server,
+        requestOf: (name) => {
+          const size = sizes.get(name);
+          if (size === undefined) return undefined;
+          // It stands for the one that was read before the changes.
+          request.room.giveBack(size);
+          return { ...request, guarded: targetsIn(name) };
+        },
+      });
       return {
         readings: new Map(looked.flatMap(({ name, reading }) => (others.has(name) ? [] : [[name, reading]]))),
         guarded: new Map(looked.flatMap((one) => (targetsIn(one.name).length === 0 ? [] : [[one.name, guardedReading(one)]]))),
       };
     },
+    get rereading() {
+      return rereads;
+    },
     passedOn: (leavers, catalog) => passedOnBy(leavers, catalog, withSession, sessions),
     settle: ({ changes, deferred, held, blocked, refused, noticesOf }) => {
+      rereads = undefined;
       const busy = new Set([...changes, ...deferred, ...held, ...[...blocked, ...refused].map(({ change }) => change)].map(databaseOf));
       known = new Map(
         [...known].map(([name, one]) => [
@@ -163,6 +190,8 @@ interface Asked {
   readonly isGuardedOnly: boolean;
   readonly request: Omit<ContentsRequest, 'client' | 'database'>;
   readonly oids: Catalog['oids'];
+  readonly taken: TakenReads | undefined;
+  readonly proves: boolean;
 }
 
 /** What is known, for no key where a role in it is called otherwise by now: a new name is no change in a database. */
@@ -170,7 +199,15 @@ const ofSameRoles = (one: Known | undefined, { oids }: Catalog): Known | undefin
   one !== undefined && [...one.guardedRoles].some(([name, oid]) => oid === undefined || oids.get(name) !== oid) ? { ...one, key: '' } : one;
 
 /** Reads one database, unless it is known to be as it was. Never throws. */
-async function readOne({ name, key, before, different, isInFocus, isGuardedOnly, request, oids }: Asked, withSession: WithSession): Promise<Looked> {
+async function readOne(asked: Asked, withSession: WithSession): Promise<Looked> {
+  const { name, key, before, different, isInFocus, request, taken } = asked;
+  const reread = taken?.(name, request);
+  if (reread !== undefined) {
+    if (asked.proves) await withSession(name, (client) => proveReread(reread, { ...request, client, database: name }));
+    request.room.giveBack(heldOf(before));
+    request.room.take(reread.objects);
+    return lookedAt(reread, asked);
+  }
   if (!isInFocus && before?.key === key && before.notices !== undefined) return { name, now: before, reading: { kind: 'settled', notices: before.notices } };
   try {
     return await withSession(name, async (client) => {
@@ -185,25 +222,26 @@ async function readOne({ name, key, before, different, isInFocus, isGuardedOnly,
           };
       }
       request.room.giveBack(heldOf(before));
-      const { contents, guarded, objects, fingerprint, facts } = await readDatabase({ ...request, client, database: name });
-      return {
-        name,
-        now: {
-          key,
-          objects,
-          fingerprint,
-          facts,
-          notifies: contents.trigger.trigger === 'current',
-          contents,
-          notices: undefined,
-          guarded,
-          guardedRoles: new Map([...rolesOf(guarded)].map((role) => [role, oids.get(role)])),
-          isGuardedOnly,
-        },
-        reading: { kind: 'read', contents },
-      };
+      return lookedAt(await readDatabase({ ...request, client, database: name }), asked);
     });
   } catch (error) {
     return { name, now: undefined, reading: { kind: 'unreadable', reason: describeFailure(error) } };
   }
 }
+
+const lookedAt = ({ contents, guarded, objects, fingerprint, facts }: DatabaseRead, { name, key, oids, isGuardedOnly }: Asked): Looked => ({
+  name,
+  now: {
+    key,
+    objects,
+    fingerprint,
+    facts,
+    notifies: contents.trigger.trigger === 'current',
+    contents,
+    notices: undefined,
+    guarded,
+    guardedRoles: new Map([...rolesOf(guarded)].map((role) => [role, oids.get(role)])),
+    isGuardedOnly,
+  },
+  reading: { kind: 'read', contents },
+});

@@ -125,7 +125,7 @@ function partsOf({ config, ports, connections, residents, approval, provesKept, 
     connection: { ...config.connectionSecrets, database: defaultDatabase },
     sourceId: server.source,
   });
-  const databases = createDatabases(server, residents);
+  const databases = createDatabases(server, residents, provesKept);
   return {
     server,
     hearing: createHearing(createInputs({ ...ports, retry, defaultDatabase, places: secrets.places }), ports.secrets),
