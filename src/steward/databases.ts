@@ -12,6 +12,7 @@ import type { DatabaseReading } from '../plan/privileges/privileges-plan.ts';
 import { databaseFingerprint, type DatabaseFingerprintFacts } from '../postgres/database-fingerprint.ts';
 import { type Guarded, type GuardedReading, rolesOf } from '../guard/guarded.ts';
 import { describeFailure } from '../postgres/failures.ts';
+import { momentOf } from '../postgres/moment.ts';
 import { createRoom } from '../postgres/object-count.ts';
 import { type ContentsRequest, type DatabaseRead, readDatabase } from '../postgres/read-database.ts';
 import type { Rereading } from '../postgres/run.ts';
@@ -75,25 +76,39 @@ interface Looked {
   readonly reading: DatabaseReading;
 }
 
+/** For so many databases it is asked first whether anything at all was written on the server. */
+const WORTH_A_MOMENT = 2;
+
 /** What a reading takes of the room that all share. */
 const heldOf = (one: Known | undefined): number => (one?.contents === undefined ? 0 : one.objects);
 
-/** @param proves for tests: what was read again at once is read once more, and has to be the same. */
+/** @param proves for tests: what needs not be asked, or was read again at once, is read all the same, and has to be as it was. */
 export function createDatabases(server: Server, residents: Residents, proves = false): Databases {
-  const { timeouts, sessions, maxObjects, adminDatabase } = server;
+  const { connections, timeouts, sessions, maxObjects, adminDatabase } = server;
   const withSession = sessionsIn(server, residents);
   let known = new Map<string, Known>();
   /** Whether one could not be read. */
   let broken = false;
   /** What the changes of the last plan left behind. */
   let rereads: Rereads | undefined;
+  /** A moment at which all that is known was as it is known; undefined where none is known. */
+  let quietSince: string | undefined;
   /** What was found changed since it was read: it is read, and not asked again whether it is as it was. */
   const different = new WeakSet<Known>();
+
+  const moment = (): Promise<string | undefined> =>
+    known.size < WORTH_A_MOMENT ? Promise.resolve(undefined) : connections.withAdmin(momentOf).catch(() => undefined);
 
   const differs = async (client: pg.ClientBase, one: Known): Promise<boolean> => {
     const isDifferent = (await databaseFingerprint(client, one.facts)) !== one.fingerprint;
     if (isDifferent) different.add(one);
     return isDifferent;
+  };
+
+  /** @throws where something changed at this moment. */
+  const proveQuiet = async (at: string): Promise<void> => {
+    const isWrong = await anySideBySide(sessions, known, ([name, one]) => withSession(name, (client) => differs(client, one)).catch(() => false));
+    if (isWrong && (await moment()) === at) throw new Error('something changed in a database, and no transaction ended');
   };
 
   /** One that cannot be asked counts as changed: it is read. */
@@ -124,6 +139,7 @@ export function createDatabases(server: Server, residents: Residents, proves = f
           withSession,
         ),
       );
+      quietSince = undefined;
       const next = new Map(looked.flatMap(({ name, now }): [string, Known][] => (now === undefined ? [] : [[name, now]])));
       known = next;
       // Where notifications come, a session is worth the most.
@@ -162,11 +178,19 @@ export function createDatabases(server: Server, residents: Residents, proves = f
     },
     unchanged: async (focus) => {
       if (broken) return false;
+      const began = await moment();
+      if (began !== undefined && began === quietSince) {
+        if (proves) await proveQuiet(began);
+        return true;
+      }
       const asked = [...known].filter(([name]) => focus?.has(name) ?? true);
-      return !(await anySideBySide(sessions, asked, ([name, one]) => changed(name, one)));
+      const isSame = !(await anySideBySide(sessions, asked, ([name, one]) => changed(name, one)));
+      if (isSame && focus === undefined) quietSince = began;
+      return isSame;
     },
     driftedUnheard: async () => {
       const drifted: string[] = [];
+      if (quietSince !== undefined && (await moment()) === quietSince) return drifted;
       for (const [name, one] of known) {
         if (one.notifies && residents.hears(name)) continue;
         const asked = name === adminDatabase ? changed(name, one) : residents.use(name, (client) => differs(client, one));

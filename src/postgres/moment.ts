@@ -1,0 +1,17 @@
+// Moment: which transactions a server shows as ended. While they are the same ones, nobody has changed a row in any of its databases.
+import type pg from 'pg';
+import { SAME_START } from './digest.ts';
+import { pinnedRows } from './query.ts';
+
+/**
+ * Whatever changes a row has a transaction number, and numbers are the server's and not a database's. A row is seen by which of them have ended, and the snapshot names
+ * just these: all below its first number, and up to its last those that it does not list. So two snapshots that read the same show the same rows everywhere. What is
+ * written without a number (a vacuum's counts in the row of a table, hints for later readers) is nothing that a plan depends on.
+ * It says nothing of sessions, of settings in files, or of who may log in.
+ */
+const MOMENT = `SELECT pg_catalog.concat(pg_catalog.pg_current_snapshot(), ' ', ${SAME_START})`;
+
+/** The moment as of now; taken before something is read, what is read holds for as long as it stays the same. */
+export async function momentOf(client: pg.ClientBase): Promise<string> {
+  return String((await pinnedRows(client, MOMENT))[0]?.[0]);
+}
