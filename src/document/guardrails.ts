@@ -21,7 +21,7 @@ export const GUARDED_KEYS: readonly string[] = ['database', 'schema', ...GUARDED
 /** Words that stand alone for many. */
 export const BY_WORDS = ['*', 'roles', 'PUBLIC', 'new'] as const;
 
-const DEFAULT_WAYS: GuardedWays = { setRole: true, ownership: true, superuser: false };
+const DEFAULT_WAYS: GuardedWays = { setRole: true, ownership: true, superuser: false, definer: false };
 
 /** What can be used of a list of guardrails; what is wrong goes to the report. @returns undefined where anything is wrong. */
 export function readGuardrails(node: Node | undefined, origin: Guardrail['origin'], report: ProblemReport): readonly Guardrail[] | undefined {
@@ -219,11 +219,19 @@ function readThrough(node: Node | undefined, path: Path, complain: ComplainAt): 
     return DEFAULT_WAYS;
   }
   for (const problem of unknownKeys(node, path, GUARD_WAYS)) complain(problem.offset, problem.path, problem.message);
-  const way = (key: keyof GuardedWays): boolean => flagOf(node, key, path, complain);
-  return { setRole: way('setRole'), ownership: way('ownership'), superuser: way('superuser') };
+  const way = (key: Exclude<keyof GuardedWays, 'definer'>): boolean => flagOf(node, key, path, complain);
+  return { setRole: way('setRole'), ownership: way('ownership'), superuser: way('superuser'), definer: definerOf(node, path, complain) };
 }
 
-function flagOf(node: MappingNode, key: keyof GuardedWays, path: Path, complain: ComplainAt): boolean {
+function definerOf(node: MappingNode, path: Path, complain: ComplainAt): GuardedWays['definer'] {
+  const value = valueOf(node, 'definer');
+  if (value === undefined) return DEFAULT_WAYS.definer;
+  if (value.kind === 'scalar' && (typeof value.value === 'boolean' || value.value === 'views')) return value.value;
+  complain(value.offset, [...path, 'definer'], mismatch('`true`, `views` or `false`', value));
+  return DEFAULT_WAYS.definer;
+}
+
+function flagOf(node: MappingNode, key: Exclude<keyof GuardedWays, 'definer'>, path: Path, complain: ComplainAt): boolean {
   const value = valueOf(node, key);
   if (value === undefined) return DEFAULT_WAYS[key];
   if (value.kind === 'scalar' && typeof value.value === 'boolean') return value.value;

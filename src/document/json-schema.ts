@@ -200,7 +200,10 @@ const guardrail = keyed(
       anyOf: [words(BY_WORDS), text, { ...listOf(text), minItems: 1 }],
     }),
     except: namesOf('Roles that may, and through which others may.'),
-    through: said('Which ways count beside what is inherited.', keyed(GUARD_WAYS, { setRole: flag, ownership: flag, superuser: flag })),
+    through: said(
+      'Which ways count beside what is inherited.',
+      keyed(GUARD_WAYS, { setRole: flag, ownership: flag, superuser: flag, definer: { enum: [true, false, 'views'] } }),
+    ),
   },
   ['name', 'never', 'on', 'by'],
 );

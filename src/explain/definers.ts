@@ -77,29 +77,28 @@ function ableFor(realm: Realm, object: Securable, privilege: string): (role: str
 function leadingOf(realm: Realm, object: Securable, privilege: string, target: number, views: readonly View[]): (view: number) => boolean {
   const byOid = new Map(views.map((view) => [view.oid, view]));
   const able = ableFor(realm, object, privilege);
-  const asked = new Map<string, boolean>();
+  const asked = new Map<number, boolean>();
   const may = new Map(views.map((view) => [view.oid, askOf(realm, view.object, privilege)]));
   /** Whether whoever acts gets from here to the target. */
   const leads = (at: number, actor: string): boolean => {
     if (at === target) return able(actor);
     const view = byOid.get(at);
     if (view === undefined || may.get(at)?.(actor) !== true) return false;
-    return within(view, actor);
+    return within(view);
   };
-  const within = (view: View, actor: string): boolean => {
-    if (view.copy && privilege !== 'SELECT') return false;
-    const as = view.invoker ? actor : view.object.owner;
-    const key = JSON.stringify([view.oid, as]);
-    const known = asked.get(key);
+  const within = (view: View): boolean => {
+    // What one with the rights of whoever asks reads is looked at with those of whoever asks in the end, also where that is by another view.
+    if (view.invoker || (view.copy && privilege !== 'SELECT')) return false;
+    const known = asked.get(view.oid);
     if (known !== undefined) return known;
-    asked.set(key, false);
-    const answer = view.copy || view.reads.some((read) => leads(read, as));
-    asked.set(key, answer);
+    asked.set(view.oid, false);
+    const answer = view.copy || view.reads.some((read) => leads(read, view.object.owner));
+    asked.set(view.oid, answer);
     return answer;
   };
   return (oid) => {
     const view = byOid.get(oid);
-    return view !== undefined && within(view, view.object.owner);
+    return view !== undefined && within(view);
   };
 }
 

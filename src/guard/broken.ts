@@ -3,49 +3,59 @@ import { superusers } from '../explain/holders.ts';
 import type { Path } from '../explain/paths.ts';
 import type { Realm } from '../explain/securable.ts';
 import { append } from '../model/append.ts';
-import type { InParts } from '../model/in-parts.ts';
+import { createPace, type InParts, type Pace } from '../model/in-parts.ts';
 import { PUBLIC } from '../model/contents.ts';
-import { type Held, type HeldBy, heldIn, thereIn } from './held.ts';
+import { type Held, type HeldBy, thereIn } from './held.ts';
 import { isAgainst, isReached, pathOf, type Reach, reachOf } from './reach.ts';
 import type { Rail } from './rails.ts';
 import type { GuardState } from './state.ts';
+import { heldNow } from './ways.ts';
 
 export interface Broken {
   readonly rail: Rail;
   readonly database: string;
   /** A role, or PUBLIC. */
   readonly who: string;
+  /** Of thousands only a few are told. */
+  readonly way: () => BrokenWay;
+}
+
+interface BrokenWay {
   readonly held: Held;
   readonly path: Path;
 }
 
 /** Everything that is broken: each role once for a guardrail and a database. */
-export function* brokenOf(state: GuardState): InParts<readonly Broken[]> {
+export function* brokenOf(state: GuardState, pace: Pace = createPace()): InParts<readonly Broken[]> {
   const broken: Broken[] = [];
   for (const rail of state.rails)
     for (const database of state.guarded.keys()) {
-      append(broken, brokenIn(state, rail, database));
-      yield;
+      append(broken, yield* brokenIn(state, rail, database, pace));
+      if (pace(1)) yield;
     }
   return broken;
 }
 
-function brokenIn(state: GuardState, rail: Rail, database: string): readonly Broken[] {
+function* brokenIn(state: GuardState, rail: Rail, database: string, pace: Pace): InParts<readonly Broken[]> {
   const reading = state.guarded.get(database);
   if (reading?.kind !== 'read' || !rail.isIn(state.databases.get(database) ?? { name: database })) return [];
   const realm = state.realmOf(database);
-  const held = heldIn(rail, realm, database, reading.guarded);
-  const there = rail.through.superuser ? thereIn(rail, realm.major, database, reading.guarded) : undefined;
+  const held = yield* heldNow(rail, realm, database, reading.guarded, pace);
+  const { what: there } = rail.through.superuser ? yield* thereIn(rail, realm.major, database, reading.guarded, pace) : { what: undefined };
   if (held.size === 0 && there === undefined) return [];
   const reach = reachIn(rail, realm, held, there !== undefined);
   const everybody = held.get(PUBLIC);
-  const broken: Broken[] =
-    everybody === undefined || rail.by.fresh ? [] : [{ rail, database, who: PUBLIC, held: everybody, path: { holder: everybody.holder, chain: [PUBLIC] } }];
-  for (const role of new Set([...reach.own.keys(), ...reach.later.keys()])) {
-    if (role === PUBLIC || !isAgainst(rail, realm, state.admin, role, () => true)) continue;
+  const broken: Broken[] = [];
+  if (everybody !== undefined && !rail.by.fresh)
+    broken.push({ rail, database, who: PUBLIC, way: () => ({ held: everybody, path: { holder: everybody.holder, chain: [PUBLIC] } }) });
+  const unknown = there ?? { privilege: rail.never.join(', '), on: `database ${database}` };
+  const wayOf = (role: string): BrokenWay => {
     const path = pathOf(reach, role, (holder) => held.get(holder)?.holder ?? { by: 'superuser', role: holder });
-    const what = held.get(path.holder.role) ?? (there && { ...there, holder: path.holder });
-    if (what !== undefined) broken.push({ rail, database, who: role, held: what, path });
+    return { held: held.get(path.holder.role) ?? { ...unknown, holder: path.holder }, path };
+  };
+  for (const role of new Set([...reach.own.keys(), ...reach.later.keys()])) {
+    if (role !== PUBLIC && isAgainst(rail, realm, state.admin, role, () => true)) broken.push({ rail, database, who: role, way: () => wayOf(role) });
+    if (pace(1)) yield;
   }
   return broken;
 }
@@ -65,12 +75,13 @@ export function reachIn(rail: Rail, realm: Realm, held: HeldBy, isThere: boolean
 }
 
 /** Whether a login gets at anything that a guardrail is about, in any database. */
-export function accessBefore(state: GuardState, rail: Rail): (role: string) => boolean {
-  const reaches = [...state.guarded].flatMap(([database, reading]) => {
-    if (reading.kind !== 'read' || !rail.isIn(state.databases.get(database) ?? { name: database })) return [];
+export function* accessBefore(state: GuardState, rail: Rail, pace: Pace): InParts<(role: string) => boolean> {
+  const reaches: Reach[] = [];
+  for (const [database, reading] of state.guarded) {
+    if (reading.kind !== 'read' || !rail.isIn(state.databases.get(database) ?? { name: database })) continue;
     const realm = state.realmOf(database);
-    const isThere = thereIn(rail, realm.major, database, reading.guarded) !== undefined;
-    return [reachIn(rail, realm, heldIn(rail, realm, database, reading.guarded), isThere)];
-  });
+    const { what } = yield* thereIn(rail, realm.major, database, reading.guarded, pace);
+    reaches.push(reachIn(rail, realm, yield* heldNow(rail, realm, database, reading.guarded, pace), what !== undefined));
+  }
   return (role) => state.roles.get(role)?.login === true && reaches.some((reach) => isReached(reach, role));
 }

@@ -161,7 +161,8 @@ const ofPublicSchema = (database: string, owner: string, major: number): readonl
 /** What somebody owns goes to an heir: in that database, and databases wherever it is said. */
 function inherited(database: string, from: string, heir: string, { guarded, databases }: GuardState): readonly Gift[] {
   const reading = guarded.get(database);
-  const groups: Guarded['groups'] = reading?.kind === 'read' ? reading.guarded.groups : [];
+  const definers = reading?.kind === 'read' && reading.guarded.definers?.kind === 'read' ? reading.guarded.definers : { relations: [], functions: [] };
+  const groups: Guarded['groups'] = reading?.kind === 'read' ? [...reading.guarded.groups, ...definers.relations, ...definers.functions] : [];
   const shared = [...databases.values()].flatMap(({ name, owner }) => (owner === from ? handedOver(name, heir) : []));
   const inside = groups
     .filter(({ owner }) => owner === from)

@@ -1,87 +1,41 @@
 // Judge: what one gift would break of one guardrail in one database: who is behind it, and by which way.
 import { targetWords } from '../changes/target.ts';
-import type { Holder } from '../explain/holders.ts';
 import { linksOf } from '../explain/links.ts';
-import type { Path } from '../explain/paths.ts';
-import type { Realm } from '../explain/securable.ts';
-import { type ObjectName, PUBLIC } from '../model/contents.ts';
+import type { ObjectName } from '../model/contents.ts';
 import { kindWords } from '../model/kinds.ts';
 import { functionPattern } from '../model/pattern.ts';
+import { isAimed } from './aim.ts';
+import { behind, breachOf, type Court, type Judgement } from './court.ts';
 import type { Gift } from './gifts.ts';
 import type { Guarded } from './guarded.ts';
 import { comingTargets, granted, type Held, ownerHolder } from './held.ts';
-import { isAgainst, isReached, pathOf, type Reach, reachOf } from './reach.ts';
-import { guardedPrivileges, isAimed, kindsOf, type Rail } from './rails.ts';
-import type { GuardState } from './state.ts';
+import { behindOwner, enteredBy, linkToOwner } from './judge-ways.ts';
+import { isAgainst, isReached, pathOf, reachOf } from './reach.ts';
+import { guardedPrivileges, kindsOf, type Rail } from './rails.ts';
 import { isAbout } from './trigger-rules.ts';
 
 /** Says of a gift what it would break in one database. */
 export type Judge = (gift: Gift) => Judgement | undefined;
 
-interface Judgement {
-  readonly breach: Breach;
-  /** Of objects that are named those that the guardrail is about. */
-  readonly names: readonly ObjectName[];
-  /** The same of privileges. */
-  readonly privileges: readonly string[];
-}
-
-/** What a change would give, and to whom. */
-export interface Breach {
-  readonly rail: Rail;
-  readonly database: string;
-  readonly who: string;
-  readonly privilege: string;
-  readonly on: string;
-  /** undefined where nobody knows what is held, as a database could not be read. */
-  readonly path: Path | undefined;
-}
-
-/** What is known where a gift is judged: one guardrail, one database, and everything as it is with all that is given. */
-export interface Court {
-  readonly state: GuardState;
-  /** Roles that the plan makes. */
-  readonly created: ReadonlySet<string>;
-  readonly rail: Rail;
-  readonly database: string;
-  readonly guarded: Guarded;
-  readonly realm: Realm;
-  readonly held: ReadonlyMap<string, Held>;
-  readonly reach: Reach;
-  /** Something that the guardrail is about. */
-  readonly there: Omit<Held, 'holder'> | undefined;
-  readonly isUnread: boolean;
-  readonly hadAccess: (role: string) => boolean;
-}
-
 /** Says of a gift what it would break there. */
 export const judgeOf =
   (court: Court): Judge =>
   (gift) => {
-    if (gift.what === 'link') return linkJudged(court, gift.member, gift.role, gift);
+    if (gift.what === 'link') return linkJudged(court, gift.member, gift.role, gift) ?? linkToOwner(court, gift.member, gift.role, gift);
     if (gift.what === 'login') return loginJudged(court, gift.role);
-    if (gift.database !== court.database) return undefined;
-    const given = heldBy(court.rail, gift, court.database, court.guarded, court.state.major);
-    const [first] = given;
-    if (first === undefined) return undefined;
-    const culprit = behind(court, gift.role, first.holder);
-    if (culprit === undefined) return undefined;
-    return {
-      breach: { ...breachOf(court, culprit.who, first), path: culprit.path },
-      names: aimedNames(court.rail, gift),
-      privileges: aimedPrivileges(court, gift),
-    };
+    return gift.database === court.database ? accessJudged(court, gift) : undefined;
   };
 
-const breachOf = ({ rail, database }: Court, who: string, { privilege, on }: Held): Omit<Breach, 'path'> => ({ rail, database, who, privilege, on });
-
-/** Somebody that the guardrail is against, and who gets at what this one is given; PUBLIC is everybody. */
-function behind({ state, rail, realm, hadAccess }: Court, role: string, holder: Holder): { readonly who: string; readonly path: Path } | undefined {
-  if (role === PUBLIC) return { who: PUBLIC, path: { holder, chain: [PUBLIC] } };
-  const reach = reachOf(realm, [role], [], rail);
-  for (const who of new Set([...reach.own.keys(), ...reach.later.keys()]))
-    if (isAgainst(rail, realm, state.admin, who, hadAccess)) return { who, path: pathOf(reach, who, () => holder) };
-  return undefined;
+/** What is given on objects: of the guardrail itself, and such by which somebody gets at them with the rights of their owner. */
+function accessJudged(court: Court, gift: Exclude<Gift, { what: 'link' | 'login' }>): ReturnType<Judge> {
+  const [first] = heldBy(court.rail, gift, court.database, court.guarded, court.state.major);
+  const itself = first && (behind(court, gift.role, first) ?? behindOwner(court, [gift.role]));
+  const through = enteredBy(court, gift);
+  if (itself === undefined && through === undefined) return undefined;
+  const names = [...(itself === undefined ? [] : aimedNames(court.rail, gift)), ...(through?.names ?? [])];
+  const privileges = [...(itself === undefined ? [] : aimedPrivileges(court, gift)), ...(through?.privileges ?? [])];
+  const breach = itself ?? through?.breach;
+  return breach && { breach, names, privileges: [...new Set(privileges)] };
 }
 
 /** A membership leads somewhere only where its role gets at something, and matters only where somebody gets at its member. */
@@ -110,7 +64,7 @@ function linkJudged(court: Court, member: string, role: string, gift: Extract<Gi
   const path = onward && { holder: onward.holder, chain: [...back.chain, ...onward.chain], ...(inherits ? {} : { setRole: onward.setRole ?? role }) };
   const unknown = { privilege: rail.never.join(', '), on: `what the guardrail is about in database ${court.database}` };
   return {
-    breach: { rail, database: court.database, who, privilege: what?.privilege ?? unknown.privilege, on: what?.on ?? unknown.on, path },
+    breach: { ...breachOf(court, who, what ?? unknown), path },
     names: [],
     privileges: [],
   };
@@ -126,14 +80,7 @@ function loginJudged(court: Court, role: string): ReturnType<Judge> {
   const what = (path && held.get(path.holder.role)) ?? there;
   if (what === undefined && !isUnread) return undefined;
   return {
-    breach: {
-      rail,
-      database: court.database,
-      who: role,
-      privilege: what?.privilege ?? rail.never.join(', '),
-      on: what?.on ?? `database ${court.database}`,
-      path,
-    },
+    breach: { ...breachOf(court, role, what ?? { privilege: rail.never.join(', '), on: `database ${court.database}` }), path },
     names: [],
     privileges: [],
   };

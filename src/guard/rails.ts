@@ -3,6 +3,7 @@ import type { Document } from '../model/entries.ts';
 import { type ObjectName, furtherName, ownName } from '../model/contents.ts';
 import { type Guardrail, type GuardTarget, meansDatabase } from '../model/guardrails.ts';
 import { KINDS, type ObjectKind, privilegesOf } from '../model/kinds.ts';
+import { onceFor } from '../model/once-for.ts';
 import { functionPattern, matches } from '../model/pattern.ts';
 
 /** A database as patterns know it. */
@@ -47,18 +48,18 @@ export function guardedPrivileges({ never }: Pick<Guardrail, 'never'>, kind: Obj
   return never.includes('ALL') ? known : known.filter((privilege) => never.includes(privilege));
 }
 
+/** Made once for a target: it is compared with every function. */
+export const functionParts = onceFor(({ name }: GuardTarget) => functionPattern(name));
+
 /** Whether a target is about an object, or about a part or the whole of it. */
 export function isAimedAt(target: GuardTarget, kind: ObjectKind, schema: string, name: ObjectName): boolean {
   if (!kindsOf(target).includes(kind)) return false;
   if (target.kind === 'database') return true;
   if (KINDS[target.kind].scope === 'schema' && !matches(target.schema, schema)) return false;
   if (target.kind === 'function') {
-    const { name: pattern, args } = functionPattern(target.name);
+    const { name: pattern, args } = functionParts(target);
     return matches(pattern, ownName(name)) && (args === undefined || args === furtherName(name));
   }
   if (!matches(target.name, ownName(name))) return false;
   return target.kind !== 'column' || kind !== 'column' || matches(target.column, furtherName(name) ?? '');
 }
-
-export const isAimed = ({ targets }: Pick<Guardrail, 'targets'>, kind: ObjectKind, schema: string, name: ObjectName): boolean =>
-  targets.some((target) => isAimedAt(target, kind, schema, name));

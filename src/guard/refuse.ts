@@ -6,11 +6,14 @@ import { nameKey } from '../model/contents.ts';
 import type { InParts, Pace } from '../model/in-parts.ts';
 import { accessBefore, reachIn } from './broken.ts';
 import { type Gift, giftsOf, rolesAfter } from './gifts.ts';
-import { NOTHING_GUARDED } from './guarded.ts';
+import { type DefinerIndex, definerIndex } from './definer-index.ts';
+import { type Guarded, NOTHING_GUARDED } from './guarded.ts';
 import { heldOrToCome, thereIn } from './held.ts';
-import { type Breach, heldBy, type Judge, judgeOf } from './judge.ts';
+import type { Breach } from './court.ts';
+import { heldBy, type Judge, judgeOf } from './judge.ts';
 import type { Rail } from './rails.ts';
 import { type GuardState, realmsOf } from './state.ts';
+import { addEntrances, NO_WAYS, waysOf } from './ways.ts';
 
 export interface Refusal extends Breach {
   readonly change: Change;
@@ -74,6 +77,7 @@ export const isFollowing = (change: Change): change is Extract<Change, { kind: '
 /** The server as it is with everything that is given, and nothing taken. */
 interface After {
   readonly realmOf: (database: string) => Realm;
+  readonly definersIn: (database: string, guarded: Guarded) => DefinerIndex;
   readonly created: ReadonlySet<string>;
 }
 
@@ -88,7 +92,17 @@ function afterOf(state: GuardState, changes: readonly Change[], given: readonly 
   );
   const all = { major: state.major, roles, memberships: [...state.memberships, ...rows], now: 0 };
   const realmOf = realmsOf(all, state.databases);
-  return { realmOf, created: new Set(changes.flatMap((change) => (change.kind === 'create_role' ? [change.role] : []))) };
+  const access = Map.groupBy(
+    given.flatMap(({ gifts }) => gifts.flatMap((gift) => (gift.what === 'access' ? [gift] : []))),
+    ({ database }) => database,
+  );
+  const indexes = new Map<string, DefinerIndex>();
+  const definersIn = (database: string, guarded: Guarded): DefinerIndex => {
+    const found = indexes.get(database) ?? definerIndex(realmOf(database), database, guarded.definers, access.get(database));
+    indexes.set(database, found);
+    return found;
+  };
+  return { realmOf, definersIn, created: new Set(changes.flatMap((change) => (change.kind === 'create_role' ? [change.role] : []))) };
 }
 
 function* findBreaches(
@@ -100,7 +114,7 @@ function* findBreaches(
   found: Map<Change, Finding>,
   pace: Pace,
 ): InParts<void> {
-  const hadAccess = rail.by.fresh ? accessBefore(state, rail) : () => false;
+  const hadAccess = rail.by.fresh ? yield* accessBefore(state, rail, pace) : () => false;
   const judged = yield* judgesOf(state, after, rail, given, hadAccess, pace);
   if (judged.length === 0) return;
   for (const { change, gifts } of given) {
@@ -143,16 +157,19 @@ function* judgesOf(
     const reading = state.guarded.get(database);
     const guarded = reading?.kind === 'read' ? reading.guarded : NOTHING_GUARDED;
     const realm = after.realmOf(database);
-    const held = heldOrToCome(rail, realm, database, guarded);
-    yield;
-    const there = thereIn(rail, state.major, database, guarded);
+    const held = yield* heldOrToCome(rail, realm, database, guarded, pace);
+    const there = yield* thereIn(rail, state.major, database, guarded, pace);
     for (const { gifts } of given) {
       for (const gift of gifts)
         for (const one of heldBy(rail, gift, database, guarded, state.major)) if (!held.has(one.holder.role)) held.set(one.holder.role, one);
       if (pace(1)) yield;
     }
+    const ways = rail.through.definer === false ? NO_WAYS : yield* waysOf(rail, after.definersIn(database, guarded), held, there, pace);
+    addEntrances(held, ways);
+    yield;
     judges.push(
       judgeOf({
+        ways,
         state,
         created: after.created,
         rail,
@@ -160,9 +177,9 @@ function* judgesOf(
         guarded,
         realm,
         held,
-        reach: reachIn(rail, realm, held, there !== undefined),
-        there,
-        isUnread: reading?.kind === 'unreadable',
+        reach: reachIn(rail, realm, held, there.what !== undefined),
+        there: there.what,
+        isUnread: reading?.kind === 'unreadable' || ways.unknown !== undefined,
         hadAccess,
       }),
     );

@@ -33,9 +33,11 @@ export interface GuardedWays {
   readonly ownership: boolean;
   /** What superusers may. */
   readonly superuser: boolean;
+  /** What somebody gets at with the rights of another: by views, or also by functions with SECURITY DEFINER, of which nobody knows what they do. */
+  readonly definer: boolean | 'views';
 }
 
-export const GUARD_WAYS = ['setRole', 'ownership', 'superuser'] as const satisfies readonly (keyof GuardedWays)[];
+export const GUARD_WAYS = ['setRole', 'ownership', 'superuser', 'definer'] as const satisfies readonly (keyof GuardedWays)[];
 
 export interface Guardrail {
   readonly name: string;

@@ -27,7 +27,7 @@ export function* siftGuarded(ordered: readonly Change[], input: PlanInput, pace:
       refused.map(({ change }) => change),
     );
     const found = yield* refusedOf(state, sifted.changes, pace);
-    if (found.length === 0) return { ...sifted, refused: [...guard.refused, ...refused], broken: yield* brokenOf(state) };
+    if (found.length === 0) return { ...sifted, refused: [...guard.refused, ...refused], broken: yield* brokenOf(state, pace) };
     for (const refusal of found) {
       const { change, guarded: privileges } = refusal;
       // What is granted beside it is another change, and the next round has only this one.

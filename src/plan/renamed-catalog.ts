@@ -2,6 +2,7 @@
 import type { Change } from '../changes/change.ts';
 import type { Catalog, ManagedRole } from '../model/catalog.ts';
 import type { AclEntry, DatabaseContents } from '../model/contents.ts';
+import { renamedDefiners } from '../guard/definers.ts';
 import type { Guarded, GuardedReading } from '../guard/guarded.ts';
 import type { DatabaseReading } from './privileges/privileges-plan.ts';
 import type { PassedOnBy } from './removal/passed-on.ts';
@@ -86,7 +87,9 @@ const renamedContents = (contents: DatabaseContents, naming: Naming): DatabaseCo
 export function renamedGuarded(guarded: ReadonlyMap<string, GuardedReading>, renames: readonly Rename[]): ReadonlyMap<string, GuardedReading> {
   if (renames.every(({ from, role }) => from === role)) return guarded;
   const naming = namingOf(renames);
-  const renamed = ({ groups, defaults }: Guarded): Guarded => ({
+  const entries = (of: readonly AclEntry[]): readonly AclEntry[] => renamedEntries(of, naming);
+  const renamed = ({ groups, defaults, definers }: Guarded): Guarded => ({
+    ...(definers === undefined ? {} : { definers: renamedDefiners(definers, naming, entries) }),
     groups: groups.map((group) => ({ ...group, owner: naming(group.owner), entries: renamedEntries(group.entries, naming) })),
     defaults: defaults.map((row) => ({ ...row, creator: naming(row.creator), entries: renamedEntries(row.entries, naming) })),
   });

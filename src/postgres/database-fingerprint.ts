@@ -24,7 +24,7 @@ function digestOf({ kind, catalog, rows = catalog, namespace, acl, compared }: S
  * One small query whose answer changes whenever something does that a plan for this database depends on. Every UPDATE gives a row a new
  * xmin, so no ACL has to be read; rows of columns are looked at where they can have one.
  */
-export const FINGERPRINT = ({ columns, database }: DatabaseFingerprintFacts): string =>
+export const FINGERPRINT = ({ columns, database, definers }: DatabaseFingerprintFacts): string =>
   `SELECT pg_catalog.concat_ws('|', ${[
     // Before 15 asking for one statistic has those of all tables written and read.
     `CASE WHEN pg_catalog.current_setting('server_version_num')::int >= 150000 THEN ${SAME_START} END`,
@@ -32,6 +32,8 @@ export const FINGERPRINT = ({ columns, database }: DatabaseFingerprintFacts): st
     ...['pg_default_acl', 'pg_extension', 'pg_event_trigger'].map((catalog) => xmins(catalog)),
     // Its own ACL is read only for guardrails; whoever asks for the server's fingerprint sees that one as well.
     ...(database ? [rowsDigest('oid::bigint', 'pg_catalog.pg_database WHERE datname = pg_catalog.current_database()')] : []),
+    // What a view reads.
+    ...(definers ? [xmins('pg_rewrite', 'o.oid >= 16384')] : []),
     // The table itself is for superusers alone.
     `(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashint8extended(srvid::bigint, umid::bigint))) FROM pg_catalog.pg_user_mappings WHERE umuser = 0)`,
     rowsDigest(
@@ -45,6 +47,8 @@ export interface DatabaseFingerprintFacts {
   readonly columns: boolean;
   /** The row of the database itself. */
   readonly database: boolean;
+  /** The rules of views. */
+  readonly definers?: boolean;
 }
 
 /** The fingerprint of the session's database. */

@@ -18,12 +18,19 @@ const SOURCES = objectSources({ grantees: [], columns: false, largeObjects: true
 export function guardedSources(targets: readonly GuardTarget[]): readonly Source[] {
   return IN_DATABASES.flatMap((stored, index) => {
     const source = SOURCES[index];
-    const kinds: readonly ObjectKind[] = stored.kind === 'table' ? ['table', 'sequence'] : [stored.kind];
-    const about = targets.filter((target) => kindsOf(target).some((kind) => kinds.includes(kind)));
+    const about = targets.filter((target) => isOfRows(stored, target));
     if (source === undefined || about.length === 0) return [];
-    const conditions = [...new Set(about.map((target) => conditionOf(stored, target)))];
-    return [{ ...source, where: `${source.where ?? 'true'} AND (${conditions.join(' OR ')})` }];
+    return [{ ...source, where: `${source.where ?? 'true'} AND (${conditionsOf(stored.kind, about)})` }];
   });
+}
+
+const isOfRows = ({ kind }: StoredKind, target: GuardTarget): boolean =>
+  kindsOf(target).some((one) => one === kind || (kind === 'table' && one === 'sequence'));
+
+/** Which rows `o`, with their schema `n`, some target may be about. */
+export function conditionsOf(kind: ObjectKind, targets: readonly GuardTarget[]): string {
+  const stored = IN_DATABASES.find((one) => one.kind === kind);
+  return stored === undefined ? 'false' : [...new Set(targets.map((target) => conditionOf(stored, target)))].join(' OR ');
 }
 
 /** Wider than the target at most: what comes is compared once more. */

@@ -1,6 +1,8 @@
 // Snapshot of one database → DatabaseContents: objects grouped by ACL on the server, in one message.
 import type pg from 'pg';
 import type { DatabaseContents, DefaultAcl } from '../model/contents.ts';
+import { inTurns } from '../async/in-turns.ts';
+import type { InParts } from '../model/in-parts.ts';
 import { KINDS, type ObjectKind } from '../model/kinds.ts';
 import { entriesOf, entriesSql, EVERYBODY, groupOf, inOids, type Whose } from './acl-sql.ts';
 import { countedIn } from './count-sources.ts';
@@ -13,6 +15,8 @@ import { TRIGGER_STATE, TRIGGER_TRACE, triggerStateOf } from './read-trigger.ts'
 import { beginSql, type Timeouts } from './transaction.ts';
 import { type Guarded, guardedOf, NOTHING_GUARDED } from '../guard/guarded.ts';
 import type { GuardTarget } from '../model/guardrails.ts';
+import type { DefinersAsked } from '../guard/definers.ts';
+import { definersRead, definerStatements } from './guarded-definers.ts';
 import { everybody, GUARDED_DATABASE, guardedDefaults, guardedSources } from './guarded-sources.ts';
 
 export interface ContentsRequest extends Timeouts, SourcesRequest {
@@ -24,6 +28,8 @@ export interface ContentsRequest extends Timeouts, SourcesRequest {
   readonly room: Room;
   /** What guardrails are about in it. */
   readonly guarded?: readonly GuardTarget[] | undefined;
+  /** And whether what acts with the rights of its owner counts there. */
+  readonly definers?: DefinersAsked | undefined;
 }
 
 function groupSql(source: Source, roles: Whose): string {
@@ -85,8 +91,10 @@ export async function readDatabase(request: ContentsRequest): Promise<DatabaseRe
   const roles: Whose = request.everybody === true ? EVERYBODY : (column) => inOids(column, request.grantees);
   const sources = objectSources(request);
   const targets = request.guarded ?? [];
+  const guard = guardStatements(targets);
+  const definers = definerStatements(request.definers, (source) => groupSql(source, everybody));
   try {
-    const facts = { columns: request.columns, database: targets.some(({ kind }) => kind === 'database') };
+    const facts = { columns: request.columns, database: targets.some(({ kind }) => kind === 'database'), definers: request.definers !== undefined };
     const begin = `${beginSql(request, 'REPEATABLE READ READ ONLY')};\n${FINGERPRINT(facts)}, ${TRIGGER_TRACE}`;
     const {
       row: [fingerprint, hasTrigger],
@@ -103,7 +111,8 @@ export async function readDatabase(request: ContentsRequest): Promise<DatabaseRe
       straysSql(sources, request.grantees),
       hasRoutines ? TYPE_NAMES(SYSTEM) : NOTHING,
       hasTrigger === true ? TRIGGER_STATE : NOTHING,
-      ...guardStatements(targets),
+      ...guard,
+      ...definers,
     ];
     const results = await query(request.client, [...there.map((source) => groupSql(source, roles)), ...beside, 'COMMIT'].join(';\n'));
     const [defaults = [], creators = [], extensions = [], strays = [], types = [], trigger = [], ...more] = results.slice(there.length);
@@ -112,7 +121,10 @@ export async function readDatabase(request: ContentsRequest): Promise<DatabaseRe
       fingerprint: String(fingerprint),
       objects,
       facts,
-      guarded: guardedFrom(targets, more, nameOf),
+      guarded: {
+        ...(await inTurns(guardedFrom(targets, more.slice(0, guard.length), nameOf))),
+        definers: definersRead(request.definers, more.slice(guard.length), (row) => groupOf(row, nameOf)),
+      },
       contents: {
         name: request.database,
         groups: results.slice(0, there.length).flatMap((rows) => rows.map((row) => groupOf(row, nameOf))),
@@ -136,10 +148,10 @@ const guardStatements = (targets: readonly GuardTarget[]): readonly string[] => 
   ...(targets.some(({ kind }) => kind === 'database') ? [GUARDED_DATABASE] : []),
 ];
 
-function guardedFrom(targets: readonly GuardTarget[], results: readonly (readonly Row[])[], nameOf: ReturnType<typeof nameReader>): Guarded {
+function* guardedFrom(targets: readonly GuardTarget[], results: readonly (readonly Row[])[], nameOf: ReturnType<typeof nameReader>): InParts<Guarded> {
   if (targets.length === 0) return NOTHING_GUARDED;
   const [defaults, groups] = guardedDefaults(targets) === undefined ? [[], results] : [results[0] ?? [], results.slice(1)];
-  return guardedOf(
+  return yield* guardedOf(
     targets,
     groups.flatMap((rows) => rows.map((row) => groupOf(row, nameOf))),
     defaults.flatMap(defaultAclOf),

@@ -4,6 +4,7 @@ import type { Catalog } from '../model/catalog.ts';
 import type { Document } from '../model/entries.ts';
 import { comparedNames, namesIn } from '../model/named.ts';
 import { databasesToRead } from '../plan/privileges/databases-to-read.ts';
+import { type DefinersAsked, definersAsked } from '../guard/definers.ts';
 import { guardedDatabases, targetsIn } from '../guard/guarded.ts';
 import { railsOf } from '../guard/rails.ts';
 import type { GuardTarget } from '../model/guardrails.ts';
@@ -18,6 +19,8 @@ export interface DatabasesRequest {
   readonly guardedOnly: readonly string[];
   /** What guardrails are about in each. */
   readonly targetsIn: (name: string) => readonly GuardTarget[];
+  /** And whether what acts with the rights of its owner counts there. */
+  readonly definersIn: (name: string) => DefinersAsked | undefined;
   readonly contents: Pick<ContentsRequest, 'grantees' | 'columns' | 'largeObjects'>;
   /** Equal while a plan for this database, as it is now, would be the same. */
   readonly requestKeyOf: (name: string) => string;
@@ -48,12 +51,15 @@ export function databasesRequest(
   const isNamed = new Set(names);
   const guardedOnly = guardedDatabases(rails, catalog.databases.values()).filter((name) => !isNamed.has(name));
   const targets = (name: string): readonly GuardTarget[] => targetsIn(rails, catalog.databases.get(name) ?? { name });
+  const definers = (name: string): DefinersAsked | undefined => definersAsked(rails, catalog.databases.get(name) ?? { name });
   return {
     names,
     guardedOnly,
     targetsIn: targets,
+    definersIn: definers,
     contents: { grantees, columns: rules.some((rule) => rule.kind === 'column'), largeObjects: rules.some((rule) => rule.kind === 'large_object') },
-    requestKeyOf: (name) => digestOf([base, catalog.databases.get(name)?.owner, ...(rails.length === 0 ? [] : [isNamed.has(name), targets(name)])]),
+    requestKeyOf: (name) =>
+      digestOf([base, catalog.databases.get(name)?.owner, ...(rails.length === 0 ? [] : [isNamed.has(name), targets(name), definers(name)])]),
   };
 }
 

@@ -56,7 +56,7 @@ export function createDatabases(server: Server, residents: Residents, proves = f
   let rereads: Rereads | undefined;
   return {
     read: async (document, catalog, version, focus) => {
-      const { names: declared, guardedOnly, targetsIn, contents, requestKeyOf } = databasesRequest(document, catalog, version, server);
+      const { names: declared, guardedOnly, targetsIn, definersIn, contents, requestKeyOf } = databasesRequest(document, catalog, version, server);
       const names = [...declared, ...guardedOnly];
       const others = new Set(guardedOnly);
       const held = names.reduce((sum, name) => sum + heldOf(known.get(name)), 0);
@@ -71,7 +71,7 @@ export function createDatabases(server: Server, residents: Residents, proves = f
             different: compared.different,
             isInFocus: focus?.has(name) ?? true,
             isGuardedOnly: others.has(name),
-            request: { ...request, guarded: targetsIn(name) },
+            request: { ...request, guarded: targetsIn(name), definers: definersIn(name) },
             oids: catalog.oids,
             taken,
             proves,

@@ -113,7 +113,7 @@ async function readDatabases<T extends Catalog>(asked: DatabasesAsked, recognise
   const { renames } = renaming;
   const about = JSON.stringify([version, [...credentials.withoutSecret.keys()], renames.map(({ from, role }) => [from, role])]);
   const { readings, guarded } = await reader.databases.read(document, catalog, about, focus);
-  const more = refusedRenames(rails, guarded, recognised, catalog, renames);
+  const more = await inTurns(refusedRenames(rails, guarded, recognised, catalog, renames));
   if (more.length > 0) return readDatabases(asked, recognised, reader, [...refused, ...more]);
   return { catalog, renaming, readings, guarded, refused };
 }

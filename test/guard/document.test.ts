@@ -24,7 +24,7 @@ it('one that is right is read with what it leaves out', () => {
       ],
       by: { logins: true, roles: false, fresh: false, names: [] },
       except: new Set(['payroll_app']),
-      through: { setRole: true, ownership: true, superuser: false },
+      through: { setRole: true, ownership: true, superuser: false, definer: false },
       position: { file: 'users.yaml', line: 2, column: 5 },
     },
   ]);
@@ -57,7 +57,8 @@ it.each([
   [{ by: { a: 1 } }, 'guardrails[0].by: must be a role or a list of them, but is a mapping'],
   [{ except: ['a*'] }, 'guardrails[0].except[0]: whom a guardrail leaves out is named one by one, without patterns'],
   [{ through: { setRole: 'no' } }, 'guardrails[0].through.setRole: must be `true` or `false`, but is text'],
-  [{ through: { definer: true } }, 'guardrails[0].through.definer: unknown key `definer`; known here: setRole, ownership, superuser'],
+  [{ through: { definer: 'functions' } }, 'guardrails[0].through.definer: must be `true`, `views` or `false`, but is text'],
+  [{ through: { view: true } }, 'guardrails[0].through.view: unknown key `view`; known here: setRole, ownership, superuser, definer'],
   [{ name: 'it\'s "x"\u001F' }, 'guardrails[0].name: a guardrail is called by 1 to 63 letters, digits, `-`, `_` and `.`'],
 ])('%j is told, and the whole document is not used', (guardrail, message) => {
   expect(told(guardrail)).toContain(message);

@@ -2,6 +2,7 @@
 // out of the catalogs first, and which is rolled back. Nothing of the product is asked but the table of kinds.
 import type pg from 'pg';
 import { KINDS, type ObjectKind } from '../../src/model/kinds.ts';
+import { type Door, DOORS, type Leading, leadingDoors } from './doors.ts';
 
 /** A guardrail about one object, as the document has it and as it is asked. */
 export interface AskedRail {
@@ -10,7 +11,7 @@ export interface AskedRail {
   readonly object: { readonly kind: ObjectKind; readonly schema: string; readonly name: string; readonly column?: string };
   readonly by: { readonly logins?: boolean; readonly roles?: boolean; readonly names?: readonly string[] };
   readonly except: readonly string[];
-  readonly through: { readonly setRole: boolean; readonly ownership: boolean; readonly superuser: boolean };
+  readonly through: { readonly setRole: boolean; readonly ownership: boolean; readonly superuser: boolean; readonly definer: boolean | 'views' };
 }
 
 interface Place {
@@ -51,17 +52,73 @@ async function placeOf(client: pg.Client, { kind, schema, name }: AskedRail['obj
   return { catalog: stored.catalog, acl: stored.acl.slice(2), owner: stored.owner.slice(2), code, oid, asks: ASKS[kind === 'column' ? 'table' : kind] ?? '' };
 }
 
-/** The names of roles, and PUBLIC, that break it. @param admin a superuser's session in the database. */
-export async function brokenBy(client: pg.Client, rail: AskedRail, admin: string): Promise<readonly string[]> {
+/** How many were let in by a door, each as itself. */
+export const entered = { count: 0 };
+
+/** The names of roles, and PUBLIC, that break it. @param client a superuser's session in the database. @param doors by which it may be got around. */
+export async function brokenBy(client: pg.Client, rail: AskedRail, admin: string, doors: readonly Door[]): Promise<readonly string[]> {
   const place = await placeOf(client, rail.object);
   if (place === undefined) return [];
+  const found = [await within(client, () => askedIn(client, rail, place, admin))];
+  for (const { door } of await within(client, () => openDoors(client, rail, place, doors))) {
+    const object = { kind: door.kind, schema: DOORS, name: door.name };
+    const at = await placeOf(client, object);
+    const asked = { ...rail, object, never: door.kind === 'function' ? 'EXECUTE' : 'SELECT' };
+    if (at !== undefined) found.push(await within(client, () => askedIn(client, asked, at, admin)));
+  }
+  return [...new Set(found.flat())];
+}
+
+async function within<T>(client: pg.Client, ask: () => Promise<T>): Promise<T> {
   await client.query('BEGIN; SET LOCAL allow_system_table_mods = on');
   try {
-    return await askedIn(client, rail, place, admin);
+    return await ask();
   } finally {
     await client.query('ROLLBACK');
   }
 }
+
+/** The doors that lead to it, and whoever may enter does: as itself, and is let in. PUBLIC does not count, schemas make no difference, and owners may. */
+async function openDoors(client: pg.Client, rail: AskedRail, { catalog, acl, owner, code, oid }: Place, doors: readonly Door[]): Promise<readonly Leading[]> {
+  if (rail.through.definer === false) return [];
+  const { rows } = await client.query<{ name: string }>(`SELECT pg_get_userbyid(${owner}) AS name FROM ${catalog} WHERE oid = ${oid}`);
+  const named = (entries: string): string =>
+    `(SELECT array_agg(makeaclitem(x.grantee, x.grantor, x.privilege_type, x.is_grantable)) FROM aclexplode(${entries}) x WHERE x.grantee <> 0)`;
+  await client.query(
+    `UPDATE ${catalog} t SET ${acl} = ${named(`coalesce(t.${acl}, acldefault('${code}', t.${owner})) || acldefault('${code}', t.${owner})`)} WHERE oid = ${oid}`,
+  );
+  if (catalog === 'pg_class') await client.query(`UPDATE pg_attribute a SET attacl = ${named('a.attacl')} WHERE attrelid = ${oid} AND attacl IS NOT NULL`);
+  await client.query(`GRANT USAGE ON SCHEMA ${quoteName(DOORS)} TO PUBLIC`);
+  const inDoors = `(SELECT oid FROM pg_namespace WHERE nspname = ${quote(DOORS)})`;
+  await client.query(
+    `UPDATE pg_class c SET relacl = ${named(`relacl || acldefault('r', relowner)`)} WHERE relacl IS NOT NULL AND oid <> ${oid} AND relnamespace = ${inDoors}`,
+  );
+  await client.query(
+    `UPDATE pg_attribute a SET attacl = ${named('a.attacl')} FROM pg_class c WHERE c.oid = attrelid AND relnamespace = ${inDoors} AND attacl IS NOT NULL`,
+  );
+  await client.query(`UPDATE pg_proc SET proacl = ${named(`proacl || acldefault('f', proowner)`)} WHERE proacl IS NOT NULL AND pronamespace = ${inDoors}`);
+  const open = await leadingDoors(client, rail, doors, { oid, owner: rows[0]?.name ?? '' });
+  for (const { door, knock } of open) {
+    const asks = door.kind === 'table' ? `has_any_column_privilege(r.oid, c.oid, 'SELECT')` : `has_function_privilege(r.oid, c.oid, 'EXECUTE')`;
+    const [of, column] = door.kind === 'table' ? ['pg_class', 'relname'] : ['pg_proc', 'proname'];
+    const may = await client.query<{ name: string; may: boolean }>(
+      `SELECT r.rolname AS name, ${asks} AS may FROM pg_roles r, ${of} c WHERE c.${column} = ${quote(door.name)} AND NOT r.rolsuper AND r.rolname !~ '^pg_'`,
+    );
+    for (const one of may.rows) {
+      await client.query(`SAVEPOINT enter; SET LOCAL SESSION AUTHORIZATION ${quoteName(one.name)}`);
+      const isIn = await client.query<{ open: boolean }>(knock.text, [...knock.values]).then(
+        (answer) => answer.rows[0]?.open === true,
+        () => false,
+      );
+      await client.query('ROLLBACK TO enter');
+      if (isIn !== one.may) throw new Error(`${one.name} ${isIn ? 'was let in' : 'was not let in'} by ${door.name} for ${JSON.stringify(rail)}`);
+      if (isIn) entered.count += 1;
+    }
+  }
+  return open;
+}
+
+const quoteName = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
 async function askedIn(client: pg.Client, rail: AskedRail, place: Place, admin: string): Promise<readonly string[]> {
   const { catalog, acl, owner, code, oid } = place;

@@ -7,7 +7,9 @@ import { numbersFrom, quoted, type RandomServer, randomServer } from '../explain
 import { quietServerForAll } from '../support/lifecycle.ts';
 import type { Postgres } from '../support/postgres.ts';
 import { createSteward, type Steward } from '../support/steward.ts';
-import { type AskedRail, brokenBy, canAsk } from './oracle.ts';
+import type { ObjectReference } from '../../src/explain/object-name.ts';
+import { BEHIND, type Door, makeDoors } from './doors.ts';
+import { type AskedRail, brokenBy, canAsk, entered } from './oracle.ts';
 
 /** How many servers, and the first seed. */
 const CASES = Number(process.env['CASES'] ?? 300);
@@ -43,21 +45,29 @@ interface Case {
   readonly document: (entries: boolean) => object;
 }
 
-function caseOf(server: RandomServer, seed: number, major: number): Case {
+function caseOf(server: RandomServer, doors: readonly Door[], seed: number, major: number): Case {
   const pick = numbersFrom(seed * 2_246_822_519 + 7);
   const chance = (percent: number): boolean => pick(100) < percent;
   const of = <T>(all: readonly T[]): T => all[pick(all.length)] as T;
   const some = (all: readonly string[], percent: number): readonly string[] => all.filter(() => chance(percent));
-  const objects = server.objects.filter(({ kind, database, schema }) => database !== undefined && schema !== 'pg_catalog' && canAsk(kind));
+  const behind: ObjectReference = { ...BEHIND, database: server.database };
+  const objects = [...server.objects, behind, ...doors.map(({ kind, name }): ObjectReference => ({ ...behind, kind, name }))].filter(
+    ({ kind, database, schema }) => database !== undefined && schema !== 'pg_catalog' && canAsk(kind),
+  );
   const roles = [...server.roles];
   const fresh = [`n${seed}_user`, `n${seed} "é"; DROP ROLE`, `n${seed}_role`];
   const rails = Array.from({ length: 4 + pick(8) }, (_, index): AskedRail => {
-    const { kind, schema = '', name, column } = of(objects);
+    const isBehind = chance(35);
+    const { kind, schema = '', name, column } = isBehind ? behind : of(objects);
     const by = chance(50) ? { logins: true } : chance(50) ? { roles: true } : { names: [of(roles), of(fresh)] };
-    const through = { setRole: chance(75), ownership: chance(70), superuser: chance(20) };
+    const through = { setRole: chance(75), ownership: chance(70), superuser: chance(20), definer: false as boolean | 'views' };
+    const never = isBehind ? 'SELECT' : of(privilegesOf(kind, major));
+    // What is asked of doors is whether they read: through others nobody writes here, and no column is read.
+    const isAsked = isBehind || (kind !== 'table' && kind !== 'column');
+    if (isAsked && chance(70)) through.definer = chance(25) ? 'views' : true;
     return {
       name: `g${index}`,
-      never: of(privilegesOf(kind, major)),
+      never,
       object: { kind, schema, name, ...(column === undefined ? {} : { column }) },
       by,
       except: some([...roles, fresh[2] ?? ''], 15),
@@ -113,11 +123,11 @@ function caseOf(server: RandomServer, seed: number, major: number): Case {
 }
 
 /** What the server answers, as `rail who`. */
-async function answered(server: RandomServer, rails: readonly AskedRail[]): Promise<ReadonlySet<string>> {
+async function answered(server: RandomServer, rails: readonly AskedRail[], doors: readonly Door[]): Promise<ReadonlySet<string>> {
   const client = await postgres.client(server.database);
   try {
     const found: string[] = [];
-    for (const rail of rails) for (const who of await brokenBy(client, rail, 'postgres')) found.push(JSON.stringify([rail.name, who]));
+    for (const rail of rails) for (const who of await brokenBy(client, rail, 'postgres', doors)) found.push(JSON.stringify([rail.name, who]));
     return new Set(found);
   } finally {
     await client.end();
@@ -132,15 +142,18 @@ const told = (notices: readonly { readonly kind: string; readonly subject: strin
   );
 
 const counted = { cases: 0, broken: 0, refused: 0, done: 0 };
-afterAll(() => console.log(JSON.stringify(counted)));
+afterAll(() => console.log(JSON.stringify({ ...counted, entered: entered.count })));
 
 it.each(Array.from({ length: CASES }, (_, index) => FIRST + index))('server %i', async (seed) => {
   const server = await randomServer(admin, (database) => postgres.client(database), seed, postgres.major);
-  const { rails, document } = caseOf(server, seed, postgres.major);
+  const maker = await postgres.client(server.database);
+  const doors = await makeDoors(maker, seed, server.roles, postgres.major);
+  await maker.end();
+  const { rails, document } = caseOf(server, doors, seed, postgres.major);
   let steward: Steward | undefined;
   try {
     steward = await createSteward(postgres, { EVENT_TRIGGERS: seed % 2 === 0 ? 'off' : 'auto', RETRY_BACKOFF_BASE: '1', DELETION_POLICY: 'retain' });
-    const before = await answered(server, rails);
+    const before = await answered(server, rails, doors);
     steward.manifests.users(stringify(document(false)));
     const first = await steward.cycle();
     expect(first.problems.filter(({ severity }) => severity === 'error')).toEqual([]);
@@ -148,7 +161,7 @@ it.each(Array.from({ length: CASES }, (_, index) => FIRST + index))('server %i',
 
     steward.manifests.users(stringify(document(true)));
     const report = await steward.cycle();
-    const after = await answered(server, rails);
+    const after = await answered(server, rails, doors);
     const allowed = new Set(before);
     expect(
       [...after].filter((one) => !allowed.has(one)),
