@@ -22,19 +22,27 @@ export const MOST_MEMBERS = 64;
 const MOST_KNOWN = 1000;
 const LIVE_MS = 1000 * LEASE_SECONDS;
 const FORGOTTEN_MS = 300_000;
+/** We hear of our own renewals more often than this: longer ago, and it is we who hear nothing. */
+const GAP_MS = 7000;
 
 /** @param self our own name. */
 export function createMembers(self: string): Members {
   const known = new Map<string, { version: string; at: number }>();
-  let heard = false;
+  let heardAt: number | undefined;
   let last: readonly string[] = [self];
   let changedAt: number | undefined;
   const took = (name: string, version: string | undefined, now: number): void => {
     if (version === undefined) known.delete(name);
     else if (known.get(name)?.version !== version && (known.has(name) || known.size < MOST_KNOWN)) known.set(name, { version, at: now });
   };
+  /** Time in which we heard of nobody says nothing of anybody: who it was that stood still or was cut off is not known. */
+  const hear = (now: number): void => {
+    if (heardAt !== undefined && now - heardAt > GAP_MS) for (const one of known.values()) one.at = now;
+    heardAt = now;
+  };
   const live = (now: number): readonly string[] => {
-    const others = [...known].filter(([name, { at }]) => name !== self && now < at + LIVE_MS).map(([name]) => name);
+    const until = Math.min(now, (heardAt ?? now) + GAP_MS);
+    const others = [...known].filter(([name, { at }]) => name !== self && until < at + LIVE_MS).map(([name]) => name);
     const all = [self, ...others.sort().slice(0, MOST_MEMBERS - 1)].sort();
     changedAt ??= now;
     if (all.length !== last.length || all.some((name, index) => name !== last[index])) [last, changedAt] = [all, now];
@@ -42,17 +50,20 @@ export function createMembers(self: string): Members {
   };
   return {
     listed: (versions, now) => {
-      heard = true;
+      hear(now);
       for (const name of known.keys()) if (!versions.has(name)) known.delete(name);
       for (const [name, version] of versions) took(name, version, now);
     },
-    took,
+    took: (name, version, now) => {
+      hear(now);
+      took(name, version, now);
+    },
     live,
     settledFor: (now) => {
       live(now);
       return now - (changedAt ?? now);
     },
-    hasHeard: () => heard,
+    hasHeard: () => heardAt !== undefined,
     forgotten: (now) => new Map([...known].flatMap(([name, { version, at }]) => (name !== self && now - at > FORGOTTEN_MS ? [[name, version] as const] : []))),
   };
 }

@@ -24,7 +24,7 @@ export interface WriterLock {
 export interface Precedence {
   /** The replica that we are, by which others see us wait. */
   readonly self: string;
-  /** Milliseconds from one try to the next. */
+  /** Milliseconds from one try to the next; it may become less meanwhile. */
   pause(): number;
   /** Somebody who lives holds the lock. */
   held(): void;
@@ -62,6 +62,8 @@ const HEARTBEAT_MS = 2000;
 const TIMES = { alone: { answer: 5000, silent: 8000 }, shared: { answer: 4000, silent: 6500 } } as const;
 /** An attempt to claim: twice what the waits in it may take. */
 const ATTEMPT_MS = 20_000;
+/** Whoever looks more seldom keeps no session meanwhile. */
+const STAYS_MS = 5000;
 /** What a writer that is gone has under way is given so long to end by itself. */
 const PATIENCE_MS = 1000;
 
@@ -72,7 +74,10 @@ export async function acquireWriterLock(options: WriterLockOptions): Promise<Wri
     let client: pg.Client | undefined;
     try {
       client = await options.connections.open(options.adminDatabase);
-      return await waitForClaim(await sessionOf(client), options);
+      const lock = await waitForClaim(await sessionOf(client), options);
+      if (lock !== undefined) return lock;
+      await client.end();
+      await pause(options);
     } catch (error) {
       client?.end().catch(() => undefined);
       options.signal.throwIfAborted();
@@ -83,8 +88,16 @@ export async function acquireWriterLock(options: WriterLockOptions): Promise<Wri
 }
 
 /** Two that claimed at the same moment have both withdrawn: not in step again. */
-const pause = ({ signal, precedence }: WriterLockOptions): Promise<void> =>
-  sleep((precedence?.pause() ?? RETRY_MS) * (0.5 + Math.random() / 2), undefined, { signal });
+async function pause({ signal, precedence }: WriterLockOptions): Promise<void> {
+  const part = 0.5 + Math.random() / 2;
+  const began = performance.now();
+  for (;;) {
+    const left = began + (precedence?.pause() ?? RETRY_MS) * part - performance.now();
+    if (left <= 0) return;
+    // Whose turn it is may change while we wait for long.
+    await sleep(Math.min(left, RETRY_MS), undefined, { signal });
+  }
+}
 
 const timesOf = (precedence: Precedence | undefined) => (precedence === undefined ? TIMES.alone : TIMES.shared);
 
@@ -101,13 +114,15 @@ async function sessionOf(client: pg.Client): Promise<Session> {
   return { client, pooled: backendOf(client) !== pid };
 }
 
-async function waitForClaim(session: Session, options: WriterLockOptions): Promise<WriterLock> {
+/** @returns undefined where we are to look again only after some time, for which no session is kept. */
+async function waitForClaim(session: Session, options: WriterLockOptions): Promise<WriterLock | undefined> {
   for (;;) {
     // A server that hangs is an outage to be told, and no reason to wait in silence.
     const deadline = setTimeout(() => cutOff(session.client), ATTEMPT_MS);
     const outcome = await attempt(session, options).finally(() => clearTimeout(deadline));
     if (!('kind' in outcome)) return outcome;
     options.onWait(outcome);
+    if ((options.precedence?.pause() ?? 0) > STAYS_MS) return undefined;
     await pause(options);
   }
 }

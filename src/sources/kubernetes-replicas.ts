@@ -23,6 +23,8 @@ const ANSWER_MS = 4000;
 /** After a right was missing, it may have been given since. An API server that has just started refuses everybody, so the first times are not believed. */
 const FORBIDDEN_MS = 60_000;
 const REFUSALS = 3;
+/** Failures in a row that are told: the others take us for gone by then. */
+const FAILURES = 15;
 /** What we left ourselves, before we were started anew, has run out after so many tries. */
 const TAKEN = 15;
 /** For what is said at the end. */
@@ -41,12 +43,6 @@ export function createKubernetesReplicas({ namespace, group, kubeconfig, warn }:
   const digest = createHash('sha256').update(group).digest('hex').slice(0, 8);
   const nameOf = (replica: string): string => `${replica}.${digest}`;
   const replicaOf = (lease: string): string | undefined => (lease.endsWith(`.${digest}`) ? lease.slice(0, -digest.length - 1) : undefined);
-  const said = new Set<string>();
-  const sayOnce = (message: string): void => {
-    if (said.has(message)) return;
-    said.add(message);
-    warn(message);
-  };
   const own = createOwnLease(leases, nameOf(self), `${self}_${randomUUID()}`, {
     'app.kubernetes.io/name': 'pgsteward',
     'app.kubernetes.io/component': 'replica',
@@ -54,22 +50,26 @@ export function createKubernetesReplicas({ namespace, group, kubeconfig, warn }:
     [GROUP]: digest,
   });
 
+  const trouble = createTrouble(warn);
   const watch = (listener: ReplicaListener, signal: AbortSignal): Promise<void> =>
     listAndWatch(client, { resource: 'leases', namespace, selector: { labelSelector: `${GROUP}=${digest}` } }, signal, TIMES, {
-      listed: (versions) => listener.listed(new Map([...versions].flatMap(([name, version]) => named(replicaOf(name), version)))),
+      listed: (versions) => {
+        trouble.over();
+        listener.listed(new Map([...versions].flatMap(([name, version]) => named(replicaOf(name), version))));
+      },
       took: ({ object }) => {
         for (const [replica, version] of object === undefined ? [] : named(replicaOf(object.name), object.version)) listener.took(replica, version);
       },
       connected: () => undefined,
       heard: () => undefined,
       restarted: () => undefined,
-      refused: (message) => sayOnce(`the other replicas are not known: ${message}; ${WITHOUT}`),
+      refused: (message) => trouble.say(`the other replicas are not known: ${message}; ${WITHOUT}`),
     });
 
   return {
     attend: async (listener, signal) => {
       const goodbye = (): Promise<void> => own.takeBack(AbortSignal.timeout(GOODBYE_MS)).catch(() => undefined);
-      await Promise.all([watch(listener, signal), announce(own, self, sayOnce, signal).then(goodbye)]);
+      await Promise.all([watch(listener, signal), announce(own, self, createTrouble(warn), signal).then(goodbye)]);
       await client.close();
     },
     remove: async (replica, version) => {
@@ -81,22 +81,44 @@ export function createKubernetesReplicas({ namespace, group, kubeconfig, warn }:
 
 const named = <T>(replica: string | undefined, version: T): readonly (readonly [string, T])[] => (replica === undefined ? [] : [[replica, version]]);
 
+/** What keeps us from something, said once until it is over. */
+interface Trouble {
+  say(message: string): void;
+  over(): void;
+}
+
+function createTrouble(warn: (message: string) => void): Trouble {
+  let said: string | undefined;
+  return {
+    say: (message) => {
+      if (message !== said) warn(message);
+      said = message;
+    },
+    over: () => {
+      said = undefined;
+    },
+  };
+}
+
 /** Keeps our own Lease until the signal aborts. Never throws. */
-async function announce(own: OwnLease, self: string, sayOnce: (message: string) => void, signal: AbortSignal): Promise<void> {
+async function announce(own: OwnLease, self: string, trouble: Trouble, signal: AbortSignal): Promise<void> {
+  let failures = 0;
   let refusals = 0;
   let taken = 0;
   /** @returns the pause until the next time. */
   const failed = (error: unknown): number => {
+    failures += 1;
     refusals = error instanceof SourceError && error.reason === 'forbidden' ? refusals + 1 : 0;
-    if (!(error instanceof SourceError) || refusals < REFUSALS) return RETRY_MS;
-    sayOnce(`this replica is not announced to the others: ${error.message}; ${WITHOUT}`);
-    return FORBIDDEN_MS;
+    if (refusals >= REFUSALS || failures >= FAILURES)
+      trouble.say(`this replica is not announced to the others: ${error instanceof SourceError ? error.message : 'it failed'}; ${WITHOUT}`);
+    return refusals >= REFUSALS ? FORBIDDEN_MS : RETRY_MS;
   };
   const succeeded = (isOurs: boolean): number => {
-    refusals = 0;
+    [failures, refusals] = [0, 0];
     taken = isOurs ? 0 : taken + 1;
+    if (isOurs) trouble.over();
     if (taken > TAKEN)
-      sayOnce(
+      trouble.say(
         `another process announces itself as the replica ${self} too: give each a name of its own (REPLICA_NAME); who has which server is random until then`,
       );
     return isOurs ? RENEW_MS : RETRY_MS;

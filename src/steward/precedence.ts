@@ -20,10 +20,13 @@ const LONGEST_MS = 5000;
 /** Of one whose holder fell silent it took long enough to see that: most often it is the preferred one, so that the second has little to wait for. */
 const SILENT_FIRST_MS = 500;
 const SILENT_STEP_MS = 1500;
-/** Milliseconds between two tries, by place; sooner where it is our turn sooner. */
+/** Milliseconds between two tries of those who go first and second. */
 const PAUSES = [500, 1000] as const;
-const LONGEST_PAUSE = 2000;
-const SHORTEST_PAUSE = 200;
+/** The further ones take turns: together they look this often, and none less often than that. Of thousands of servers each has a session with a few only. */
+const FURTHER_MS = 15_000;
+const SELDOM_MS = 60_000;
+/** Of a lock that nobody holds we await our turn. */
+const AWAITS_MS = [200, 2000] as const;
 /** Whoever has just begun does not know the others yet, and leaves them the lock for so long. */
 const HEARS_WITHIN_MS = 5000;
 /** Nothing is given up before nobody has come or gone for so long, and never sooner after it became ours. */
@@ -56,10 +59,10 @@ export function createPrecedence({ self, ranking, settledFor, hasHeard, now }: P
   };
   return {
     self,
-    pause: () => {
-      const left = vacantFrom === undefined ? LONGEST_PAUSE : vacantFrom + patience() - now();
-      return Math.max(SHORTEST_PAUSE, Math.min(left, PAUSES[rank()] ?? LONGEST_PAUSE));
-    },
+    pause: () =>
+      vacantFrom === undefined
+        ? (PAUSES[rank()] ?? Math.min(SELDOM_MS, FURTHER_MS * (ranking().length - PAUSES.length)))
+        : Math.max(AWAITS_MS[0], Math.min(vacantFrom + patience() - now(), AWAITS_MS[1])),
     held: () => {
       vacantFrom = undefined;
       isSilent = false;

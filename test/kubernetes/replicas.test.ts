@@ -1,81 +1,46 @@
 // Three replicas on a real API server and a real PostgreSQL: who writes when the writer is killed, stands still, is drained or is not the preferred one, and never two.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { ranking } from '../../src/model/rendezvous.ts';
-import { type Daemon, daemonEnv, startDaemon } from '../support/daemon.ts';
 import { KubeCase, NAME } from '../support/kube-case.ts';
+import { KubeReplicas } from '../support/kube-replicas.ts';
 import { fencedTwice } from '../support/terms.ts';
 
 /** How often the writer is killed or stopped: 50 for figures. */
 const TAKEOVERS = Number(process.env['TAKEOVERS'] ?? 2);
 
 const at = new KubeCase();
-const running = new Map<string, Daemon>();
-let names = 0;
-
-afterEach(async () => {
-  await Promise.all([...running.values()].map(end));
-  running.clear();
+let replicas: KubeReplicas;
+beforeEach(() => {
+  replicas = new KubeReplicas(at);
 });
-
-async function end(daemon: Daemon): Promise<void> {
-  daemon.process.kill('SIGCONT');
-  if (daemon.process.exitCode === null && daemon.process.signalCode === null) await daemon.kill9();
-}
-
-async function start(name: string, env: Readonly<Record<string, string>> = {}): Promise<Daemon> {
-  const daemon = await startDaemon(
-    daemonEnv(at.server, '/tmp', {
-      SOURCE: 'kubernetes',
-      KUBECONFIG: at.kube.kubeconfig(),
-      NAMESPACE: at.namespace,
-      STATE_FILE: `/tmp/pgsteward-replica-${process.pid}-${name}.json`,
-      REPLICAS: 'on',
-      REPLICA_NAME: name,
-      ...env,
-    }),
-  );
-  running.set(name, daemon);
-  // What a case looks at when it ends.
-  at.daemon = daemon;
-  return daemon;
-}
+afterEach(() => replicas.endAll());
 
 const serverKey = (): string => `${at.namespace}/${NAME}`;
 const roleOf = (name: string): Promise<string | undefined> =>
-  (running.get(name)?.status() ?? Promise.resolve(undefined)).then((status) => status?.role).catch(() => undefined);
-const sees = async (name: string): Promise<number> => {
-  const { body } = await (running.get(name) as Daemon).get('/metrics').catch(() => ({ body: '' }));
-  return Number(/^postgres_controller_replicas_live (\d+)$/m.exec(body)?.[1]);
-};
-/** All of them see each other. */
-const together = (): Promise<void> => at.until(async () => (await Promise.all([...running.keys()].map(sees))).every((count) => count === running.size), 100);
+  replicas
+    .get(name)
+    .status()
+    .then(
+      ({ role }) => role,
+      () => undefined,
+    );
 const writer = async (): Promise<string> => {
   let found: string | undefined;
   await at.until(async () => {
-    for (const name of running.keys()) if ((await roleOf(name)) === 'writer') found = name;
+    for (const name of replicas.running.keys()) if ((await roleOf(name)) === 'writer') found = name;
     return found !== undefined;
   });
   return found ?? '';
 };
-const preferred = (): string => ranking(serverKey(), [...running.keys()])[0] ?? '';
+const preferred = (): string => ranking(serverKey(), [...replicas.running.keys()])[0] ?? '';
 /** A name that leaves the preferred one as it is. */
 function nameBehind(first: string): string {
   for (;;) {
-    names += 1;
-    const name = `replica-${names}`;
+    const name = replicas.nextName();
     if (ranking(serverKey(), [first, name])[0] === first) return name;
   }
 }
-const leases = async (): Promise<readonly string[]> => {
-  const { json } = await at.kube.api('GET', `/apis/coordination.k8s.io/v1/namespaces/${at.namespace}/leases`);
-  return (json['items'] as readonly { metadata: { name: string } }[]).map(({ metadata }) => metadata.name.replace(/\.[0-9a-f]{8}$/, ''));
-};
-const forget = async (name: string): Promise<void> => {
-  const { json } = await at.kube.api('GET', `/apis/coordination.k8s.io/v1/namespaces/${at.namespace}/leases`);
-  for (const { metadata } of json['items'] as readonly { metadata: { name: string } }[])
-    if (metadata.name.startsWith(`${name}.`)) await at.kube.api('DELETE', `/apis/coordination.k8s.io/v1/namespaces/${at.namespace}/leases/${metadata.name}`);
-};
 const limitOf = async (): Promise<number> =>
   (await at.server.query<{ limit: number }>(`SELECT rolconnlimit AS limit FROM pg_roles WHERE rolname = 'alice'`))[0]?.limit ?? -2;
 /** Milliseconds until an edit is in force. */
@@ -91,12 +56,11 @@ const quantile = (times: readonly number[], part: number): string =>
 async function threeReplicas(): Promise<void> {
   await at.kube.component(at.namespace, 'replicas');
   await at.users([{ username: 'alice', login: false, connectionLimit: 1000 }]);
-  const first = `replica-${(names += 1)}`;
-  await start(first);
+  const first = await replicas.start();
   await at.until(async () => (await roleOf(first)) === 'writer');
-  await start(nameBehind(first));
-  await start(nameBehind(first));
-  await together();
+  await replicas.start(nameBehind(first));
+  await replicas.start(nameBehind(first));
+  await replicas.together();
   expect([await writer(), preferred()]).toEqual([first, first]);
 }
 
@@ -111,12 +75,12 @@ it(`the preferred replica is killed or stands still ${TAKEOVERS} times, the next
     const victim = await writer();
     expect(victim).toBe(preferred());
     const signal = round % 2 === 1 ? 'SIGKILL' : 'SIGSTOP';
-    const daemon = running.get(victim) as Daemon;
+    const daemon = replicas.get(victim);
     // At any moment between two heartbeats.
     await sleep(Math.random() * 2000);
     daemon.process.kill(signal);
     times[signal].push(await edit(round));
-    running.delete(victim);
+    replicas.running.delete(victim);
     if (signal === 'SIGSTOP') {
       // It goes on, and thinks that it writes: everything that it begins is refused.
       daemon.process.kill('SIGCONT');
@@ -125,18 +89,17 @@ it(`the preferred replica is killed or stands still ${TAKEOVERS} times, the next
     }
     const next = await writer();
     expect(next).not.toBe(victim);
-    await end(daemon);
-    await forget(victim);
-    await start(nameBehind(next));
+    daemon.process.kill('SIGKILL');
+    await replicas.forget(victim);
+    await replicas.start(nameBehind(next));
     // Whoever took over need not be the preferred one of those that are left.
-    const other = [...running.keys()].find((name) => name !== next && ranking(serverKey(), [next, name])[0] === name);
+    const other = [...replicas.running.keys()].find((name) => name !== next && ranking(serverKey(), [next, name])[0] === name);
     if (other !== undefined) {
-      await end(running.get(other) as Daemon);
-      running.delete(other);
-      await forget(other);
-      await start(nameBehind(next));
+      await replicas.end(other);
+      await replicas.forget(other);
+      await replicas.start(nameBehind(next));
     }
-    await together();
+    await replicas.together();
   }
   for (const [signal, all] of Object.entries(times))
     console.log(
@@ -156,18 +119,18 @@ it('a replica that is ended takes its Lease back at once, another one writes wit
   await threeReplicas();
   const first = await writer();
   const began = performance.now();
-  const code = (running.get(first) as Daemon).stop();
-  await at.until(async () => !(await leases()).includes(first), 20);
+  const code = replicas.get(first).stop();
+  await at.until(async () => !(await replicas.leases()).includes(first), 20);
   expect(performance.now() - began).toBeLessThan(2000);
-  running.delete(first);
+  replicas.running.delete(first);
   const second = await writer();
   console.log(`another one writes ${((performance.now() - began) / 1000).toFixed(1)} s after SIGTERM`);
   expect(performance.now() - began).toBeLessThan(4000);
   expect(await code).toBe(0);
   expect(await edit(7)).toBeLessThan(5000);
   // The first one comes again, and is preferred: it gets the lock, though not at once.
-  await start(first);
-  await together();
+  await replicas.start(first);
+  await replicas.together();
   expect(await writer()).toBe(second);
   let gap = 0;
   let last = performance.now();
@@ -181,24 +144,26 @@ it('a replica that is ended takes its Lease back at once, another one writes wit
   }, 10);
   console.log(`handed over after ${((performance.now() - back) / 1000).toFixed(0)} s, with ${(gap / 1000).toFixed(2)} s in which nobody wrote`);
   expect(gap).toBeLessThan(1500);
-  expect(running.get(second)?.output()).toContain(`the writer lock is given back: the replica ${first} goes first here, and waits`);
+  expect(replicas.get(second).output()).toContain(`the writer lock is given back: the replica ${first} goes first here, and waits`);
   expect(await edit(8)).toBeLessThan(5000);
   expect(await roleOf(second)).toBe('standby');
 });
 
 it('without the right to Leases it is said what is missing, and one of them writes all the same', async () => {
   await at.users([{ username: 'alice', login: false, connectionLimit: 1 }]);
-  for (const name of ['one', 'two']) await start(name);
+  for (const name of ['one', 'two']) await replicas.start(name);
   const first = await writer();
   expect(await edit(2)).toBeLessThan(5000);
-  await at.until(() => [...running.values()].every((daemon) => daemon.output().includes('this replica is not announced to the others: we may not get leases')));
   await at.until(() =>
-    [...running.values()].every((daemon) => daemon.output().includes('the other replicas are not known: we may not list leases in namespace')),
+    [...replicas.running.values()].every((daemon) => daemon.output().includes('this replica is not announced to the others: we may not get leases')),
   );
-  expect(running.get(first)?.output()).toContain('manifests/components/replicas has the Role');
+  await at.until(() =>
+    [...replicas.running.values()].every((daemon) => daemon.output().includes('the other replicas are not known: we may not list leases in namespace')),
+  );
+  expect(replicas.get(first).output()).toContain('manifests/components/replicas has the Role');
   const other = first === 'one' ? 'two' : 'one';
-  (running.get(first) as Daemon).process.kill('SIGKILL');
-  running.delete(first);
+  replicas.get(first).process.kill('SIGKILL');
+  replicas.running.delete(first);
   expect(await edit(3)).toBeLessThan(10_000);
   expect(await writer()).toBe(other);
 });

@@ -84,7 +84,8 @@ it('of replicas that come at once the preferred one becomes the writer, and the 
   expect(since(began)).toBeGreaterThan(1);
   expect(since(began)).toBeLessThan(5);
   await third;
-  expect(since(began)).toBeLessThan(10);
+  // It kept no session, and looked now and then.
+  expect(since(began)).toBeLessThan(25);
   expect(held).toEqual([FIRST, SECOND, THIRD]);
 });
 
