@@ -218,6 +218,7 @@ export function configOf(set: Settings, guardrails: readonly Guardrail[]) {
       kubeconfig: set.KUBECONFIG,
       secretAccess: set.SECRET_ACCESS,
       secretReadsPerCycle: set.SECRET_READS_PER_CYCLE,
+      secretsSelector: undefined as Readonly<Record<string, string>> | undefined,
     },
     server: {
       host: set.DB_HOST,

@@ -18,7 +18,14 @@ export async function program(args: readonly string[], self: Program): Promise<n
 }
 
 async function answer(asked: Asked, self: Program): Promise<number> {
-  if (asked.kind === 'run') return asked.verb.run(asked.given, self);
+  if (asked.kind === 'run') {
+    const { verb, given } = asked;
+    // Loaded only where it is needed: it is most of the program.
+    if (!given.options.has('server') && (self.env['SERVERS_CONFIGMAP'] ?? '') === '') return verb.run(given, self);
+    const { onServer } = await import('./one-server.ts');
+    const { everyServer } = await import('./every-server.ts');
+    return onServer(verb, given, self, (declared) => everyServer(verb, given, self, declared));
+  }
   const bold = (text: string): string => styleText('bold', text, { stream: self.stdout });
   const help = asked.kind === 'help' && (asked.verb === undefined ? helpOfProgram(VERBS, bold) : helpOfVerb(asked.verb, bold));
   await say(self.stdout, help === false ? `pgsteward ${version()}\n` : help);

@@ -10,7 +10,8 @@ const VARIABLES: readonly (readonly [option: string, variable: string])[] = [
 ];
 
 /** @throws UsageError naming every setting that is wrong. */
-export function settingsFrom({ options }: Given, { env }: Pick<Program, 'env'>): Config {
+export function settingsFrom({ options }: Given, { env, chosen }: Pick<Program, 'env' | 'chosen'>): Config {
+  if (chosen !== undefined) return chosen;
   const given = VARIABLES.flatMap(([option, variable]) => {
     const value = options.get(option);
     return typeof value === 'string' ? [[variable, value]] : [];

@@ -28,7 +28,7 @@ export async function createFleetSource(
   return {
     // It reads no users' Secrets, and so it watches none.
     ports: createKubernetesSource({ ...servers, secretAccess: 'get', warn }, wire),
-    portsOf: (source, entry, warnOf) => createKubernetesSource({ ...source, secretsSelector: entry.secretsSelector, warn: warnOf }, wire),
+    portsOf: (source, warnOf) => createKubernetesSource({ ...source, warn: warnOf }, wire),
     close: () => wire.close(),
   };
 }

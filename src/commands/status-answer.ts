@@ -5,7 +5,7 @@ const text = z.string();
 const maybe = <T extends z.ZodType>(type: T) => type.nullish();
 
 /** Only what is used; an older or newer daemon says less or more. */
-const ANSWER = z.object({
+export const ANSWER = z.object({
   role: text,
   dryRun: z.boolean(),
   alive: maybe(z.boolean()),

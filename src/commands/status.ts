@@ -4,6 +4,7 @@ import { styleText } from 'node:util';
 import { oneLine } from '../document/show.ts';
 import { settingsFrom } from './settings.ts';
 import { readAnswer, verdictOf } from './status-answer.ts';
+import { type FleetAnswer, fleetText, fleetVerdicts, readFleetAnswer, refusalIn } from './status-fleet.ts';
 import { type StatusPaint, statusText } from './status-text.ts';
 import { type Given, type Program, say, UsageError } from './verb.ts';
 
@@ -16,6 +17,10 @@ const COLOURS = { good: 'green', warning: 'yellow', bad: 'red' } as const;
 export async function status(given: Given, self: Program): Promise<number> {
   const url = addressOf(given, self);
   const body = await ask(url);
+  const fleet = typeof body === 'string' ? undefined : readFleetAnswer(body.json);
+  if (typeof body !== 'string' && fleet !== undefined) return sayFleet(fleet, body.json, given, self);
+  const unknown = typeof body === 'string' ? undefined : refusalIn(body.json);
+  if (unknown !== undefined) throw new UsageError(oneLine(unknown));
   const answer = typeof body === 'string' ? undefined : readAnswer(body.json);
   if (answer === undefined) {
     const why = typeof body === 'string' ? body : 'what answers there is no pgsteward, or one of another version';
@@ -28,8 +33,24 @@ export async function status(given: Given, self: Program): Promise<number> {
   return verdict.code;
 }
 
+/** Of all servers the worst decides. */
+async function sayFleet(fleet: FleetAnswer, json: unknown, given: Given, self: Program): Promise<number> {
+  const verdicts = fleetVerdicts(fleet);
+  const paint: StatusPaint = (as, text) => styleText(COLOURS[as], text, { stream: self.stdout });
+  await say(self.stdout, given.options.get('output') === 'json' ? asJson(json) : fleetText(fleet, verdicts, paint));
+  const codes = verdicts.map(({ code }) => code);
+  return codes.includes(1) ? 1 : Math.max(0, ...codes);
+}
+
 /** @throws UsageError where it is no address. */
 function addressOf(given: Given, self: Program): URL {
+  const url = daemonOf(given, self);
+  const server = given.options.get('server');
+  if (typeof server === 'string') url.searchParams.set('server', server);
+  return url;
+}
+
+function daemonOf(given: Given, self: Program): URL {
   const url = given.options.get('url');
   if (typeof url === 'string') {
     const parsed = URL.canParse(url) ? new URL(url) : undefined;

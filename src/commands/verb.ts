@@ -1,6 +1,7 @@
 // What a verb of the program is, and what it is given.
 import type { EventEmitter } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
+import type { Config } from '../config.ts';
 
 /** An option of a verb. */
 export interface VerbOption {
@@ -28,6 +29,8 @@ export interface Program extends Pick<EventEmitter, 'on' | 'once'> {
   readonly stdin: Readable;
   readonly stdout: Writable;
   readonly stderr: Writable;
+  /** The settings of the one server of several that is meant; undefined: those of the environment. */
+  readonly chosen?: Config;
 }
 
 export interface Verb {

@@ -139,6 +139,7 @@ const WHO_CAN: Verb = {
   details: [
     ...OBJECT_DETAILS,
     'With --after-plan those are marked who could not before, and those are told who can no longer.',
+    'Where SERVERS_CONFIGMAP declares servers, all of them are asked, or with --server one.',
     'Exit code 0: all of it is said; 2: with --via-definer, something cannot be known, which is said; 1: an error.',
   ],
   example: 'pgsteward who-can SELECT shop.public.payroll --via-definer',
@@ -158,10 +159,23 @@ const WHAT_CAN: Verb = {
   run: async (given, self) => (await import('./what-can.ts')).whatCan(given, self),
 };
 
+const DISCOVER: Verb = {
+  name: 'discover',
+  summary: 'entries of servers.yaml for what Secrets lead to',
+  options: {},
+  details: [
+    'Secrets of CloudNativePG, Zalando, Crunchy, of Service Bindings and basic-auth that it may see in NAMESPACE, or in the folder of SOURCE. Nothing is connected to.',
+    'Look at it, and commit what is meant: nothing is kept that nobody declared. Exit code 0: there are some; 2: there are none; 1: an error.',
+  ],
+  example: 'SOURCE=dir:manifests/example pgsteward discover',
+  run: async (given, self) => (await import('./discover.ts')).discover(given, self),
+};
+
 const STATUS: Verb = {
   name: 'status',
   summary: 'what the running daemon says',
   options: {
+    server: { type: 'string', value: 'NAME', summary: 'one of several servers, with all that is known of it' },
     url: { type: 'string', value: 'URL', summary: 'where the daemon is, as http://localhost:8080; otherwise at HTTP_HOST and HTTP_PORT' },
     output: { type: 'string', short: 'o', value: 'FORMAT', choices: ['text', 'json'], summary: 'how it is said; json is the answer of /status' },
   },
@@ -183,4 +197,4 @@ const COMPLETION: Verb = {
   run: async (given, self) => (await import('./completion.ts')).completion(given, self, VERBS),
 };
 
-export const VERBS: readonly Verb[] = [RUN, VALIDATE, SCHEMA, SNAPSHOT, PLAN, SHOW, APPLY, IMPORT, EXPLAIN, WHO_CAN, WHAT_CAN, STATUS, COMPLETION];
+export const VERBS: readonly Verb[] = [RUN, VALIDATE, SCHEMA, SNAPSHOT, PLAN, SHOW, APPLY, IMPORT, EXPLAIN, WHO_CAN, WHAT_CAN, DISCOVER, STATUS, COMPLETION];

@@ -9,6 +9,7 @@ export interface Manifest {
   readonly name: string;
   readonly namespace: string | undefined;
   readonly annotations: Readonly<Record<string, unknown>>;
+  readonly labels: Readonly<Record<string, unknown>>;
   readonly data: ReadonlyMap<string, string>;
   readonly stringData: ReadonlyMap<string, string>;
   readonly binaryData: ReadonlyMap<string, string>;
@@ -165,6 +166,7 @@ function toManifest(value: unknown, line: number): Manifest {
     name: typeof name === 'string' ? name : '',
     namespace: typeof namespace === 'string' ? namespace : undefined,
     annotations: asRecord(metadata?.['annotations']) ?? {},
+    labels: asRecord(metadata?.['labels']) ?? {},
     data: relevant ? strings('data') : none,
     stringData: relevant ? strings('stringData') : none,
     binaryData: relevant ? strings('binaryData') : none,

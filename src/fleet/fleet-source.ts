@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Config } from '../config.ts';
 import { aside, TooCostly } from '../async/aside.ts';
 import { startOf } from '../document/lines.ts';
-import type { Fleet, ServerEntry } from '../model/fleet.ts';
+import type { Fleet } from '../model/fleet.ts';
 import { SourceError } from '../model/source-error.ts';
 import type { Ports } from '../sources/ports.ts';
 
@@ -11,7 +11,7 @@ export interface FleetSource {
   /** Of the ConfigMap that declares servers. */
   readonly ports: Ports;
   /** Of the document of one of them. */
-  portsOf(source: Config['source'], entry: ServerEntry, warn: (message: string) => void): Ports;
+  portsOf(source: Config['source'], warn: (message: string) => void): Ports;
   close(): Promise<void>;
 }
 

@@ -2,6 +2,12 @@
 import { join, parse } from 'node:path';
 import { type Config, configOf, type FleetSettings, type Settings } from '../config.ts';
 import type { HostPort, ServerEntry, ServerPolicy } from '../model/fleet.ts';
+import { LIMITS } from '../model/limits.ts';
+import { createHosts } from '../postgres/hosts.ts';
+import type { OwnSecrets } from '../sources/ports.ts';
+import type { AdminIdentity } from '../steward/secret-login.ts';
+
+const CA_MS = 5000;
 
 /** Settings that are about one server, by which none of several is kept: each says its own. */
 const OF_ONE_SERVER = {
@@ -17,7 +23,7 @@ const OF_ONE_SERVER = {
 } as const satisfies Partial<Settings>;
 
 /** The configuration of one of several servers: what it says itself, over the environment. */
-export function configOfServer(
+function configOfServer(
   { settings, guardrails }: FleetSettings,
   entry: ServerEntry,
   login: { readonly user: string; readonly database: string; readonly address: HostPort },
@@ -39,7 +45,8 @@ export function configOfServer(
     ...(tls === undefined ? {} : { DB_SSLMODE: tls.mode, DB_SSL_ROOT_CERT: undefined }),
     ADMIN_SECRET: `${adminSecretRef.name}/${adminSecretRef.passwordKey ?? 'password'}`,
   };
-  return { ...configOf({ ...set, DB_POOL_MIN_CONN: Math.min(set.DB_POOL_MIN_CONN, set.DB_POOL_MAX_CONN) }, guardrails), fleet: undefined };
+  const config = configOf({ ...set, DB_POOL_MIN_CONN: Math.min(set.DB_POOL_MIN_CONN, set.DB_POOL_MAX_CONN) }, guardrails);
+  return { ...config, source: { ...config.source, secretsSelector: entry.secretsSelector }, fleet: undefined };
 }
 
 /** `dryRun` is DRY_RUN: the reader has checked each value as the environment's. */
@@ -54,4 +61,32 @@ const ofPolicy = (policy: ServerPolicy): Partial<Settings> =>
 function stateFileOf(file: string, server: string): string {
   const { dir, name, ext } = parse(file);
   return join(dir, `${name}.${server}${ext}`);
+}
+
+/** Its configuration, with an address that follows the primary. */
+export function serverConfig(fleet: FleetSettings, entry: ServerEntry, { user, database, hosts: addresses }: AdminIdentity, secrets: OwnSecrets) {
+  const [first = { host: 'localhost', port: 5432 }, ...more] = addresses;
+  const config = configOfServer(fleet, entry, { user, database, address: first });
+  const hosts = createHosts([first, ...more]);
+  const ca = entry.tls?.caSecretRef;
+  const server = {
+    ...config.server,
+    hosts: more.length === 0 ? undefined : hosts,
+    tls: { ...config.server.tls, ca: ca && (() => certificates(ca, secrets)) },
+    get host() {
+      return hosts.current.host;
+    },
+    get port() {
+      return hosts.current.port;
+    },
+  };
+  return { ...config, server };
+}
+
+/** @throws what keeps us from them: without them nobody is trusted. */
+async function certificates({ name, key }: { readonly name: string; readonly key: string }, secrets: OwnSecrets): Promise<string> {
+  const value = (await secrets.read(name, AbortSignal.timeout(CA_MS)))?.get(key);
+  if (value === undefined) throw new Error(`the Secret ${name} of caSecretRef is not there, or has no key ${key}`);
+  if (value.length > LIMITS.certificates) throw new Error(`the key ${key} of the Secret ${name} of caSecretRef has more than ${LIMITS.certificates} bytes`);
+  return Buffer.from(value).toString();
 }

@@ -2,18 +2,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config, FleetSettings } from '../config.ts';
 import type { ServerEntry } from '../model/fleet.ts';
-import { LIMITS } from '../model/limits.ts';
 import type { Log } from '../observe/log.ts';
 import type { LogOutput } from '../observe/log-output.ts';
 import { describeFailure } from '../postgres/failures.ts';
-import { createHosts } from '../postgres/hosts.ts';
-import type { OwnSecrets } from '../sources/ports.ts';
 import { createWake, type Wake } from '../steward/loop.ts';
-import { type AdminIdentity, createSecretLogin, identityNow } from '../steward/secret-login.ts';
+import { createSecretLogin, identityNow } from '../steward/secret-login.ts';
 import type { Lanes } from '../async/lanes.ts';
 import type { Replicas } from '../steward/replicas.ts';
 import type { FleetSource } from './fleet-source.ts';
-import { configOfServer } from './server-config.ts';
+import { serverConfig } from './server-config.ts';
 import { createSteward } from './steward.ts';
 import { createView, type View } from './view.ts';
 
@@ -22,7 +19,6 @@ const END_MS = 8000;
 /** Between the end of a steward and the next one, also where one fails at once. */
 const PAUSE_MS = 1000;
 const FAILED_MS = 15_000;
-const CA_MS = 5000;
 
 export interface ServerLife {
   readonly view: View;
@@ -103,7 +99,7 @@ async function term(
   entry: ServerEntry,
   view: View,
   wake: Wake,
-  { config: { source: place }, fleet, source, output, lanes, replicas }: ServerLifeOptions,
+  { fleet, source, output, lanes, replicas }: ServerLifeOptions,
   stop: AbortSignal,
   onOther: () => void,
 ): Promise<void> {
@@ -111,7 +107,7 @@ async function term(
   const identity = await identityNow(entry, secrets);
   if (stop.aborted) return;
   const config = serverConfig(fleet, entry, identity, secrets);
-  const ports = source.portsOf({ ...place, id: config.source.id, configMapName: config.source.configMapName }, entry, (message) => view.log.warn(message));
+  const ports = source.portsOf(config.source, (message) => view.log.warn(message));
   const login = createSecretLogin(entry, identity, secrets, onOther);
   const steward = createSteward({ config, ports, view, output, wake, login, precedence: replicas?.of(entry.name), inTurn: lanes.inTurn });
   const deadline = new Promise<void>((resolve) => stop.addEventListener('abort', () => setTimeout(resolve, END_MS).unref(), { once: true }));
@@ -122,32 +118,4 @@ async function term(
     view.metrics.setWriter(false);
     await Promise.race([steward.close(), sleep(1000, undefined, { ref: false })]);
   }
-}
-
-/** Its configuration, with an address that follows the primary. */
-function serverConfig(fleet: FleetSettings, entry: ServerEntry, { user, database, hosts: addresses }: AdminIdentity, secrets: OwnSecrets) {
-  const [first = { host: 'localhost', port: 5432 }, ...more] = addresses;
-  const config = configOfServer(fleet, entry, { user, database, address: first });
-  const hosts = createHosts([first, ...more]);
-  const ca = entry.tls?.caSecretRef;
-  const server = {
-    ...config.server,
-    hosts: more.length === 0 ? undefined : hosts,
-    tls: { ...config.server.tls, ca: ca && (() => certificates(ca, secrets)) },
-    get host() {
-      return hosts.current.host;
-    },
-    get port() {
-      return hosts.current.port;
-    },
-  };
-  return { ...config, server };
-}
-
-/** @throws what keeps us from them: without them nobody is trusted. */
-async function certificates({ name, key }: { readonly name: string; readonly key: string }, secrets: OwnSecrets): Promise<string> {
-  const value = (await secrets.read(name, AbortSignal.timeout(CA_MS)))?.get(key);
-  if (value === undefined) throw new Error(`the Secret ${name} of caSecretRef is not there, or has no key ${key}`);
-  if (value.length > LIMITS.certificates) throw new Error(`the key ${key} of the Secret ${name} of caSecretRef has more than ${LIMITS.certificates} bytes`);
-  return Buffer.from(value).toString();
 }

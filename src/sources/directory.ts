@@ -147,16 +147,25 @@ const ownSecretsIn = (folder: Folder, namespace: string): OwnSecrets => ({
       if (broken !== undefined) throw new SourceError('malformed', `${broken.path}: ${broken.error}`);
       return undefined;
     }
-    const { data, stringData } = first.manifest;
-    return new Map([
-      ...[...data].flatMap(([key, text]): [string, Uint8Array][] => {
-        const value = decodeBase64(text);
-        return value === undefined ? [] : [[key, value]];
-      }),
-      ...[...stringData].map(([key, text]): [string, Uint8Array] => [key, Buffer.from(text)]),
-    ]);
+    return valuesIn(first.manifest);
   },
+  logins: async (signal) =>
+    findIn(await folder.scan(signal), namespace, ({ kind }) => kind === 'Secret').map(({ manifest }) => ({
+      name: manifest.name,
+      labels: manifest.labels,
+      values: valuesIn(manifest),
+    })),
 });
+
+/** What is no base64 is none. */
+const valuesIn = ({ data, stringData }: Manifest): ReadonlyMap<string, Uint8Array> =>
+  new Map([
+    ...[...data].flatMap(([key, text]): [string, Uint8Array][] => {
+      const value = decodeBase64(text);
+      return value === undefined ? [] : [[key, value]];
+    }),
+    ...[...stringData].map(([key, text]): [string, Uint8Array] => [key, Buffer.from(text)]),
+  ]);
 
 function readSecret(secret: SecretRef, index: ReadonlyMap<string, readonly Found[]>, brokenOf: (id: string) => File | undefined): SecretReading {
   const id = `Secret/${secret.name}`;

@@ -5,10 +5,10 @@ import { type KubeObject, readObject, versionOf } from '../kubernetes/objects.ts
 import { createStatusConfigMap } from '../kubernetes/status-configmap.ts';
 import { runWatch, type Watched } from '../kubernetes/watch.ts';
 import { bytesAt } from '../model/base64.ts';
-import type { SecretPlace } from '../model/secret-place.ts';
 import { requestsOf } from '../model/requests.ts';
 import { createSecretSweeps, type SecretSweepOptions, selectorOf } from './kubernetes-secrets.ts';
-import { createSecretStore, getSecret } from './kubernetes-secret-store.ts';
+import { createOwnSecrets } from './kubernetes-own-secrets.ts';
+import { createSecretStore } from './kubernetes-secret-store.ts';
 import { labelling } from './labelling-store.ts';
 import { rememberingStore } from './remembering-store.ts';
 import { createSecretMemory } from './secret-memory.ts';
@@ -92,7 +92,7 @@ export function createKubernetesSource(options: KubernetesSourceOptions, shared?
     secrets: { ...memory, refresh: sweeps.refresh },
     wholeSecrets: memory,
     secretStore: rememberingStore(labelling(createSecretStore(client), options.secretsSelector), memory),
-    ownSecrets: { read: (name, signal) => readOwn(client, { namespace, name }, signal) },
+    ownSecrets: createOwnSecrets(client, namespace),
     announcer: { announce: async (announcements, signal) => (answers ? events.emit(announcements, signal) : undefined) },
     statusPublisher: { publish: async (conditions, signal) => (answers ? status.publish(conditions, signal) : undefined) },
     watcher: { watch },
@@ -109,16 +109,4 @@ export function createKubernetesSource(options: KubernetesSourceOptions, shared?
       throw error;
     }
   }
-}
-
-/** All values of a Secret; what is no base64 is none. */
-async function readOwn(client: KubeClient, place: SecretPlace, signal: AbortSignal): Promise<ReadonlyMap<string, Uint8Array> | undefined> {
-  const secret = await getSecret(client, place, signal);
-  if (secret === undefined) return undefined;
-  return new Map(
-    Object.keys(secret.data).flatMap((key): [string, Uint8Array][] => {
-      const value = bytesAt(secret.data, key);
-      return value === undefined || value === null ? [] : [[key, value]];
-    }),
-  );
 }

@@ -4,6 +4,7 @@ import type { PresentSecret, SecretContent } from '../model/connection-content.t
 import type { Document, SecretRef } from '../model/entries.ts';
 import type { Requests } from '../model/requests.ts';
 import type { SecretPlace } from '../model/secret-place.ts';
+import type { CandidateSecret } from '../plan/secrets/discovered.ts';
 import type { SourceFailure } from '../model/source-error.ts';
 import type { WatchObserver } from '../model/watched.ts';
 
@@ -123,6 +124,8 @@ export interface SecretStore {
 export interface OwnSecrets {
   /** All values of a Secret as it is now; undefined where there is none. @throws SourceError, which holds no value. */
   read(name: string, signal: AbortSignal): Promise<ReadonlyMap<string, Uint8Array> | undefined>;
+  /** Secrets that look like the login of a server, for people who declare servers. @throws SourceError */
+  logins(signal: AbortSignal): Promise<readonly CandidateSecret[]>;
 }
 
 /** Tells the document's author what became of it. */

@@ -31,7 +31,7 @@ export interface DeclaredAdmin {
 const NOBODY: AdminIdentity = { user: '', hosts: [], database: 'postgres' };
 
 /** The Secret as it is now. @throws Outage saying why nobody can log in with it. */
-async function readAdmin(
+export async function readAdmin(
   { hosts, database, adminSecretRef }: DeclaredAdmin,
   secrets: OwnSecrets,
 ): Promise<{ readonly identity: AdminIdentity } & Pick<AdminCredentials, 'passwords'>> {

@@ -181,7 +181,7 @@ describe('the manifests', () => {
     expect([...base, 'kustomization.yaml'].toSorted()).toEqual(inBase.toSorted());
   });
 
-  it('give no rights but these, and of the components one adds only list and watch on Secrets, one create and patch, one patch of one Secret, and one Leases', () => {
+  it('give no rights but these, and of the components one adds only list and watch on Secrets, one create and patch, one patch of one Secret, one the ConfigMaps of servers, and one Leases', () => {
     const elsewhere = objects.filter(({ name, value }) => value.kind === 'Role' && !name.startsWith('base/'));
     expect(elsewhere.map(({ name, value }) => [name, value.rules])).toEqual([
       [
@@ -210,6 +210,7 @@ describe('the manifests', () => {
       expect.arrayContaining([
         { op: 'add', path: '/rules/-', value: { apiGroups: [''], resources: ['secrets'], verbs: ['list', 'watch'] } },
         { op: 'add', path: '/rules/-', value: { apiGroups: [''], resources: ['secrets'], verbs: ['create', 'patch'] } },
+        { op: 'add', path: '/rules/-', value: { apiGroups: [''], resources: ['configmaps'], verbs: ['get', 'list', 'watch', 'patch'] } },
         { op: 'add', path: '/rules/-', value: { apiGroups: [''], resources: ['secrets'], resourceNames: ['postgres-admin-credentials'], verbs: ['patch'] } },
         {
           op: 'add',
@@ -218,7 +219,7 @@ describe('the manifests', () => {
         },
       ]),
     );
-    expect(operations).toHaveLength(4);
+    expect(operations).toHaveLength(5);
     // What is changed of the Deployment are settings that exist, volumes, and how many pods there are and where.
     const pods = all
       .filter(({ target }) => target.kind === 'Deployment')

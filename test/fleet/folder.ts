@@ -90,11 +90,11 @@ export interface FleetShown {
 
 export const shownBy = async (daemon: Daemon): Promise<FleetShown> => JSON.parse((await daemon.get('/status')).body) as FleetShown;
 
-/** @throws with what there was instead, when it is not so within a minute. */
+/** @throws with what there was instead, when it is not so in time. */
 export async function until<T>(what: string, read: () => Promise<T>, holds: (found: T) => boolean): Promise<T> {
-  for (const end = Date.now() + 60_000; ; await sleep(25)) {
+  for (const end = Date.now() + 150_000; ; await sleep(25)) {
     const found = await read().catch((error: unknown) => String(error) as T);
     if (typeof found !== 'string' && holds(found)) return found;
-    if (Date.now() > end) throw new Error(`not within a minute: ${what}: ${JSON.stringify(found)}`);
+    if (Date.now() > end) throw new Error(`not in time: ${what}: ${JSON.stringify(found)}`);
   }
 }
