@@ -71,15 +71,24 @@ export function definersFrom(views: readonly GuardedView[], relations: readonly 
     const names = group.names.filter((name) => keys.has(relationKey({ schema: group.schema, name: ownName(name) })));
     return names.length === 0 ? [] : [{ ...group, names }];
   });
-  return { kind: 'read', views: sortedBy(views, relationKey), relations: sortedBy(kept, groupKey), functions: sortedBy(functions, groupKey) };
+  return { kind: 'read', views: sortedBy(views, relationKey), relations: withOrder(kept), functions: withOrder(functions) };
 }
+
+const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Entries in an order that no server decides. */
+export const inOrder = (entries: readonly AclEntry[]): readonly AclEntry[] =>
+  entries.toSorted((a, b) => byText(a.grantee, b.grantee) || byText(a.grantor, b.grantor) || byText(a.privilege, b.privilege));
+
+const withOrder = (groups: readonly ObjectGroup[]): readonly ObjectGroup[] =>
+  sortedBy(groups, groupKey).map((group) => ({ ...group, entries: inOrder(group.entries) }));
 
 const groupKey = ({ kind, schema, names: [name = ''] }: ObjectGroup): string => JSON.stringify([kind, schema, nameKey(name)]);
 
 const sortedBy = <T>(items: readonly T[], keyOf: (item: T) => string): readonly T[] =>
   items
     .map((item) => ({ item, key: keyOf(item) }))
-    .toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
+    .toSorted((a, b) => byText(a.key, b.key))
     .map(({ item }) => item);
 
 /** With other names of roles. */

@@ -1,8 +1,8 @@
 // Guarded: what is read of a database for guardrails: the objects that they are about with everybody's entries, and what objects to come will give.
-import { type AclEntry, type DefaultAcl, nameKey, type ObjectGroup, type ObjectName, PUBLIC } from '../model/contents.ts';
+import { type DefaultAcl, nameKey, type ObjectGroup, type ObjectName, PUBLIC } from '../model/contents.ts';
 import { createPace, type InParts, type Pace } from '../model/in-parts.ts';
 import type { GuardTarget } from '../model/guardrails.ts';
-import { definerRoles, type GuardedDefiners } from './definers.ts';
+import { definerRoles, type GuardedDefiners, inOrder } from './definers.ts';
 import { aimOf } from './aim.ts';
 import { kindsOf, type Named, type Rail } from './rails.ts';
 
@@ -90,5 +90,3 @@ const sortedBy = <T>(items: readonly T[], keyOf: (item: T) => string): readonly 
     .map((item) => ({ item, key: keyOf(item) }))
     .toSorted((a, b) => byText(a.key, b.key))
     .map(({ item }) => item);
-const inOrder = (entries: readonly AclEntry[]): readonly AclEntry[] =>
-  entries.toSorted((a, b) => byText(a.grantee, b.grantee) || byText(a.grantor, b.grantor) || byText(a.privilege, b.privilege));

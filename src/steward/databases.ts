@@ -94,7 +94,7 @@ export function createDatabases(server: Server, residents: Residents, proves = f
           if (size === undefined) return undefined;
           // It stands for the one that was read before the changes.
           request.room.giveBack(size);
-          return { ...request, guarded: targetsIn(name) };
+          return { ...request, guarded: targetsIn(name), definers: definersIn(name) };
         },
       });
       return {

@@ -36,7 +36,8 @@ interface Reread {
 }
 
 /** What a reading depends on beside the database and whom it is about. */
-const askedOf = ({ columns, largeObjects, guarded = [] }: RequestBeside): string => JSON.stringify([columns, largeObjects, guarded]);
+const askedOf = ({ columns, largeObjects, guarded = [], definers }: RequestBeside): string =>
+  JSON.stringify([columns, largeObjects, guarded, definers ?? null]);
 
 /** Of one pass. */
 export function createRereads({ connections }: Pick<Server, 'connections'>, { compared, facts, requestOf }: RereadOptions): Rereads {
