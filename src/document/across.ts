@@ -18,18 +18,25 @@ type Together = Pick<DocumentDraft, 'users' | 'roles' | 'databases'>;
 
 /** Reports what only shows when the entries of all documents are seen together. @returns the drafts that are invalid because of it. */
 export function checkAcross({ users, roles, databases }: Together, defaultDatabase: string | undefined): ReadonlySet<ItemDraft> {
-  const all = [...users, ...roles];
   return new Set([
     ...checkDatabases(databases),
+    ...checkTogether({ users, roles, databases }),
+    ...checkAssumedRoles(users, roles),
+    ...checkRules([...users, ...roles], defaultDatabase),
+  ]);
+}
+
+/** The same for what one entry can make wrong in any other one. */
+export function checkTogether({ users, roles, databases }: Together): readonly ItemDraft[] {
+  const all = [...users, ...roles];
+  return [
     ...checkNames(all),
     ...checkSecrets(users),
     ...checkConnectionSecrets(users),
     ...checkTurnNames(users, roles),
     ...checkFormerNames(users, roles, databases),
     ...checkCycles(all),
-    ...checkRules(all, defaultDatabase),
-    ...checkAssumedRoles(users, roles),
-  ]);
+  ];
 }
 
 const isUser = (draft: AnyDraft): draft is Draft => draft.path[0] === 'users';
@@ -68,7 +75,7 @@ function checkRules(drafts: readonly AnyDraft[], defaultDatabase: string | undef
 }
 
 /** A session can start in a role only where declared memberships lead there, each with SET. */
-function checkAssumedRoles(users: readonly Draft[], roles: readonly RoleDraft[]): readonly AnyDraft[] {
+export function checkAssumedRoles(users: readonly Draft[], roles: readonly RoleDraft[]): readonly AnyDraft[] {
   const memberOf = new Map(
     roles.flatMap(({ declaration }) => (declaration?.memberOf === undefined ? [] : [[declaration.name, declaration.memberOf] as const])),
   );

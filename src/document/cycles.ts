@@ -34,6 +34,9 @@ export function membershipCycles<T extends Member>(drafts: readonly T[]): readon
   );
 }
 
+/** Whether there is any, in linear time. */
+export const hasCycle = (drafts: readonly Member[]): boolean => components(graphOf(drafts)).length > 0;
+
 /** User → the users that it is a member of. Only those that lead somewhere are in it. */
 function graphOf<T extends Member>(drafts: readonly T[]): Graph<T> {
   const users = new Set(drafts.flatMap((draft) => draft.names));

@@ -12,6 +12,8 @@ export interface DocumentDraft {
   readonly guardrails: readonly Guardrail[];
   /** False where nothing of it can be used. */
   readonly usable: boolean;
+  /** Whether each item of `users` was read by itself. */
+  readonly isInParts?: boolean | undefined;
   readonly report: ProblemReport;
 }
 

@@ -5,12 +5,12 @@ import { splitUsers } from './split.ts';
 import type { MappingNode, Node } from './tree.ts';
 
 /** So many items go to the parser at once: its tree takes two hundred times the memory of its text. */
-const ITEMS_AT_ONCE = 200;
+export const ITEMS_AT_ONCE = 200;
 
 /** Reads a document item by item where that is safe, and as a whole where it is not, or where anything is wrong. */
-export function load(text: string): Loaded {
+export function load(text: string): Loaded & { readonly isInParts?: true } {
   const { root, faults } = loadInPieces(text);
-  if (root !== undefined) return { root };
+  if (root !== undefined) return { root, isInParts: true };
   const whole = loadYaml(text, aliasBudget());
   // Of what is too large as a whole, a part that is wrong says more.
   return whole.tooLarge === true && faults !== undefined ? { faults } : whole;

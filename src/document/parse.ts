@@ -14,7 +14,13 @@ import type { Document, Position } from '../model/entries.ts';
  * @param file the name under which problems are reported.
  * @param defaultDatabase what blocks without a database are about; undefined where nobody knows yet.
  */
-export const parseDocument = (content: Uint8Array, file: string, defaultDatabase?: string): Document => compose([readText(content, file)], defaultDatabase);
+export const parseDocument = (content: Uint8Array, file: string, defaultDatabase?: string): Document => parseInParts(content, file, defaultDatabase).document;
+
+/** The same, and whether each item of `users` was read by itself, so that its own text says all of it (edited.ts). */
+export function parseInParts(content: Uint8Array, file: string, defaultDatabase?: string): { readonly document: Document; readonly isInParts: boolean } {
+  const draft = readText(content, file);
+  return { document: compose([draft], defaultDatabase), isInParts: draft.isInParts === true };
+}
 
 /**
  * Reads one document of several that are put together (compose.ts).
@@ -25,8 +31,8 @@ export function readText(content: Uint8Array, file: string, placed?: (position: 
   const lines = linesOf(decoded.text, file);
   const positionOf = placed === undefined ? lines : (offset: number): Position => placed(lines(offset));
   if (decoded.message !== undefined) return faulty(positionOf, [{ offset: decoded.text.length, message: decoded.message }]);
-  const { root, faults } = load(decoded.text);
-  return root === undefined ? faulty(positionOf, faults) : readDocument(root, positionOf);
+  const { root, faults, isInParts } = load(decoded.text);
+  return root === undefined ? faulty(positionOf, faults) : { ...readDocument(root, positionOf), isInParts };
 }
 
 /** What a document is of which nothing could be read. */

@@ -4,12 +4,11 @@ import pRetry from 'p-retry';
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { databaseKey, type Entity } from '../changes/change.ts';
-import { aside, TooCostly } from '../async/aside.ts';
 import { startOf } from '../document/lines.ts';
-import { unreadableDocument } from '../document/parse.ts';
 import { type Document, hasPassword, type Problem, type SecretRef } from '../model/entries.ts';
 import type { Requests } from '../model/requests.ts';
 import { QUIET_MS } from '../async/patience.ts';
+import { createDocumentParser } from './document-parser.ts';
 import { SourceError, type SourceFailure } from '../model/source-error.ts';
 import { type DocumentReading, type DocumentSource, secretKey, type SecretReader, type SecretsWanted } from '../sources/ports.ts';
 import type { RetryOptions } from './retry.ts';
@@ -56,10 +55,13 @@ export interface InputOptions {
   readonly defaultDatabase: string;
   /** The Secrets that are wanted as a whole. */
   readonly places: (document: Document) => readonly SecretPlace[];
+  /** For tests: a document that was edited is read as a whole as well. */
+  readonly proves?: boolean | undefined;
 }
 
 /** A reader that remembers the last good document; one for the life of the process. */
-export function createInputs({ documents, secrets, retry, defaultDatabase, places }: InputOptions): InputReader {
+export function createInputs({ documents, secrets, retry, defaultDatabase, places, proves }: InputOptions): InputReader {
+  const parse = createDocumentParser(defaultDatabase, proves);
   let inForce: Document | undefined;
   let inForceVersion = '';
   let parsed: { readonly version: string; readonly file: string; readonly document: Document } | undefined;
@@ -76,7 +78,7 @@ export function createInputs({ documents, secrets, retry, defaultDatabase, place
     const failure = reading instanceof SourceError ? reading : undefined;
     requests = reading.requests ?? requests;
     if (!(reading instanceof SourceError)) {
-      const latest = parsed?.version === reading.version ? parsed.document : (reading.document ?? (await parse(reading, defaultDatabase, signal)));
+      const latest = parsed?.version === reading.version ? parsed.document : (reading.document ?? (await parse(reading, signal)));
       if (parsed?.document !== latest) {
         parsed = { version: reading.version, file: reading.file, document: latest };
         if (parsed.document.usable) {
@@ -112,13 +114,6 @@ export function createInputs({ documents, secrets, retry, defaultDatabase, place
     },
   };
 }
-
-/** Others are served meanwhile, whatever stands in it. */
-const parse = ({ content, file }: DocumentReading, defaultDatabase: string, signal: AbortSignal): Promise<Document> =>
-  aside('document', content.length, [content, file, defaultDatabase], signal).catch((error: unknown) => {
-    if (!(error instanceof TooCostly)) throw error;
-    return unreadableDocument(file, `the document ${error.message}`);
-  });
 
 const unreadable = ({ message }: SourceError, file: string): Problem => ({ severity: 'error', position: startOf(file), path: '', message });
 

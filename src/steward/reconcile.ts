@@ -128,7 +128,7 @@ function partsOf({ config, ports, connections, residents, approval, provesKept, 
   const databases = createDatabases(server, residents, provesKept);
   return {
     server,
-    hearing: createHearing(createInputs({ ...ports, retry, defaultDatabase, places: secrets.places }), ports.secrets),
+    hearing: createHearing(createInputs({ ...ports, retry, defaultDatabase, places: secrets.places, proves: provesKept }), ports.secrets),
     look: createLook(connections, databases),
     secrets,
     memory: createMemory({ file: config.stateFile, server, warn: (message) => log.warn(message) }),

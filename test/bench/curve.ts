@@ -1,5 +1,6 @@
 // The curve: what a cycle costs after one entry was edited, by how many there are. One cycle is one call, in this process: its CPU is that of a cycle alone.
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { GCProfiler } from 'node:v8';
@@ -14,6 +15,8 @@ import { type Postgres, startPostgres } from '../support/postgres.ts';
 import { median, print, RUNS } from './support.ts';
 
 const SIZES = (process.env['CURVE_SIZES'] ?? '100,1000,10000').split(',').map(Number);
+/** The document is a file of the folder, in place of what an API server would answer. */
+const FROM_FILES = process.env['CURVE_FILES'] === 'on';
 const WITH_PASSWORDS = process.env['CURVE_PASSWORDS'] === 'on';
 const TICKS_A_SECOND = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 
@@ -70,13 +73,22 @@ const show = (what: string, costs: readonly Cost[]): void => {
   print(`  ${what.padEnd(44)} wall ${of('wall')} ms, CPU ${of('ours')} ms, of the server ${of('theirs')} ms, allocated ${of('allocated')} MB`);
 };
 
-function createSteward(server: Postgres, manifests: Manifests) {
+/** As an API server would answer; of the folder only the Secrets count then. */
+function answer(text: string) {
+  const content = Buffer.from(text);
+  return { version: createHash('sha256').update(content).digest('hex'), content };
+}
+
+function createSteward(server: Postgres, manifests: Manifests, documentNow: () => string) {
   const config = readConfig(daemonEnv(server, manifests.folder, { EVENT_TRIGGERS: 'off' }));
   const connections = createConnections(config.server, () => undefined);
   const { namespace, configMapName } = config.source;
+  const directory = createDirectorySource(manifests.folder, { namespace, configMapName });
   const reconciler = createReconciler({
     config,
-    ports: createDirectorySource(manifests.folder, { namespace, configMapName }),
+    ports: FROM_FILES
+      ? directory
+      : { ...directory, documents: { read: async (signal) => ({ ...(await directory.documents.read(signal)), ...answer(documentNow()) }) } },
     connections,
     residents: createResidents({ connections, max: 0, onHeard: () => undefined }),
     log: { warn: print },
@@ -88,8 +100,13 @@ function createSteward(server: Postgres, manifests: Manifests) {
 async function curve(server: Postgres, count: number): Promise<void> {
   const manifests = new Manifests();
   if (WITH_PASSWORDS) manifests.secrets(new Map(Array.from({ length: count + 100 }, (_, index) => [name(index), `password ${index}`])));
-  manifests.users(document(count));
-  const steward = createSteward(server, manifests);
+  let text = '';
+  const declare = (now: string): void => {
+    text = now;
+    manifests.users(FROM_FILES ? now : [{ username: 'nobody' }]);
+  };
+  declare(document(count));
+  const steward = createSteward(server, manifests, () => text);
   const measured = async (what: string, runs: number, prepare: (run: number) => Promise<unknown> | void, wanted: CycleReport['result']): Promise<void> => {
     const costs: Cost[] = [];
     for (let run = 0; run < runs; run += 1) {
@@ -112,10 +129,10 @@ async function curve(server: Postgres, count: number): Promise<void> {
   await measured(
     'one user more',
     RUNS,
-    (run) => manifests.users(document(count, Array.from({ length: run + 1 }, (_, more) => line(count + more, count)).join('\n'))),
+    (run) => declare(document(count, Array.from({ length: run + 1 }, (_, more) => line(count + more, count)).join('\n'))),
     'changed',
   );
-  await measured('one comment more', RUNS, (run) => manifests.users(document(count, `- {username: extra, login: false, comment: 'number ${run}'}`)), 'changed');
+  await measured('one comment more', RUNS, (run) => declare(document(count, `- {username: extra, login: false, comment: 'number ${run}'}`)), 'changed');
   await measured('one membership by hand', RUNS, (run) => client.query(`REVOKE "role-0000" FROM "${name(0)}"; -- ${run}`), 'changed');
   await measured('a role by hand that is not ours', RUNS, (run) => client.query(run % 2 === 0 ? 'CREATE ROLE bystander' : 'DROP ROLE bystander'), 'converged');
   if (WITH_PASSWORDS) await measured('one Secret rotated', RUNS, (run) => manifests.secret(name(1), `rotated ${run}`), 'changed');

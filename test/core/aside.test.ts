@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { ASIDE_LIMITS, aside, createAside } from '../../src/async/aside.ts';
-import { parseDocument } from '../../src/document/parse.ts';
+import { parseInParts } from '../../src/document/parse.ts';
 import { HOSTILE_DOCUMENTS } from '../support/hostile-documents.ts';
 
 const never = new AbortController().signal;
@@ -35,9 +35,9 @@ it('whatever a document says, its outcome beside the loop is the one here, and e
   const hostile = ['unknown keys in many entries', 'merges of merges', 'lines of braces', 'databases × schemas × tables'];
   for (const text of [users(1000), ...hostile.map((name) => HOSTILE_DOCUMENTS[name]?.(ASIDE_LIMITS.fromBytes + 1) ?? '')]) {
     const there = await read(text);
-    expect(there).toEqual(parseDocument(new TextEncoder().encode(text), 'users.yaml', 'postgres'));
+    expect(there).toEqual(parseInParts(new TextEncoder().encode(text), 'users.yaml', 'postgres'));
   }
-  const { users: found } = await read(users(1000));
+  const { users: found } = (await read(users(1000))).document;
   expect(new Set(found.map(({ rules }) => rules)).size).toBe(1);
 });
 
@@ -46,7 +46,7 @@ it('what takes more memory than there is for it is refused alone, and what comes
   const one = read(HOSTILE_DOCUMENTS['one cycle of memberships']?.(300_000) ?? '', little);
   const next = read(users(500), little);
   await expect(one).rejects.toThrow('takes more than 24 MiB of memory to be read; make it smaller');
-  expect((await next).users).toHaveLength(500);
+  expect((await next).document.users).toHaveLength(500);
 });
 
 it('an abort ends it in the middle, and what comes next is read', async () => {
@@ -54,7 +54,7 @@ it('an abort ends it in the middle, and what comes next is read', async () => {
   const one = read(HOSTILE_DOCUMENTS['one cycle of memberships']?.(300_000) ?? '', aside, stop.signal);
   setImmediate(() => stop.abort(new Error('stopped')));
   await expect(one).rejects.toThrow('stopped');
-  expect((await read(users(500))).users).toHaveLength(500);
+  expect((await read(users(500))).document.users).toHaveLength(500);
 });
 
 const programOf = (source: string): URL => new URL(`data:text/javascript,${encodeURIComponent(`import { parentPort } from 'node:worker_threads'; ${source}`)}`);
