@@ -16,6 +16,8 @@ import { saidName } from '../sql/sql-text.ts';
 
 export interface DesiredInput {
   readonly document: Document;
+  /** The document whose entries these are, or some of them. */
+  readonly whole: Document;
   readonly catalog: Catalog;
   readonly law: Law;
   readonly defaultDatabase: string;
@@ -38,7 +40,7 @@ export interface Desired {
 
 /** What the document wants of this server. Pure; every entry that cannot be had leaves a notice and nothing else. */
 export function desiredOf(input: DesiredInput): Desired {
-  const { document, catalog, law, held } = input;
+  const { document, whole, catalog, law, held } = input;
   const roles = new Map<string, Role>();
   const memberships: Membership[] = [];
   const grants: ConnectGrant[] = [];
@@ -48,7 +50,7 @@ export function desiredOf(input: DesiredInput): Desired {
   /** Those that are only named, and that somebody renamed. */
   const away = new Set<string>();
   const refusedMembership = refusedMemberships(catalog.cluster.memberships);
-  const declared = declaredNames(document);
+  const declared = declaredNames(whole);
 
   /** A role that is only named: made NOLOGIN where nobody has it. */
   const needBareRole = (name: string): void => {
@@ -112,7 +114,7 @@ export function desiredOf(input: DesiredInput): Desired {
   // An owner that is there already belongs to whoever made it.
   for (const owner of ownersIn(document)) if (!catalog.cluster.roles.has(owner) || catalog.managed.has(owner)) needBareRole(owner);
   for (const name of away) notices.push(...renamedNotice(name, catalog));
-  return { cluster: { roles, memberships, grants }, entities, named: namesIn(document), tolerated, notices };
+  return { cluster: { roles, memberships, grants }, entities, named: namesIn(whole), tolerated, notices };
 }
 
 const declaredNames = onceFor(

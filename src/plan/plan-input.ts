@@ -26,6 +26,8 @@ export interface Guard {
 
 export interface PlanInput {
   readonly document: Document;
+  /** The one whose users and roles these are some of, where not all of them are planned (narrow.ts). */
+  readonly whole?: Document | undefined;
   readonly catalog: Catalog;
   readonly law: LawOptions;
   readonly removal: RemovalOptions;

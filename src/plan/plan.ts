@@ -43,7 +43,16 @@ function* planWith(read: PlanInput): InParts<Plan> {
   const { document } = input;
   const law = lawOf(input.catalog, input.law, document);
   const catalog = withPlannedDatabases(input.catalog, document, law, input.adminDatabase);
-  const desired = desiredOf({ document, catalog, law, defaultDatabase: input.defaultDatabase, withoutSecret: input.withoutSecret, held: input.renaming.held });
+  const { whole = document } = input;
+  const desired = desiredOf({
+    document,
+    whole,
+    catalog,
+    law,
+    defaultDatabase: input.defaultDatabase,
+    withoutSecret: input.withoutSecret,
+    held: input.renaming.held,
+  });
   const { entities } = desired;
   const decisions = decisionsOf(input, catalog, entities);
   const { changes: compared, openings } = openWithPassword(differencesOf(input, catalog, law, desired, decisions), { ...input, catalog });
@@ -92,7 +101,7 @@ function* planWith(read: PlanInput): InParts<Plan> {
     ...privileges.notices,
     ...drained.notices,
     ...removal.notices,
-    ...namedOnly(document, catalog, law.whose, entities),
+    ...namedOnly(whole, catalog, law.whose, entities),
     ...blocked.map(cannotNotice),
     ...refused.map(refusalNotice),
     ...brokenNotices(broken),

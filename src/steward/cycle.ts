@@ -42,12 +42,15 @@ export async function runCycle(
   focus: ReadonlySet<string> | undefined,
   signal: AbortSignal,
 ): Promise<Partial<CycleReport>> {
-  const { hearing, look, probes, memory, backoff, repeats, keeper, retried, onProgress } = parts;
+  const { hearing, look, probes, memory, backoff, repeats, keeper, planner, retried, onProgress } = parts;
   probes.begin(focus === undefined);
   const asked = hearing.last?.requests?.reconcileAt;
   const inputs = await hearing.read(writer, signal);
   // Who asks for a look means all of it, whatever is known.
-  if (inputs.requests?.reconcileAt !== asked) keeper.forget();
+  if (inputs.requests?.reconcileAt !== asked) {
+    keeper.forget();
+    planner.forget();
+  }
   onProgress();
   const declared = inputs.document;
   // Paused: whatever writes needs a fence, and there is none.
@@ -57,14 +60,15 @@ export async function runCycle(
     backoff.clear();
     repeats.forget();
   }
-  const unchanged = await look.unchanged(focus);
+  // What was planned in part is planned as a whole when everything is looked at.
+  const unchanged = focus === undefined && !planner.isSure ? undefined : await look.unchanged(focus);
   if (unchanged !== undefined && !(await probes.sweep())) {
     if (fence !== undefined) await memory.saveAgain();
     return { ...unchanged, unchanged: true };
   }
   look.forget();
   const ledger = await retried(() => memory.prepareLedger(fence !== undefined), signal);
-  const begun: Begun = { declared, inputs, focus, signal, ledger };
+  const begun: Begun = { declared, inputs, focus, plansAll: focus === undefined, signal, ledger };
   return fence === undefined ? preview(parts, begun, writer === undefined ? 'dry_run' : 'paused') : converge(parts, begun, fence);
 }
 
@@ -76,7 +80,7 @@ async function converge(parts: CycleParts, begun: Begun, fence: string): Promise
   let { focus } = begun;
   let first: Opening | undefined;
   for (let count = 1; ; count += 1) {
-    const pass = await approved(parts, { ...begun, focus }, count === 1);
+    const pass = await approved(parts, { ...begun, focus, plansAll: begun.plansAll && count === 1 }, count === 1);
     first ??= openedBy(begun, pass);
     const { again, fresh } = applied.split(pass.plan.changes);
     const changes = count > PASSES ? [] : fresh;

@@ -124,8 +124,11 @@ function merge(document: Document, before: Document | undefined): Document | und
   const kept = (before?.users ?? []).filter((user) => isKept(user.username));
   const roles = (before?.roles ?? []).filter((role) => isKept(role.name));
   const databases = (before?.databases ?? []).filter((entry) => document.invalidDatabases.has(entry.name));
-  return { ...document, users: [...document.users, ...kept], roles: [...document.roles, ...roles], databases: [...document.databases, ...databases] };
+  return { ...document, users: withKept(document.users, kept), roles: withKept(document.roles, roles), databases: withKept(document.databases, databases) };
 }
+
+/** The very same list where nothing is kept: whoever compares it sees that. */
+const withKept = <T>(list: readonly T[], kept: readonly T[]): readonly T[] => (kept.length === 0 ? list : [...list, ...kept]);
 
 /** Whether an entry of before stays in force: that of the same name, and that of the name that a role had, are wrong now. */
 function keptIn({ invalid, invalidRenames = new Map() }: Document): (name: string) => boolean {

@@ -11,6 +11,7 @@ import { driftOf } from './drift.ts';
 import type { Inputs } from './inputs.ts';
 import type { Look } from './look.ts';
 import type { Memory } from './memory.ts';
+import type { Planner } from './planner.ts';
 import type { Probes } from './probes.ts';
 import { type ForPlan, readForPlan, readRoles, type ServerReader } from './read-for-plan.ts';
 import type { Retried } from './retry.ts';
@@ -25,6 +26,8 @@ export interface PassParts {
   readonly memory: Memory;
   /** What was read of the catalogs, for the next pass. */
   readonly keeper: CatalogKeeper;
+  /** What was planned of it, for the next plan. */
+  readonly planner: Planner;
   readonly probes: Probes;
   readonly databases: Databases;
   readonly backoff: Backoff;
@@ -42,6 +45,8 @@ export interface Begun {
   readonly ledger: readonly Change[];
   /** The databases to look at again; undefined for all. */
   readonly focus: ReadonlySet<string> | undefined;
+  /** Whether all of it is planned, whatever was planned before. */
+  readonly plansAll: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -51,22 +56,31 @@ export interface Pass extends ForPlan {
   readonly drift: readonly Change[];
 }
 
-export async function readPass(parts: PassParts, { declared, inputs, focus, signal }: Begun): Promise<Pass> {
+export async function readPass(parts: PassParts, { declared, inputs, focus, plansAll, signal }: Begun): Promise<Pass> {
   const { server, look, secrets, memory } = parts;
   await look.beginPass();
   const document = secrets.withTurns(declared);
   const waiting = parts.backoff.atThisMoment();
   const credentials = secrets.credentials(document, waiting);
   const wishes = (settled: Document, now: number) => secrets.wishes(settled, credentials, now);
-  const found = await readForPlan(server, { document, version: inputs.documentVersion, credentials, wishes, waiting, focus }, readerFor(parts, signal));
+  const found = await readForPlan(
+    server,
+    { document, version: inputs.documentVersion, credentials, wishes, waiting, focus },
+    readerFor(parts, plansAll, signal),
+  );
   const { catalog } = found.input;
   look.read(factsOf(found), found.plan.dueAt - catalog.server.now);
   return { ...found, credentials, drift: driftOf(found.plan, found.input.document, memory.digests, catalog) };
 }
 
 /** Reads what may be otherwise than it is remembered. */
-function readerFor({ server, memory, keeper, probes, databases, retried, onProgress }: PassParts, signal: AbortSignal): ServerReader {
+function readerFor(
+  { server, memory, keeper, planner, probes, databases, retried, onProgress }: PassParts,
+  plansAll: boolean,
+  signal: AbortSignal,
+): ServerReader {
   return {
+    plan: (input) => planner.plan(input, plansAll),
     catalog: async (document) => {
       const catalog = await retried(() => readRoles(server, document, memory, keeper), signal);
       if (memory.hasLedger && !catalog.hasLedger) memory.forgetLedger();

@@ -48,6 +48,8 @@ export interface ServerReader {
   catalog(document: Document): Promise<ReadCatalog>;
   /** The passwords that are not those of the Secrets, with those that can be found out by other means than reading them. */
   passwords(document: Document, credentials: Credentials, catalog: Catalog, stale: Stale): Promise<Stale>;
+  /** Left out: all of it is planned. */
+  readonly plan?: (input: PlanInput) => Promise<Plan>;
   /** Whether somebody gave a user another password, as far as it is known already. */
   readonly isChanged: Probes['isChanged'];
   readonly databases: Pick<Databases, 'read' | 'passedOn'>;
@@ -99,7 +101,7 @@ export async function readForPlan(
     anyDeferred: waiting.any,
   };
   // Nobody changes what it reads while others have their turn: document, catalog and readings are values, and what failed is noted only by the cycle that waits here.
-  return { input, plan: await inTurns(planOf(input)), snapshot, recorded: recognised.managed, unwitnessed };
+  return { input, plan: await (reader.plan?.(input) ?? inTurns(planOf(input))), snapshot, recorded: recognised.managed, unwitnessed };
 }
 
 interface DatabasesAsked extends Pick<PlanRequest, 'document' | 'version' | 'credentials' | 'focus'>, RenamingOptions {

@@ -14,6 +14,7 @@ import { createInputs } from './inputs.ts';
 import { createIntents } from './intents.ts';
 import { createLook } from './look.ts';
 import { createMemory } from './memory.ts';
+import { createPlanner } from './planner.ts';
 import { createProbes, type ProbeSettings } from './probes.ts';
 import { createRepeats } from './repeats.ts';
 import type { CycleReport } from './report.ts';
@@ -134,6 +135,7 @@ function partsOf({ config, ports, connections, residents, approval, provesKept, 
     memory: createMemory({ file: config.stateFile, server, warn: (message) => log.warn(message) }),
     probes: createProbes({ mode: config.passwordProbe, interval, address: config.server }, server),
     keeper: createRowKeeper(provesKept),
+    planner: createPlanner(provesKept),
     databases,
     backoff,
     repeats: createRepeats(),

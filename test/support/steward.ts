@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type Config, readConfig } from '../../src/config.ts';
 import { sentenceOf } from '../../src/changes/change.ts';
 import { removeSql } from '../../src/sql/trigger-sql.ts';
+import type { Woken } from '../../src/model/wake.ts';
 import type { CycleReport } from '../../src/steward/report.ts';
 import { createConnections } from '../../src/postgres/connection.ts';
 import { createResidents } from '../../src/postgres/residents.ts';
@@ -20,7 +21,7 @@ export interface Steward {
   readonly config: Config;
   readonly warnings: string[];
   /** Runs one cycle; a dry run where DRY_RUN is set. @param fence another one than before: somebody else may have been the writer in between. */
-  cycle(fence?: string): Promise<CycleReport>;
+  cycle(fence?: string, woken?: Woken): Promise<CycleReport>;
   /** What a new process would be: the same folder and state file, nothing in memory. */
   restart(env?: Readonly<Record<string, string>>): Promise<Steward>;
   close(): Promise<void>;
@@ -29,6 +30,7 @@ export interface Steward {
 /**
  * A steward for this server; `env` is on top of the connection's settings.
  * @param secrets where it writes Secrets to; without them it writes none.
+ * @param provesKept whether whatever is kept is proved to be as it is.
  */
 export async function createSteward(
   server: Postgres,
@@ -36,6 +38,7 @@ export async function createSteward(
   manifests = new Manifests(),
   stateDir = scratch('state'),
   secrets?: Pick<MemorySecrets, 'beside'>,
+  provesKept = true,
 ): Promise<Steward> {
   const all = {
     SOURCE: `dir:${manifests.folder}`,
@@ -60,7 +63,7 @@ export async function createSteward(
     ports,
     connections,
     residents,
-    provesKept: true,
+    provesKept,
     log: { warn: (message) => void warnings.push(message) },
     onProgress: () => undefined,
   });
@@ -69,15 +72,15 @@ export async function createSteward(
     manifests,
     config,
     warnings,
-    cycle: async (fence = 'SELECT 1') => {
-      const report = await reconciler.cycle(config.dryRun ? undefined : fence, stop.signal);
+    cycle: async (fence = 'SELECT 1', woken = undefined) => {
+      const report = await reconciler.cycle(config.dryRun ? undefined : fence, stop.signal, woken);
       const { notices, problems, planned, outcomes, error, sourceFailure } = report;
       expectNoSecrets(JSON.stringify([notices, problems, planned.map(sentenceOf), outcomes, error, sourceFailure]), 'a report');
       return report;
     },
     restart: async (more = {}) => {
       await connections.close();
-      return createSteward(server, { ...env, ...more }, manifests, stateDir, secrets);
+      return createSteward(server, { ...env, ...more }, manifests, stateDir, secrets, provesKept);
     },
     close: async () => {
       await connections.close();
