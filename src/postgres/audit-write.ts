@@ -72,17 +72,16 @@ function sameness(group: readonly AuditRecord[], sql: string, repeats: AuditFact
  */
 export function auditSql(audit: readonly AuditRecord[], { why, whyOf, render, repeats }: AuditFacts, isAsked = false): string[] {
   if (audit.length === 0) return [];
-  const closes = audit.every((record) => record.intent !== undefined && namesOf(record.change).length > 0);
   const rows = statements(audit).flatMap((group) => {
     const changes = group.map((record) => record.change);
-    const sql = closes ? '' : shown(changes, render);
+    const sql = shown(changes, render);
     const same = sameness(group, sql, repeats);
     return group.map(({ change, outcome, detail, intent }, index): AuditRow => ({
       change: change.kind,
       role: subjectOf(change),
       object: objectOf(change),
       why: whyOf?.(change),
-      sql: closes || index === 0 ? sql : '(in the statement of a row before)',
+      sql: index === 0 ? sql : '(in the statement of a row before)',
       outcome,
       detail,
       intent,
@@ -91,6 +90,20 @@ export function auditSql(audit: readonly AuditRecord[], { why, whyOf, render, re
   });
   return appendSql(rows, why, isAsked);
 }
+
+/**
+ * Rows that close intents of this process, made of those rows by the server: what was done is just what was meant. The statement is not repeated where it names objects,
+ * of which there may be thousands.
+ * @param intents their numbers.
+ */
+export const doneSql = (changes: readonly Change[], intents: readonly number[]): string[] =>
+  intents.length === 0
+    ? []
+    : [
+        NUMBERING,
+        `INSERT INTO pgsteward.audit_log (${COLUMNS}) SELECT ${HIGHEST} + row_number() OVER (ORDER BY a.id), a.change, a.role, a.object, a.why,
+     ${changes.every((change) => namesOf(change).length > 0) ? "''" : 'a.sql'}, 'applied', NULL, a.id FROM pgsteward.audit_log a WHERE a.id = ANY ('{${intents.join(',')}}'::bigint[])`,
+      ];
 
 /** Rows that close intents of an earlier process, told by what those rows say. */
 export const closingSql = (rows: readonly AuditRow[], why: string): string[] => appendSql(rows, why, false);

@@ -5,7 +5,7 @@ import { executable, renderBatch } from '../changes/render.ts';
 import { isTimeout } from './insist.ts';
 import { lockedRelations } from './locked.ts';
 import type { ApplyContext, Place } from './run.ts';
-import { auditSql } from './audit-write.ts';
+import { auditSql, doneSql } from './audit-write.ts';
 import { query } from './query.ts';
 import { beginSql } from './transaction.ts';
 
@@ -78,15 +78,8 @@ export function createElsewhere(database: string, context: ElsewhereContext): El
         await session.query('COMMIT');
         // What is only counted has no row to close: a crash in between counts it once too often.
         if (ids.size === 0) return;
-        closing = record(
-          auditSql(
-            batch.flatMap((change, index) => {
-              const intent = ids.get(index + 1);
-              return intent === undefined ? [] : [{ change, outcome: 'applied' as const, intent }];
-            }),
-            context,
-          ),
-        );
+        const begun = batch.flatMap((change, index) => (ids.has(index + 1) ? [change] : []));
+        closing = record(doneSql(begun, [...ids.values()]));
         // Whoever waits for it hears of a failure; until then it is nobody's.
         closing.catch(() => undefined);
       } catch (error) {
