@@ -1,6 +1,8 @@
 // The body of the function that runs in the transaction of an application's DDL: finds what it touched, and gives and takes what the rules say.
 import { KINDS, type ObjectKind } from '../model/kinds.ts';
 import { codeOf, comparedRows, IN_DATABASES, kindOf, schemaOf, type StoredKind, targetOf } from './stored.ts';
+import { applySettled, SETTLED_VARIABLES } from './apply-settled.ts';
+import { isNewTag, tagIs } from './trigger-tags.ts';
 import { APPLYING, NOTIFY, RELATIONS, ROUTINES, TRIGGER_SCHEMA } from '../model/trigger-names.ts';
 
 const CLASS = (name: string): string => `'pg_catalog.${name}'::pg_catalog.regclass`;
@@ -116,9 +118,6 @@ const planned = (more: readonly string[], parts: readonly StoredKind[], columns:
             pg_catalog.string_agg(CASE WHEN c.role = 'public' THEN 'PUBLIC' ELSE pg_catalog.quote_ident(c.role) END, ', ' ORDER BY c.role) AS roles
           FROM change c GROUP BY 1, 2, 3, 4) g;`;
 
-const isNew = (tag: string): boolean => !tag.startsWith('ALTER ');
-const tagIs = (tags: readonly string[]): string => `tg_tag IN (${tags.map((tag) => `'${tag}'`).join(', ')})`;
-
 /**
  * It must never make the application's statement fail: one block catches what can be caught, a lock is waited for only as long as the function's
  * own lock_timeout says, and a cancelled or timed-out statement was cancelled by somebody else. Its only input are catalogs and the
@@ -131,10 +130,14 @@ DECLARE
   statement text;
   by_column boolean;
   rest boolean := false;
-  earlier text;
-BEGIN
+  earlier text;${SETTLED_VARIABLES}
+BEGIN${applySettled()}
+  BEGIN
   by_column := ${rulesAt(`'columns'`)} IS NOT NULL;
-  IF ${tagIs(RELATIONS.filter(isNew))} AND NOT by_column THEN
+  IF waited THEN
+    RAISE LOG 'pgsteward: the rules of % were not applied at once: a lock that somebody holds', tg_tag;
+    rest := true;
+  ELSIF ${tagIs(RELATIONS.filter(isNewTag))} AND NOT by_column THEN
     ${planned([], partsOf('table'), false)}
   ELSIF ${tagIs(RELATIONS)} AND NOT by_column THEN
     ${planned([OWNED_SEQUENCES], partsOf('table'), false)}
@@ -176,5 +179,6 @@ EXCEPTION WHEN OTHERS THEN
     ${NOTIFY}
   EXCEPTION WHEN OTHERS THEN
     RAISE LOG 'pgsteward: %: % (%)', tg_tag, SQLERRM, SQLSTATE;
+  END;
   END;
 END`;

@@ -76,13 +76,15 @@ export const expectedTriggers = (admin: string): readonly (readonly [string, rea
 function notifyDrift(admin: string): string {
   return `
 BEGIN
-  -- Only our own admin's word counts: nobody else can hide a change by setting the parameter.
+  -- Only our own admin's word counts: nobody else can hide a change by setting the parameter. It is asked first, as a block that catches costs each GRANT of ours.
   IF pg_catalog.current_setting('${APPLYING}', true) = 'on' AND ${literal(admin)} IN (current_user, session_user) THEN
     RETURN;
   END IF;
-  ${NOTIFY}
-EXCEPTION WHEN OTHERS THEN
-  RAISE LOG 'pgsteward: %: % (%)', tg_tag, SQLERRM, SQLSTATE;
+  BEGIN
+    ${NOTIFY}
+  EXCEPTION WHEN OTHERS THEN
+    RAISE LOG 'pgsteward: %: % (%)', tg_tag, SQLERRM, SQLSTATE;
+  END;
 END`;
 }
 

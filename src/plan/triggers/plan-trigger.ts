@@ -52,7 +52,7 @@ export function* planTrigger(input: TriggerInput): InParts<Found> {
       `the event trigger is not installed in database ${database}: the schema ${TRIGGER_SCHEMA} there, or something in it, belongs to somebody else; new objects wait for the next cycle. Drop it, or give it to ${catalog.server.admin}`,
     );
   const document = yield* rulesDocument(wanted, database, input.pace);
-  const bytes = Buffer.byteLength(document.text);
+  const { bytes } = document;
   if (bytes > LIMITS.triggerRules && !input.isInvalid)
     return notice(
       'fallback',

@@ -1,10 +1,14 @@
 // The rules of one database as a document: JSON in which the few rules that can be for an object are found by its kind, schema and name. Pure.
 import { type InParts, type Pace, sortedInParts } from '../../model/in-parts.ts';
-import type { TriggerRule, TriggerRules } from './trigger-rules.ts';
+import { LIMITS } from '../../model/limits.ts';
+import { type SettledRules, settledRules } from './settled-rules.ts';
+import { compareRanks, type TriggerRule, type TriggerRules } from './trigger-rules.ts';
 
 /** What the event trigger follows in one database. */
 export interface RulesDocument {
   readonly text: string;
+  /** Of that what is needed; the rest makes it quicker. */
+  readonly bytes: number;
   readonly rules: number;
   readonly roles: number;
 }
@@ -38,7 +42,21 @@ export function* rulesDocument({ subjects, rules }: TriggerRules, database: stri
     wide: by('kind', wide, entries),
   };
   yield;
-  return { text: JSON.stringify(content), rules: placed.length, roles: subjects.size };
+  const text = JSON.stringify(content);
+  const bytes = Buffer.byteLength(text);
+  const settled = content.columns === true ? {} : yield* settledRules(rules, pace);
+  return { text: withSettled(content, settled, database, bytes) ?? text, bytes, rules: placed.length, roles: subjects.size };
+}
+
+/** So little of settled rules is always added. */
+const LITTLE = 16_384;
+
+/** Under the name of the database, so that a copy of it has none. undefined where they are too large: each session that creates something keeps them. */
+function withSettled(content: object, settled: SettledRules, database: string, bytes: number): string | undefined {
+  const added = JSON.stringify(settled);
+  const more = Buffer.byteLength(added);
+  if (more > Math.max(LITTLE, bytes / 2) || bytes + more + Buffer.byteLength(database) + 100 > LIMITS.triggerRules) return undefined;
+  return JSON.stringify({ ...content, settled: Object.fromEntries([[database, settled]]) });
 }
 
 interface Placed {
@@ -69,10 +87,4 @@ const byText = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]
 function ordinals(rules: readonly TriggerRule[]): ReadonlyMap<string, number> {
   const distinct = new Map(rules.map(({ rank }) => [JSON.stringify(rank), rank]));
   return new Map([...distinct].toSorted(([, a], [, b]) => compareRanks(a, b)).map(([key], index) => [key, index]));
-}
-
-/** As the server compares arrays: by the first element that differs, and the longer one is the larger. */
-function compareRanks(a: readonly number[], b: readonly number[]): number {
-  const at = a.findIndex((value, index) => value !== b[index]);
-  return at === -1 || at >= b.length ? a.length - b.length : (a[at] ?? 0) - (b[at] ?? 0);
 }

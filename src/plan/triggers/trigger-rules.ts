@@ -18,6 +18,8 @@ export interface TriggerRule {
   readonly second: string | null;
   readonly glob: boolean;
   readonly wide: boolean;
+  /** Schema and name as a document has them; `*` alone for everything. */
+  readonly written: { readonly schema: string; readonly name: string };
   /** Follows from other rules, and adds to whatever else holds. */
   readonly implied: boolean;
   /** The more specific rule is the larger, as arrays compare. */
@@ -75,11 +77,19 @@ function ruleOf(role: string, { rule, schema, name, second, rank, wish }: Compil
     second: second === undefined || seconds === '*' ? null : part,
     glob,
     wide,
+    written: { schema: schemas, name: names },
     implied: rule.implied,
     rank,
     privileges: new Map(wish),
   };
 }
 
-const isPattern = (pattern: string): boolean => pattern !== '*' && isGlob(pattern);
-const likePattern = (pattern: string): string => pattern.replaceAll(/[\\%_]/g, String.raw`\$&`).replaceAll(/\*+/g, '%');
+/** A glob that does not mean everything. */
+export const isPattern = (pattern: string): boolean => pattern !== '*' && isGlob(pattern);
+export const likePattern = (pattern: string): string => pattern.replaceAll(/[\\%_]/g, String.raw`\$&`).replaceAll(/\*+/g, '%');
+
+/** As the server compares arrays: by the first element that differs, and the longer one is the larger. */
+export function compareRanks(a: readonly number[], b: readonly number[]): number {
+  const at = a.findIndex((value, index) => value !== b[index]);
+  return at === -1 || at >= b.length ? a.length - b.length : (a[at] ?? 0) - (b[at] ?? 0);
+}
