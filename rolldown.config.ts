@@ -49,5 +49,12 @@ export default defineConfig({
   platform: 'node',
   plugins: [packagesWithin],
   // Beside each other, so that the thread's program is found from wherever it is started.
-  output: { dir: 'dist', cleanDir: true, entryFileNames: '[name].js', chunkFileNames: '[name].js' },
+  output: {
+    dir: 'dist',
+    cleanDir: true,
+    entryFileNames: '[name].js',
+    chunkFileNames: '[name].js',
+    // Every process reads what it loads to its end before it begins. Names stay, for whoever reads a stack trace.
+    minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
+  },
 });

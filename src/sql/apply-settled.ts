@@ -9,6 +9,11 @@ const settledAt = (schema: string): string => rulesAt(`'settled'`, 'pg_catalog.c
 /** A view may be put in the place of one that an extension made. */
 const TAGS = RELATIONS.filter((tag) => isNewTag(tag) && tag !== 'CREATE VIEW');
 
+/** Whatever stands in the rules, only a GRANT of words to quoted names is run: anything else is no statement, which the long way follows. */
+const NAME = `(?:PUBLIC|(?:U&)?"(?:[^"]|"")+")`;
+const COMMAND = `CASE WHEN command ~ '^GRANT [A-Z]+(?:, [A-Z]+)* ON (?:TABLE|SEQUENCE) %s TO %s(?: WITH GRANT OPTION)?$' AND grantees ~ '^${NAME}(?:, ${NAME})*$'
+          THEN pg_catalog.format(command, made.identity, grantees) END`;
+
 /** What it needs of variables. */
 export const SETTLED_VARIABLES = `
   made record;
@@ -56,14 +61,14 @@ export const applySettled = (): string => `
           grantees := grantees || ', ' || (settled -> number ->> 'to');
         ELSE
           IF command IS NOT NULL THEN
-            statements := statements || pg_catalog.format(command, made.identity, grantees);
+            statements := statements || ${COMMAND};
           END IF;
           command := settled -> number ->> 'grant';
           grantees := settled -> number ->> 'to';
         END IF;
       END LOOP;
       IF command IS NOT NULL THEN
-        statements := statements || pg_catalog.format(command, made.identity, grantees);
+        statements := statements || ${COMMAND};
       END IF;
     END LOOP;
     IF statements IS NOT NULL THEN
