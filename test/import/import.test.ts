@@ -177,7 +177,17 @@ it("says no '*' where somebody else makes objects that do not give it", async ()
   });
   expect(said).toEqual([
     expect.any(String),
-    'web: is written as grantsMode: additive, as not all that it holds can be said: a plan would revoke SELECT on future tables of own in schema s in database shop from: web',
+    "web: is written as grantsMode: additive, as not all that it holds can be said: default privileges of own give it something on tables to come in schema s of database shop, and those of other, who may make such there as well, not the same: '*' in a document is for all who make objects, and there is no way to say it of some alone; give it by all of them or by none, and import again",
+  ]);
+});
+
+it('says why default privileges of somebody cannot be said who may make nothing there', async () => {
+  await server.query('CREATE ROLE own; CREATE ROLE web; CREATE ROLE "gone; away"');
+  await databaseOf('own');
+  await server.query(`ALTER DEFAULT PRIVILEGES FOR ROLE "gone; away" GRANT SELECT ON TABLES TO web`, 'shop');
+  const { said } = await proved();
+  expect(said.filter((line) => line.startsWith('web:'))).toEqual([
+    `web: is written as grantsMode: additive, as not all that it holds can be said: default privileges of "gone; away" give it something on tables to come in database shop, and "gone; away" owns nothing there and holds no CREATE: as long as the database's createdBy does not name it, '*' in a document is not for what it makes`,
   ]);
 });
 

@@ -47,6 +47,12 @@ function placeOf(contents: DatabaseContents, owner: string): Place {
   return { contents, makers, objects, given };
 }
 
+/** Who makes objects in a schema of a database, or in any (the empty text). */
+export function makersIn(contents: DatabaseContents, { databases }: Pick<Catalog, 'databases'>, schema: string): ReadonlySet<string> {
+  const { makers } = placeOf(contents, databases.get(contents.name)?.owner ?? '');
+  return schema === '' ? new Set([...makers.values()].flatMap((roles) => [...roles])) : (makers.get(schema) ?? new Set());
+}
+
 /** What all of these makers give a role by default, in every schema (the empty text) or in one; undefined where they do not give the same. */
 function common(role: string, kind: ObjectKind, schema: string, makers: Iterable<string>, { given }: Place): Wish | undefined {
   const wishes = new Set([...makers].filter((maker) => maker !== role).map((maker) => given.get(key(maker, schema, kind, role)) ?? NOTHING));

@@ -14,6 +14,7 @@ import { folding } from './everything.ts';
 import { holdingsOf } from './holdings.ts';
 import { joinedBy } from './memberships.ts';
 import { entryOf, rolesToSay } from './roles.ts';
+import { whySomeCreators } from './some-creators.ts';
 import { contentsOf, type Holding, type Mode, MODES, type Remark, unreadOf, type WholeServer } from './whole-server.ts';
 
 export interface Imported {
@@ -45,12 +46,13 @@ export function* importOf(whole: WholeServer, facts: PlanFacts): InParts<Importe
     message: 'what roles hold in the database could not be looked at: they are written as grantsMode: additive, and keep it; import again once it can be read',
   }));
   const lowered: Remark[] = [];
+  const ofSome = whySomeCreators(whole);
   for (;;) {
     const { text, remarks } = compose(whole, modes, most);
     yield;
     const document = parseDocument(Buffer.from(text), IMPORTED, defaultDatabase);
     const plan = yield* planOf({ ...facts, document, catalog, readings, adminDatabase, defaultDatabase });
-    const wrong = wrongAbout(plan, document);
+    const wrong = wrongAbout(plan, document, ofSome);
     const moved = [...wrong].filter(([subject]) => modes.get(subject) !== 'out');
     for (const [subject, why] of moved) {
       const mode = next(modes.get(subject) ?? most);
@@ -85,10 +87,11 @@ function isSeen(change: Change): boolean {
 }
 
 /** By role, the first thing that is not as it is on the server. */
-function wrongAbout(plan: Plan, document: Document): ReadonlyMap<string, string> {
+function wrongAbout(plan: Plan, document: Document, ofSome: ReturnType<typeof whySomeCreators>): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   const note = (subject: string, why: string): void => void (found.has(subject) || found.set(subject, why));
-  for (const change of remaining(plan)) note(subjectOf(change), `a plan would ${sentenceOf(change)}`);
+  for (const change of remaining(plan))
+    note(subjectOf(change), (change.kind === 'revoke_default_privilege' ? ofSome(change) : undefined) ?? `a plan would ${sentenceOf(change)}`);
   for (const { severity, username, path, message } of document.problems) if (severity === 'error') note(username ?? '', `${path}: ${message}`);
   return found;
 }
