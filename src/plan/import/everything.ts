@@ -13,18 +13,26 @@ const TO_COME = OBJECT_KINDS.filter((kind) => KINDS[kind].scope === 'schema' && 
 const NOTHING: Wish = wishOf([]);
 export const EVERYTHING = '*';
 
+interface Owned {
+  readonly owner: string;
+  readonly name: ObjectName;
+  /** As a holding on it has it: made once for all roles. */
+  readonly key: string;
+}
+
 /** Who makes objects in each schema of a database, and which there are. */
 interface Place {
   readonly contents: DatabaseContents;
   /** Those who may create there, and those who own something there. */
   readonly makers: ReadonlyMap<string, ReadonlySet<string>>;
-  readonly objects: ReadonlyMap<string, readonly { readonly owner: string; readonly name: ObjectName }[]>;
+  readonly objects: ReadonlyMap<string, readonly Owned[]>;
   /** creator, schema, kind and grantee → what is given. */
   readonly given: ReadonlyMap<string, Wish>;
 }
 
 /** As no name can hold a NUL, no other names have the same. */
 const key = (...parts: readonly string[]): string => parts.join('\0');
+const objectKey = (schema: string, name: ObjectName): string => `${schema}\0${nameKey(name)}`;
 
 function placeOf(contents: DatabaseContents, owner: string): Place {
   const real = (role: string): string => (role === DATABASE_OWNER ? owner : role);
@@ -32,13 +40,13 @@ function placeOf(contents: DatabaseContents, owner: string): Place {
   for (const group of contents.groups)
     if (group.kind === 'schema')
       for (const name of group.names) makers.set(ownName(name), new Set([owner, real(group.owner), ...(contents.creators.get(ownName(name)) ?? []).map(real)]));
-  const objects = new Map<string, { readonly owner: string; readonly name: ObjectName }[]>();
+  const objects = new Map<string, Owned[]>();
   for (const { kind, schema, owner: holder, names, extension } of contents.groups) {
     if (!TO_COME.includes(kind) || extension) continue;
     makers.get(schema)?.add(real(holder));
     const known = objects.get(key(schema, kind)) ?? [];
     objects.set(key(schema, kind), known);
-    for (const name of names) known.push({ owner: real(holder), name });
+    for (const name of names) known.push({ owner: real(holder), name, key: objectKey(schema, name) });
   }
   const given = new Map<string, Wish>();
   for (const { creator, schema, kind, entries } of contents.defaults)
@@ -72,8 +80,9 @@ function folded(role: string, kind: ObjectKind, held: readonly Holding[], place:
   const everybody = new Set([...makers.values()].flatMap((roles) => [...roles]));
   const general = common(role, kind, '', everybody, place);
   if (general === undefined) return held;
-  const heldOn = new Map(held.flatMap((one) => (one.kind === kind ? [[key(one.schema, nameKey(one.name)), one.wish] as const] : [])));
-  const replaced = new Set<string>();
+  const heldOn = new Map<string, Holding>();
+  for (const one of held) if (one.kind === kind) heldOn.set(objectKey(one.schema, one.name), one);
+  const replaced = new Set<Holding>();
   const added: Holding[] = [];
   const base = { database: contents.name, kind };
   if (general.size > 0) added.push({ ...base, schema: EVERYTHING, name: EVERYTHING, wish: general, isPattern: true });
@@ -83,15 +92,15 @@ function folded(role: string, kind: ObjectKind, held: readonly Holding[], place:
     const whole = union(general, own) ?? NOTHING;
     if (whole.size === 0) continue;
     if (own.size > 0) added.push({ ...base, schema, name: EVERYTHING, wish: whole, isPattern: true });
-    for (const { owner, name } of objects.get(key(schema, kind)) ?? []) {
-      const object = key(schema, nameKey(name));
-      const wish = heldOn.get(object) ?? NOTHING;
-      replaced.add(object);
+    for (const { owner, name, key: object } of objects.get(key(schema, kind)) ?? []) {
+      const holding = heldOn.get(object);
+      const wish = holding?.wish ?? NOTHING;
+      if (holding !== undefined) replaced.add(holding);
       if (owner === role || wish === whole) continue;
       const exception = { ...base, schema, name, wish };
       if (whyUnsaid(exception) !== undefined) return held;
       added.push(exception);
     }
   }
-  return [...held.filter((one) => one.kind !== kind || !replaced.has(key(one.schema, nameKey(one.name)))), ...added];
+  return [...held.filter((one) => !replaced.has(one)), ...added];
 }
