@@ -16,6 +16,16 @@ export interface FoundInState {
   readonly around: Surroundings;
   /** What views may read. */
   readonly relation: RelationName | undefined;
+  /** As the rules of a document name it. */
+  readonly rules: RuleName;
+}
+
+export interface RuleName {
+  readonly kind: ObjectKind;
+  /** Of a routine, the types of its input arguments. */
+  readonly shownTypes: string | undefined;
+  /** Patterns leave it out. */
+  readonly exactOnly: boolean;
 }
 
 const NOTHING: DatabaseAccess = { groups: [], defaults: [] };
@@ -38,6 +48,7 @@ export function findObject(state: AccessState, database: string, asked: ObjectRe
   return {
     object,
     relation: isRelation ? { schema: schema ?? '', name: asked.name } : undefined,
+    rules: { kind: object.kind, ...ruleNameOf(isShared ? state.shared : here.groups, asked) },
     around: {
       database: { ...plain(itself, 'database', written(database)), allowsConnections: !state.closed.has(database) },
       schema: inSchema === undefined ? undefined : plain(inSchema, 'schema', written(schema ?? '')),
@@ -95,6 +106,16 @@ function securable(asked: ObjectReference, groups: readonly ObjectGroup[]): Secu
   if (column !== undefined && columns.isWhole && !columns.names.has(column))
     throw new ObjectNameError(`there is no column ${written(column)} in it; capital letters need double quotes`);
   return { ...plain(found, kind, full), columns: columns.acls, ...(column === undefined ? {} : { column }) };
+}
+
+function ruleNameOf(groups: readonly ObjectGroup[], asked: ObjectReference): Omit<RuleName, 'kind'> {
+  const schema = asked.schema === undefined || asked.kind === 'schema' ? '' : asked.schema;
+  const isApart = (group: ObjectGroup | undefined): boolean => group?.extension === true || group?.exactOnly === true;
+  if (asked.kind === 'function') {
+    const { group, routine } = findRoutine(groups, schema, asked);
+    return { shownTypes: routine.shown, exactOnly: isApart(group) };
+  }
+  return { shownTypes: undefined, exactOnly: isApart(named(groups, asked.kind === 'column' ? 'table' : asked.kind, schema, asked.name)) };
 }
 
 /** Of a relation. Where only columns with an ACL were read, none of the others is known. */

@@ -26,6 +26,10 @@ export interface AccessStates {
   readonly adminDatabase: string;
   /** Of the plan, what cannot be known before. */
   readonly unknown: readonly string[];
+  /** Why the audit log is not asked. */
+  readonly noAudit: string;
+  /** Roles that the ledger in a snapshot has, and the document that each is of. */
+  readonly sources: ReadonlyMap<string, string>;
 }
 
 /** What is read of the live server. */
@@ -46,7 +50,7 @@ export async function answerFromState(
   given: Given,
   self: Program,
   wish: AccessWish,
-  work: (states: AccessStates) => Answer,
+  work: (states: AccessStates) => Promise<Answer>,
   reads: readonly string[] = [],
 ): Promise<number | undefined> {
   const isAfter = given.options.has('after-plan');
@@ -55,7 +59,7 @@ export async function answerFromState(
   if (!isAfter && !given.options.has('snapshot') && !given.options.has('snapshot-max-age')) return undefined;
   try {
     const states = await statesOf(given, self, wish, isAfter);
-    const { code, lines, data } = work(states);
+    const { code, lines, data } = await work(states);
     return await sayAnswer(given, self, {
       code,
       lines: [...lines, ...section('not known of the plan', states.unknown)],
@@ -87,6 +91,8 @@ async function statesOf(given: Given, self: Program, { isWanted, columns }: Acce
         unread,
         adminDatabase: address.adminDatabase,
         unknown: after?.unknown ?? [],
+        noAudit: fromSnapshot === undefined ? 'it is not asked of a server as a plan would leave it' : 'a snapshot has no audit log',
+        sources: fromSnapshot?.sources ?? new Map(),
       };
     });
   } catch (error) {

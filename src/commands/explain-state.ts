@@ -7,15 +7,17 @@ import { type Definers, secondWays, throughOf } from '../explain/definers.ts';
 import { explain, type Explanation, may } from '../explain/explain.ts';
 import { DATABASE_OWNER, guisesOf } from '../explain/links.ts';
 import { ObjectNameError, type ObjectReference } from '../explain/object-name.ts';
+import { originData, originDataOfMany, originLines, originLinesOfMany, stepsOf, stepsOfMany } from '../explain/origins.ts';
 import { explanationLines, pathWords, section } from '../explain/say.ts';
 import { saidAs } from '../explain/said-name.ts';
 import { type MightIn, objectsWords, onColumns, whatCanLines, whoCanLines } from '../explain/say-who.ts';
 import type { Realm } from '../explain/securable.ts';
 import { type Might, whatCan } from '../explain/what-can.ts';
-import { whoCan, type WhoCan } from '../explain/who-can.ts';
+import { pathsIn, whoCan, type WhoCan } from '../explain/who-can.ts';
 import { PUBLIC } from '../model/contents.ts';
 import { type Answer, checkPrivilege, checkRole } from './access.ts';
 import { type AccessStates, refuseUnread } from './access-state.ts';
+import type { OriginsIn } from './origins.ts';
 import { shownLine } from './plan-access.ts';
 import { UsageError } from './verb.ts';
 
@@ -45,7 +47,7 @@ function askBefore({ before }: AccessStates, database: string, asked: ObjectRefe
 }
 
 /** Whether a role has a privilege. @throws ObjectNameError, UsageError */
-export function explainIn(states: AccessStates, role: string, privilege: string, asked: ObjectReference): Answer {
+export async function explainIn(states: AccessStates, role: string, privilege: string, asked: ObjectReference, origins: OriginsIn): Promise<Answer> {
   const database = databaseOf(states, asked);
   refuseUnread(states, database);
   const found = ask(states.now, database, asked);
@@ -53,10 +55,15 @@ export function explainIn(states: AccessStates, role: string, privilege: string,
   checkPrivilege(privilege, found.object.kind, found.realm.major);
   const explanation: Explanation = explain({ role, privilege, ...found });
   const before = states.before === undefined ? undefined : answerBefore(askBefore(states, database, asked), role, privilege);
+  const from = await origins(stepsOf(explanation), found.rules);
   return {
     code: explanation.answer === 'yes' ? 0 : 2,
-    lines: [...explanationLines(explanation), ...section('before the plan', before === undefined ? [] : [before])],
-    data: { ...explanationData(explanation), ...(before === undefined ? {} : { before }) },
+    lines: [
+      ...explanationLines(explanation),
+      ...originLines(from, explanation.object.name),
+      ...section('before the plan', before === undefined ? [] : [before]),
+    ],
+    data: { ...explanationData(explanation), origins: originData(from), ...(before === undefined ? {} : { before }) },
   };
 }
 
@@ -64,10 +71,10 @@ const answerBefore = (found: Asked | undefined, role: string, privilege: string)
   found !== undefined && (role === PUBLIC || found.realm.roles.has(role)) && may({ role, privilege, ...found }) ? 'yes' : 'no';
 
 /** Everybody who has a privilege. @throws ObjectNameError, UsageError */
-export function whoCanIn(states: AccessStates, privilege: string, asked: ObjectReference, follows: boolean): Answer {
+export async function whoCanIn(states: AccessStates, privilege: string, asked: ObjectReference, follows: boolean, origins: OriginsIn): Promise<Answer> {
   const database = databaseOf(states, asked);
   refuseUnread(states, database);
-  const { realm, object, around, definers } = ask(states.now, database, asked);
+  const { realm, object, around, definers, rules } = ask(states.now, database, asked);
   checkPrivilege(privilege, object.kind, realm.major);
   const who = whoCan(realm, object, privilege, around);
   const followed = follows ? definers : undefined;
@@ -89,7 +96,13 @@ export function whoCanIn(states: AccessStates, privilege: string, asked: ObjectR
     ...(states.before === undefined ? {} : { change: changeOf(was, who) }),
   };
   const isUnsure = told.more || ways.some(({ way, people, everybody }) => !way.sure && (everybody || people.length > 0));
-  return { code: isUnsure ? 2 : 0, lines: whoCanLines(told), data: whoCanData(told) };
+  const { steps, more } = stepsOfMany(pathsIn(who), privilege);
+  const from = await origins(steps, rules);
+  return {
+    code: isUnsure ? 2 : 0,
+    lines: [...whoCanLines(told), ...originLinesOfMany(from, object.name, more)],
+    data: { ...whoCanData(told), origins: originDataOfMany(from, more) },
+  };
 }
 
 const everybodyWords = (was: boolean, is: boolean): readonly string[] => {

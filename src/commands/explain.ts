@@ -1,7 +1,7 @@
 // explain: whether a role has a privilege on an object, and why.
 import { explanationData } from '../explain/as-data.ts';
 import { explain as explained } from '../explain/explain.ts';
-import { originData, originLines } from '../explain/origins.ts';
+import { originData, originLines, stepsOf } from '../explain/origins.ts';
 import { explanationLines } from '../explain/say.ts';
 import { readDefiners } from '../postgres/read-definers.ts';
 import { readNamed } from '../postgres/read-named.ts';
@@ -9,7 +9,7 @@ import { askServer, readObject } from '../postgres/read-securable.ts';
 import { answer, checkPrivilege, checkRole, readObjectWords, readPrivilege, readRole } from './access.ts';
 import { answerFromState, isIn } from './access-state.ts';
 import { explainIn } from './explain-state.ts';
-import { originsOf } from './origins.ts';
+import { originsIn, originsOf } from './origins.ts';
 import { type Given, type Program, UsageError } from './verb.ts';
 
 /** Says it. @returns 0 for yes, 2 for no and for unknown. @throws UsageError */
@@ -21,7 +21,9 @@ export async function explain(given: Given, self: Program): Promise<number> {
   const role = readRole(roleText);
   const asked = readObjectWords(objectText);
   const wish = { isWanted: isIn(asked), columns: asked.column !== undefined };
-  const fromState = await answerFromState(given, self, wish, (states) => explainIn(states, role, privilege, asked), ['document']);
+  const fromState = await answerFromState(given, self, wish, (states) => explainIn(states, role, privilege, asked, originsIn(given, self, states, asked)), [
+    'document',
+  ]);
   if (fromState !== undefined) return fromState;
   return answer(given, self, async (ask) => {
     const { explanation, object, major } = await ask(asked, async (client, realm) => {
@@ -36,7 +38,7 @@ export async function explain(given: Given, self: Program): Promise<number> {
         major: realm.major,
       };
     });
-    const origins = await originsOf(given, self, ask, explanation, object, major);
+    const origins = await originsOf(given, self, ask, stepsOf(explanation), object, major);
     return {
       code: explanation.answer === 'yes' ? 0 : 2,
       lines: [...explanationLines(explanation), ...originLines(origins, explanation.object.name)],

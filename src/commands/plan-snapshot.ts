@@ -43,6 +43,8 @@ export async function openSnapshot(given: Given, config: Config, { stdin }: Pick
       address: { host, port, adminDatabase, snapshot: { ageSeconds: Math.round(age / 1000), isStale } },
       close: async (): Promise<void> => undefined,
     },
+    /** The document that each role of the ledger is of. */
+    sources: new Map([...snapshot.catalog.managed].map(([name, { source }]) => [name, source])),
     /** What is thrown where no plan can be made of it: a name that no server has cannot be quoted, and what the error says of it is somebody's text. */
     refused: (error: unknown): unknown =>
       error instanceof RangeError || error instanceof SyntaxError

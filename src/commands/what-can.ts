@@ -19,7 +19,7 @@ export async function whatCan(given: Given, self: Program): Promise<number> {
   const role = readRole(roleText);
   const only = given.options.get('in');
   const wish = { isWanted: (name: string) => typeof only !== 'string' || name === only, columns: false };
-  const fromState = await answerFromState(given, self, wish, (states) => whatCanIn(states, role, typeof only === 'string' ? only : undefined));
+  const fromState = await answerFromState(given, self, wish, async (states) => whatCanIn(states, role, typeof only === 'string' ? only : undefined));
   if (fromState !== undefined) return fromState;
   return answer(given, self, async (ask) => {
     const { databases, shared, guises, isSuperuser } = await ask({ kind: 'tablespace', database: undefined }, (client, realm) => onServer(client, realm, role));

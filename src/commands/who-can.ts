@@ -1,13 +1,16 @@
 // who-can: everybody who has a privilege on an object.
 import { whoCanData } from '../explain/as-data.ts';
 import { secondWays, throughOf } from '../explain/definers.ts';
+import { originDataOfMany, originLinesOfMany, stepsOfMany } from '../explain/origins.ts';
 import { onColumns, whoCanLines } from '../explain/say-who.ts';
-import { whoCan as everybody } from '../explain/who-can.ts';
+import { pathsIn, whoCan as everybody } from '../explain/who-can.ts';
 import { readDefiners } from '../postgres/read-definers.ts';
+import { readNamed } from '../postgres/read-named.ts';
 import { readObject } from '../postgres/read-securable.ts';
 import { answer, checkPrivilege, readObjectWords, readPrivilege } from './access.ts';
 import { answerFromState, isIn } from './access-state.ts';
 import { whoCanIn } from './explain-state.ts';
+import { originsIn, originsOf } from './origins.ts';
 import { type Given, type Program, UsageError } from './verb.ts';
 
 /** Says it. @returns 0; 2 where it was asked for more than can be known. @throws UsageError */
@@ -17,10 +20,12 @@ export async function whoCan(given: Given, self: Program): Promise<number> {
   const asked = readObjectWords(objectText);
   const follows = given.options.has('via-definer');
   const wish = { isWanted: isIn(asked), columns: asked.column !== undefined };
-  const fromState = await answerFromState(given, self, wish, (states) => whoCanIn(states, privilege, asked, follows));
+  const fromState = await answerFromState(given, self, wish, (states) => whoCanIn(states, privilege, asked, follows, originsIn(given, self, states, asked)), [
+    'document',
+  ]);
   if (fromState !== undefined) return fromState;
-  return answer(given, self, (ask) =>
-    ask(asked, async (client, realm) => {
+  return answer(given, self, async (ask) => {
+    const { code, told, object, major } = await ask(asked, async (client, realm) => {
       const found = await readObject(client, asked.database ?? client.database ?? '', asked, realm.major);
       checkPrivilege(privilege, found.object.kind, realm.major);
       const who = everybody(realm, found.object, privilege, found.around);
@@ -36,7 +41,14 @@ export async function whoCan(given: Given, self: Program): Promise<number> {
         remarks: [...found.around.remarks, ...onColumns(found.object, privilege)],
       };
       const isUnsure = told.more || ways.some(({ way, people, everybody: all }) => !way.sure && (all || people.length > 0));
-      return { code: isUnsure ? 2 : 0, lines: whoCanLines(told), data: whoCanData(told) };
-    }),
-  );
+      return { code: isUnsure ? 2 : 0, told, object: await readNamed(client, asked, found), major: realm.major };
+    });
+    const { steps, more } = stepsOfMany(pathsIn(told.who), privilege);
+    const origins = await originsOf(given, self, ask, steps, object, major);
+    return {
+      code,
+      lines: [...whoCanLines(told), ...originLinesOfMany(origins, told.object.name, more)],
+      data: { ...whoCanData(told), origins: originDataOfMany(origins, more) },
+    };
+  });
 }

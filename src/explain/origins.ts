@@ -45,8 +45,17 @@ export function stepsOf({ role, privilege, paths, afterSetRole, onColumns, needs
   const login = needs.some(({ what, state }) => what === 'login' && state === 'met');
   const all = [...paths, ...onColumns, ...afterSetRole].flatMap((path) => stepsOfPath(path, privilege));
   if (login) all.push({ what: 'attribute', role, attribute: 'LOGIN' });
-  return [...new Map(all.map((step) => [JSON.stringify(step), step])).values()].slice(0, MOST_STEPS);
+  return once(all).slice(0, MOST_STEPS);
 }
+
+/** Every step of many paths once, the last of each path first: what others get by it is there for more of them. @returns so many as are looked for, and how many more there are. */
+export function stepsOfMany(paths: readonly Path[], privilege: string): { readonly steps: readonly Step[]; readonly more: number } {
+  const all = paths.map((path) => stepsOfPath(path, privilege));
+  const steps = once([...all.flatMap((some) => some.slice(-1)), ...all.flat()]);
+  return { steps: steps.slice(0, MOST_STEPS), more: Math.max(0, steps.length - MOST_STEPS) };
+}
+
+const once = (steps: readonly Step[]): readonly Step[] => [...new Map(steps.map((step) => [JSON.stringify(step), step])).values()];
 
 function stepsOfPath({ chain, holder }: Path, privilege: string): Step[] {
   const links = chain.slice(1).map((role, index): Step => {
@@ -101,6 +110,15 @@ export function originLines(origins: Origins, object: string): readonly string[]
     ]),
   ];
 }
+
+/** The same of an answer about many: nothing where nothing can be known. @param more how many links are not looked up. */
+export function originLinesOfMany(origins: Origins, object: string, more: number): readonly string[] {
+  if ('unknown' in origins.ledger && 'unknown' in origins.document) return [];
+  const further = more === 0 ? [] : [`${more} more link(s) are not looked up: explain does that for one role`];
+  return [...originLines(origins, object), ...further];
+}
+
+export const originDataOfMany = (origins: Origins, more: number): object => ({ ...originData(origins), more });
 
 /** The same as data. */
 export const originData = ({ steps, ledger, document }: Origins): object => ({

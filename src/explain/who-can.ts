@@ -21,6 +21,9 @@ export interface WhoCan {
   readonly afterSetRole: readonly Person[];
 }
 
+/** The paths that are told of. */
+export const pathsIn = ({ people, afterSetRole }: WhoCan): readonly Path[] => [...people, ...afterSetRole].map(({ path }) => path);
+
 /** The shortest path of everybody who has it by itself, by role; PUBLIC's entries are not among them. */
 function shortestPaths(realm: Realm, object: Securable, privilege: string): ReadonlyMap<string, Path> {
   const holders = holdersOf(realm, object, privilege).filter((holder) => !isPublic(holder));

@@ -173,6 +173,52 @@ it('an object that came later has it by default privileges, which are told', asy
   expect(told.steps.find(({ what }) => what === 'grant')?.recorded).toMatchObject({ byDefault: true });
 });
 
+it('who-can tells the links of all whom it names, what leads to most of them first', async () => {
+  await begin();
+  const document = join(folder, 'users.yaml');
+  const whoCan = (...args: readonly string[]) => callHere(['who-can', ...args, 'SELECT', 'shop.public.t3'], '', settings());
+  const { code, stdout, stderr } = await whoCan('--document', document);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  const [, told = ''] = fixed(stdout, folder).split('where it comes from:');
+  expect(told).toContain(`SELECT on public.t3 to "o""d → d), (x\\u{a}\\u{1f}; DROP": done TIME for DIR/users.yaml@VERSION; wanted by DIR/users.yaml:14:18`);
+  expect(told).toContain('alice in readers: done TIME for DIR/users.yaml@VERSION; wanted by DIR/users.yaml:5:13');
+  expect(told.indexOf('SELECT on')).toBeLessThan(told.indexOf('alice in readers'));
+  const data = JSON.parse((await whoCan('-o', 'json', '--document', document)).stdout) as Told;
+  expect(data.origins.steps.map(({ what, recorded, wanted }) => [what, recorded !== null, wanted.length > 0])).toContainEqual(['grant', true, true]);
+  expect(data.origins).toMatchObject({ more: 0, document: { source: document } });
+});
+
+it('a snapshot has no audit log, which is said with whose its roles are; lines of a document are told of it all the same, and after a plan', async () => {
+  await begin();
+  const [document, file] = [join(folder, 'users.yaml'), join(folder, 'server.json')];
+  expect((await callHere(['snapshot', file], '', settings())).code).toBe(0);
+  const { stdout, stderr } = await explain('--snapshot', file, '--document', document, 'alice', 'SELECT', 'shop.public.t3');
+  expect(stderr).toBe('');
+  expect(stdout.slice(stdout.indexOf('where it comes from:'))).toMatchInlineSnapshot(`
+    "where it comes from:
+      alice in readers: wanted by DIR/users.yaml:5:13
+      readers in "o""d → d), (x\\u{a}\\u{1f}; DROP": wanted by DIR/users.yaml:9:16
+      SELECT on public.t3 to "o""d → d), (x\\u{a}\\u{1f}; DROP": wanted by DIR/users.yaml:14:18
+      LOGIN of alice: wanted by DIR/users.yaml:2:5
+    not known:
+      who granted what when: a snapshot has no audit log; its ledger says of roles alone whose they are: "o""d → d), (x\\u{a}\\u{1f}; DROP", alice, readers are of postgres/postgres-users-config
+    "
+  `);
+  const unnamed = await explain('--snapshot', file, 'alice', 'SELECT', 'shop.public.t3');
+  expect(unnamed.stdout).toContain('which line of a document wants it: ');
+  for (const args of [
+    ['--snapshot', file],
+    ['--snapshot', file, '--after-plan', '--without-secrets'],
+    ['--after-plan', '--without-secrets'],
+  ]) {
+    const told = await steps(...args, '--document', document, 'alice', 'EXECUTE', 'function shop.public.f(int)');
+    expect(told.ledger).toEqual({ unknown: expect.stringMatching(/no audit log|not asked/) as string });
+    expect(told.steps.filter(({ what }) => what === 'grant').map(({ wanted }) => wanted.map(({ line }) => line))).toEqual([[lineOf('functions:')]]);
+    const { stdout: who } = await callHere(['who-can', '-o', 'json', ...args, '--document', document, 'SELECT', 'shop.public.t3'], '', settings());
+    expect((JSON.parse(who) as Told).origins.steps.flatMap(({ wanted }) => wanted.map(({ line }) => line))).toContain(lineOf('roles: [readers'));
+  }
+});
+
 it('what cannot be known is said, and no error', async () => {
   await server.query('CREATE DATABASE shop');
   await server.query('CREATE ROLE alice LOGIN');

@@ -163,8 +163,13 @@ async function grant(client: pg.Client, object: ObjectReference, major: number, 
 export async function dropServer(client: pg.Client, { database, roles }: RandomServer): Promise<void> {
   await client.query(`DROP DATABASE ${quoted(database)} WITH (FORCE)`);
   // Who granted and has no grant option of its own any more: neither DROP OWNED nor a REVOKE reaches what is left of it. Nobody else uses this cluster.
-  await client.query(`SET allow_system_table_mods = on; UPDATE pg_tablespace SET spcacl = NULL; DELETE FROM pg_auth_members WHERE member >= 16384 OR roleid >= 16384;
-    DELETE FROM pg_shdepend WHERE deptype = 'a' AND classid = 'pg_tablespace'::regclass OR classid = 'pg_auth_members'::regclass; RESET allow_system_table_mods`);
+  await client.query(
+    `SET allow_system_table_mods = on; UPDATE pg_tablespace SET spcacl = NULL; DELETE FROM pg_auth_members WHERE member >= 16384 OR roleid >= 16384`,
+  );
+  await attempt(client, 'DELETE FROM pg_parameter_acl');
+  await client.query(
+    `DELETE FROM pg_shdepend WHERE classid IN ('pg_tablespace'::regclass, 'pg_auth_members'::regclass, to_regclass('pg_parameter_acl')); RESET allow_system_table_mods`,
+  );
   for (const role of roles) await attempt(client, `DROP OWNED BY ${quoted(role)} CASCADE`);
   for (const role of roles) await client.query(`DROP ROLE ${quoted(role)}`);
 }

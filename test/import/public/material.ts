@@ -33,6 +33,10 @@ function fromDebian(): string {
     'Dir::Etc::sourceparts=/dev/null',
     `Dir::State::lists=${join(folder, 'lists')}`,
     `Dir::Cache=${join(folder, 'cache')}`,
+    // An archive that does not answer is none.
+    'Acquire::http::Timeout=15',
+    'Acquire::https::Timeout=15',
+    'Acquire::Retries=0',
   ];
   const apt = (...args: readonly string[]): unknown =>
     execFileSync('apt-get', [...options.flatMap((option) => ['-o', option]), '-qq', ...args], { cwd: folder, stdio: 'pipe', timeout: 120_000 });
