@@ -37,6 +37,9 @@ export interface Origins {
   readonly document: { readonly source: string } | { readonly unknown: string };
 }
 
+/** Why no document was asked, where nobody named one. */
+export const NO_DOCUMENT = 'none is named; --document names one';
+
 /** So many steps are looked for. */
 export const MOST_STEPS = 40;
 
@@ -111,9 +114,10 @@ export function originLines(origins: Origins, object: string): readonly string[]
   ];
 }
 
-/** The same of an answer about many: nothing where nothing can be known. @param more how many links are not looked up. */
+/** The same of an answer about many: nothing where there is no ledger and nobody named a document. @param more how many links are not looked up. */
 export function originLinesOfMany(origins: Origins, object: string, more: number): readonly string[] {
-  if ('unknown' in origins.ledger && 'unknown' in origins.document) return [];
+  const { ledger, document } = origins;
+  if ('unknown' in ledger && 'unknown' in document && document.unknown === NO_DOCUMENT) return [];
   const further = more === 0 ? [] : [`${more} more link(s) are not looked up: explain does that for one role`];
   return [...originLines(origins, object), ...further];
 }

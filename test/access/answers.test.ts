@@ -204,7 +204,9 @@ describe('as somebody calls it', () => {
     expect(live.stdout).toContain('mallory → readers: granted to readers by boss (new)');
     expect(live.stdout).toContain('who can no longer:\n  oldest: granted to itself by boss\n');
     expect(live.stdout).not.toMatch(/e""v.*\(new\)/);
-    expect((await call([...args, '--snapshot', '-'], snapshot)).stdout).toBe(live.stdout);
+    // Why the audit log is not asked is another reason.
+    const withoutReason = (text: string): string => text.replace(/who granted what when: .*/, '');
+    expect(withoutReason((await call([...args, '--snapshot', '-'], snapshot)).stdout)).toBe(withoutReason(live.stdout));
     const { roles, lost } = JSON.parse((await call([...args, '-o', 'json'])).stdout) as { roles: readonly object[]; lost: readonly object[] };
     expect(roles).toContainEqual(expect.objectContaining({ role: 'mallory', new: true }));
     expect(roles).toContainEqual(expect.objectContaining({ role: EVIL, new: false }));
@@ -229,7 +231,7 @@ describe('as somebody calls it', () => {
     [['explain', 'old', 'SELECT', 'column hr.pay.payroll.nothing', '--snapshot', '-'], 'there is no column nothing in it'],
     [['explain', 'old', 'SELECT', 'hr.pg_catalog.pg_authid', '--snapshot', '-'], "which is the server's own"],
     [['who-can', 'SELECT', 'nowhere.pay.payroll', '--snapshot', '-'], 'there is no database nowhere'],
-    [['who-can', 'SELECT', 'hr.pay.payroll', '--document', 'x.yaml'], '--document is about a plan'],
+    [['what-can', 'old', '--document', 'x.yaml'], '--document is about a plan'],
     [['who-can', 'SELECT', 'hr.pay.payroll', '--snapshot', '-', '--host', 'x'], 'cannot both be meant'],
     [['what-can', 'nobody', '--snapshot', '-'], 'there is no role nobody'],
     [['what-can', 'old', '--in', 'nowhere', '--snapshot', '-'], 'there is no database nowhere'],

@@ -22,12 +22,11 @@ export function whySomeCreators(whole: WholeServer): (change: OnDefaults) => str
     if (!makers.has(creator))
       return `${given}, and ${saidAs(creator)} owns nothing there and holds no CREATE: as long as the database's createdBy does not name it, '*' in a document is not for what it makes`;
     const gives = (maker: string): string =>
-      JSON.stringify(
-        found.defaults
-          .filter((row) => row.creator === maker && row.schema === schema && row.kind === object)
-          .flatMap(({ entries }) => entries.filter(({ grantee }) => grantee === role).map(({ privilege, grantable }) => [privilege, grantable]))
-          .toSorted(),
-      );
+      found.defaults
+        .filter((row) => row.creator === maker && row.schema === schema && row.kind === object)
+        .flatMap(({ entries }) => entries.filter(({ grantee }) => grantee === role).map(({ privilege, grantable }) => `${privilege}${grantable ? '*' : ''}`))
+        .toSorted((a, b) => (a < b ? -1 : 1))
+        .join(' ');
     const others = [...makers].filter((maker) => maker !== role && gives(maker) !== gives(creator)).toSorted();
     if (others.length === 0) return undefined;
     const named = `${others.slice(0, NAMED).map(saidAs).join(', ')}${others.length > NAMED ? ` and ${others.length - NAMED} more` : ''}`;
