@@ -1,5 +1,7 @@
 // A plan as a script for psql.
 import { oneLine } from '../document/show.ts';
+import { saidSql } from '../sql/said-sql.ts';
+import { UNSEEN } from '../sql/sql-text.ts';
 import type { ScriptPart } from './plan-script.ts';
 import type { PlanView } from './plan-view.ts';
 
@@ -50,7 +52,7 @@ function partLines(part: ScriptPart): readonly string[] {
   }
 }
 
-const ended = (statement: string): string => `${statement.trim()};`;
+const ended = (statement: string): string => `${saidSql(statement.trim())};`;
 
 /** A value of a connection string. */
 const value = (name: string): string => `'${name.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
@@ -60,5 +62,4 @@ const argument = (text: string): string =>
   `'${text
     .replaceAll('\\', '\\\\')
     .replaceAll("'", "''")
-    // eslint-disable-next-line no-control-regex -- these are looked for
-    .replace(/[\x01-\x1f\x7f]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)}'`;
+    .replace(UNSEEN, (char) => [...Buffer.from(char)].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join(''))}'`;

@@ -75,8 +75,9 @@ export function literal(value: string): Sql {
 }
 
 /** What stands in a sentence is printed without these, so SQL there spells them: characters that nobody sees, or that a terminal takes for a command. */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
-const codeOf = (char: string, short: string, long: string, width: number): string => {
+export const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+/** A character by its number. @param long where it has more than four digits. */
+export const codeOf = (char: string, short: string, long: string, width: number): string => {
   const code = (char.codePointAt(0) ?? 0).toString(16);
   return code.length > 4 ? `${long}${code.padStart(width, '0')}` : `${short}${code.padStart(4, '0')}`;
 };

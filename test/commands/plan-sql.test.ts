@@ -33,13 +33,22 @@ async function psql(script: string, login: Readonly<Record<string, string>> = {}
   return stdout;
 }
 
-const HOSTILE = ['it\'s "so"', 'a\nb; DROP ROLE postgres; --', 'tab\tesc\u001B[2J', '\\connect x', 'größe :name', '-- no', "x' = y\\"];
+const HOSTILE = [
+  'it\'s "so"',
+  'a\nb; DROP ROLE postgres; --',
+  'tab\tesc\u001B[2J',
+  '\\connect x',
+  'größe :name',
+  '-- no',
+  "x' = y\\",
+  'of\u202Egnp\u0085.\u{E0001}\\x',
+];
 
 function declare(databases: readonly string[], names: readonly string[]): void {
   const reads = databases.map((database) => ({ database, schemas: ['public', 'own'], tables: { '*': ['SELECT'] }, functions: { '*': ['EXECUTE'] } }));
   steward.manifests.users(
     JSON.stringify({
-      roles: [{ name: 'readers', grants: reads, comment: "of 'all' \n\\! id" }],
+      roles: [{ name: 'readers', grants: reads, comment: "of 'all' \n\\! id \u202E\u009B2J 👩\u200D👧" }],
       databases: databases.map((name) => ({ name, create: true, owner: 'keeper', schemas: [{ name: 'own', owner: 'keeper' }] })),
       users: names.map((username) => ({ username, password: 'none', roles: ['readers'], database: databases[0], settings: { search_path: 'own, public' } })),
     }),
@@ -49,6 +58,8 @@ function declare(databases: readonly string[], names: readonly string[]): void {
 async function leadsToNothing(env: Readonly<Record<string, string>> = {}): Promise<void> {
   const { stdout: script, stderr } = await plan(env, '-o', 'sql');
   expect(stderr).toBe('');
+  // A terminal, and whoever reads it, sees all that is there.
+  expect(script.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
   await psql(script, env);
   const { stdout, code } = await plan(env, '-o', 'json');
   const view = JSON.parse(stdout) as PlanView;
@@ -59,7 +70,7 @@ it('makes roles, databases, schemas and privileges, also with names that are SQL
   await server.query('CREATE DATABASE shop');
   await server.query('CREATE TABLE goods (id int); GRANT ALL ON goods TO PUBLIC', 'shop');
   steward = await createSteward(server);
-  declare(['shop', 'new\nday', "o'clock=5 \\x"], HOSTILE);
+  declare(['shop', 'new\nday', 'un\u2028seen \u202E', "o'clock=5 \\x"], HOSTILE);
   await leadsToNothing();
 });
 
