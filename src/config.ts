@@ -1,6 +1,6 @@
 // Environment → Config: every setting with its default and its check, and every bad value in one message. Nobody else knows the environment.
 import { z } from 'zod';
-import { GuardrailsFileError, readGuardrailsFile } from './files/guardrails-file.ts';
+import { createGuardrailsFile, type GuardrailsFile, GuardrailsFileError, readGuardrailsFile } from './files/guardrails-file.ts';
 import type { Guardrail } from './model/guardrails.ts';
 import { parseAdminSecret } from './plan/secrets/admin-secret.ts';
 import { drainTime } from './model/duration.ts';
@@ -126,7 +126,7 @@ export interface Config extends ReturnType<typeof configOf> {
 export interface FleetSettings {
   readonly configMapName: string;
   readonly settings: Settings;
-  readonly guardrails: readonly Guardrail[];
+  readonly guardrails: GuardrailsFile;
 }
 
 /** Every name that the environment may set, in the order of the reference page; a test holds the docs to it. */
@@ -142,19 +142,21 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** The settings as every part takes them. @throws ConfigError naming every setting that is wrong. */
 export function readConfig(env: Environment): Config {
   const settings = readSettings(env);
-  const guardrails = operatorGuardrails(settings.GUARDRAILS_FILE);
+  const guardrails = withFile(settings.GUARDRAILS_FILE, () => createGuardrailsFile(settings.GUARDRAILS_FILE));
   const configMapName = settings.SERVERS_CONFIGMAP;
   return { ...configOf(settings, guardrails), fleet: configMapName === undefined ? undefined : { configMapName, settings, guardrails } };
 }
 
 /**
- * What must never be, whatever a document says: read once, so that it holds as it stood when the process began.
+ * What must never be, whatever a document says.
  * @throws ConfigError where it is not all to be had: without it everything would be done.
  */
-export function operatorGuardrails(path: string | undefined): readonly Guardrail[] {
-  if (path === undefined || path === '') return [];
+export const operatorGuardrails = (path: string | undefined): readonly Guardrail[] =>
+  path === undefined || path === '' ? [] : withFile(path, () => readGuardrailsFile(path));
+
+function withFile<T>(path: string | undefined, work: () => T): T {
   try {
-    return readGuardrailsFile(path);
+    return work();
   } catch (error) {
     throw error instanceof GuardrailsFileError ? new ConfigError(`GUARDRAILS_FILE=${path}: ${error.message}`) : error;
   }
@@ -193,8 +195,9 @@ function describe(issue: z.core.$ZodIssue, set: Record<string, string | undefine
 }
 
 /** The settings by who takes them. */
-export function configOf(set: Settings, guardrails: readonly Guardrail[]) {
+export function configOf(set: Settings, file: GuardrailsFile) {
   const source = `${set.NAMESPACE}/${set.CONFIGMAP_NAME}`;
+  const renewal = guardrailsInForce(set.GUARDRAILS_FILE, file);
   return {
     dryRun: set.DRY_RUN,
     log: { level: set.LOG_LEVEL, format: set.LOG_FORMAT },
@@ -241,7 +244,32 @@ export function configOf(set: Settings, guardrails: readonly Guardrail[]) {
       every: durationMs(set.ADMIN_ROTATION_EVERY) ?? Number.POSITIVE_INFINITY,
       secret: { namespace: set.NAMESPACE, ...(parseAdminSecret(set.ADMIN_SECRET ?? '') ?? { name: '', key: '' }) },
     },
-    policy: { ...policyOf(set, source), guardrails },
+    policy: {
+      ...policyOf(set, source),
+      get guardrails(): readonly Guardrail[] {
+        return renewal.guardrails;
+      },
+      renewal,
+    },
+  };
+}
+
+/** What is in force for one server: the same for as long as one of its cycles takes. */
+function guardrailsInForce(path: string | undefined, file: GuardrailsFile) {
+  let now = file.last;
+  return {
+    get guardrails(): readonly Guardrail[] {
+      return now.guardrails;
+    },
+    get version(): string {
+      return now.version;
+    },
+    renew: (): string | undefined => {
+      now = file.look();
+      return now.problem === undefined
+        ? undefined
+        : `GUARDRAILS_FILE=${path ?? ''} is not used as it is now, and the guardrails that were read before stay in force: ${now.problem}`;
+    },
   };
 }
 

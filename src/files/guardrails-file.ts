@@ -1,4 +1,6 @@
-// The operator's guardrails: a file that is read once, as the process starts. One that cannot be read, or is wrong somewhere, protects nothing: then nothing starts.
+// The operator's guardrails: a file that is looked at again and again. One that cannot be read, or is wrong somewhere, protects nothing: as the process starts, nothing starts with
+// it; later, what was read last stays in force.
+import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { formatProblem } from '../document/format.ts';
 import { readGuardrails } from '../document/guardrails.ts';
@@ -22,9 +24,58 @@ export class GuardrailsFileError extends Error {
   override readonly name = 'GuardrailsFileError';
 }
 
+/** What is in force. */
+export interface GuardrailsReading {
+  readonly guardrails: readonly Guardrail[];
+  /** Equal while the file says the same. */
+  readonly version: string;
+  /** Why the file is not used as it is by now. */
+  readonly problem: string | undefined;
+}
+
+/** The file over the life of the process, for all who go by it. */
+export interface GuardrailsFile {
+  readonly last: GuardrailsReading;
+  /** Reads it where it is another one. */
+  look(): GuardrailsReading;
+}
+
+/** @param path undefined for none. @throws GuardrailsFileError saying what is wrong with it. */
+export function createGuardrailsFile(path: string | undefined): GuardrailsFile {
+  if (path === undefined) {
+    const none = { guardrails: [], version: '', problem: undefined };
+    return { last: none, look: () => none };
+  }
+  const first = read(path);
+  let last: GuardrailsReading = { guardrails: guardrailsOf(first, path), version: digestOf(first), problem: undefined };
+  let seen = last.version;
+  return {
+    get last() {
+      return last;
+    },
+    look: () => {
+      const { guardrails } = last;
+      try {
+        const bytes = read(path);
+        const digest = digestOf(bytes);
+        if (digest !== seen || last.problem !== undefined) last = { guardrails: guardrailsOf(bytes, path), version: digest, problem: undefined };
+        seen = digest;
+      } catch (error) {
+        if (!(error instanceof GuardrailsFileError)) throw error;
+        seen = '';
+        last = { guardrails, version: `not used: ${error.message}`, problem: error.message };
+      }
+      return last;
+    },
+  };
+}
+
+const digestOf = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
+
 /** The guardrails of a file. @throws GuardrailsFileError saying what is wrong with it. */
-export function readGuardrailsFile(path: string): readonly Guardrail[] {
-  const bytes = read(path);
+export const readGuardrailsFile = (path: string): readonly Guardrail[] => guardrailsOf(read(path), path);
+
+function guardrailsOf(bytes: Buffer, path: string): readonly Guardrail[] {
   const { text, message } = decode(bytes);
   if (message !== undefined) throw new GuardrailsFileError(message.replace('the document', 'it'));
   const report = new ProblemReport(linesOf(text, path));

@@ -23,6 +23,10 @@ export const withAdmin = (report: CycleReport, admin: AdminReport | undefined): 
 export const withUnwritten = (report: CycleReport, unwritten: Notice | undefined): CycleReport =>
   unwritten === undefined ? report : { ...withBeside(report, { planned: [], outcomes: [], notices: [unwritten] }), stateUnwritten: true };
 
+/** The report with what keeps the operator's guardrails from being used as they are by now. */
+export const withUnused = (report: CycleReport, unused: string | undefined): CycleReport =>
+  unused === undefined ? report : withBeside(report, { planned: [], outcomes: [], notices: [{ kind: 'failed', subject: '', message: unused }] });
+
 /** The report with what was done, or would be, beside the plan. */
 export function withBeside(report: CycleReport, { planned, outcomes, notices }: Beside): CycleReport {
   const isGood = report.result === 'converged' || report.result === 'changed';

@@ -56,7 +56,7 @@ export async function runCycle(
   // Paused: whatever writes needs a fence, and there is none.
   const fence = inputs.requests?.paused === true ? undefined : writer;
   if (declared === undefined) return { ...fromInputs(inputs), result: 'waiting' };
-  if (look.heed(hearing.version(inputs))) {
+  if (look.heed(versionOf(parts, inputs))) {
     backoff.clear();
     repeats.forget();
   }
@@ -72,9 +72,12 @@ export async function runCycle(
   return fence === undefined ? preview(parts, begun, writer === undefined ? 'dry_run' : 'paused') : converge(parts, begun, fence);
 }
 
+/** Of everything that is not on the server. */
+const versionOf = ({ hearing, server }: CycleParts, inputs: Inputs): string => JSON.stringify([hearing.version(inputs), server.policy.renewal?.version ?? '']);
+
 /** Reads, plans and applies until nothing is left to do. */
 async function converge(parts: CycleParts, begun: Begun, fence: string): Promise<Partial<CycleReport>> {
-  const { hearing, look, memory, intents } = parts;
+  const { look, memory, intents } = parts;
   const { inputs, signal } = begun;
   const applied = createApplied(begun.ledger, parts);
   let { focus } = begun;
@@ -92,7 +95,7 @@ async function converge(parts: CycleParts, begun: Begun, fence: string): Promise
     const outcomes = await apply(parts, next, pass, context);
     applied.add(outcomes);
     memory.note(pass.recorded, outcomes, pass.input.catalog.server.place, pass.input.document);
-    look.heed(hearing.version(inputs));
+    look.heed(versionOf(parts, inputs));
     focus = undefined;
   }
 }

@@ -68,7 +68,7 @@ export interface ForPlan {
 
 /** Reads the server for a document and the values of its Secrets, and plans. */
 export async function readForPlan(
-  { adminDatabase, policy: { movedFrom, guardrails = [], ...policy } }: Pick<Server, 'adminDatabase' | 'policy'>,
+  { adminDatabase, policy: { movedFrom, guardrails = [], renewal: _renewal, ...policy } }: Pick<Server, 'adminDatabase' | 'policy'>,
   request: PlanRequest,
   reader: ServerReader,
 ): Promise<ForPlan> {

@@ -4,7 +4,7 @@ import type { AdminRotation } from './admin-rotation.ts';
 import { type AuditBounds, createAuditRetention } from './audit-retention.ts';
 import type { Approval } from './approval.ts';
 import { createBackoff } from './backoff.ts';
-import { withAdmin, withBeside, withUnwritten } from './beside.ts';
+import { withAdmin, withBeside, withUnused, withUnwritten } from './beside.ts';
 import { type CycleParts, runCycle } from './cycle.ts';
 import { createDatabases } from './databases.ts';
 import type { DriftLooker } from './drift-watch.ts';
@@ -92,10 +92,12 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       const started = performance.now();
       const seconds = (): number => (performance.now() - started) / 1000;
       look.begin();
+      // Through all of the cycle the same ones hold.
+      const unused = server.policy.renewal?.renew();
       try {
         const found = await runCycle(parts, fence, focusOf(woken), signal);
         await look.end();
-        return await complete(found, fence, signal, seconds);
+        return withUnused(await complete(found, fence, signal, seconds), unused);
       } catch (error) {
         signal.throwIfAborted();
         look.forget();

@@ -4,10 +4,20 @@ import type { PlanInput } from '../plan/plan-input.ts';
 import type { Connections } from '../postgres/connection.ts';
 import type { Timeouts } from '../postgres/transaction.ts';
 
+/** The operator's guardrails over the life of the process. */
+export interface GuardrailsRenewal {
+  /** Looks at them again: until the next time they stay the same. @returns what keeps them from being used as they are. */
+  renew(): string | undefined;
+  /** Equal while they are the same. */
+  readonly version: string;
+}
+
 /** What a plan may do: the law, removal, and how privileges and triggers are kept. */
 export interface Policy extends Pick<PlanInput, 'revokes' | 'triggers' | 'law' | 'removal' | 'defaultDatabase'> {
   /** What must never be, whatever a document says. */
   readonly guardrails?: readonly Guardrail[] | undefined;
+  /** Where they may be others by the next cycle. */
+  readonly renewal?: GuardrailsRenewal | undefined;
   /** The server that the operator says ours was moved from. */
   readonly movedFrom: string | undefined;
 }

@@ -1,5 +1,5 @@
-// The operator's guardrails: a file that is read as the process starts, which no document can weaken.
-import { mkdirSync, writeFileSync } from 'node:fs';
+// The operator's guardrails: a file that is read as the process starts and with each cycle, which no document can weaken.
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { describe, expect, it } from 'vitest';
@@ -72,6 +72,70 @@ it('a database that cannot be read holds back memberships that could lead there'
     expect.stringMatching(/^database hr cannot be read, and nobody knows whether guardrails are broken there: ./),
   ]);
   expect(await server.query(`SELECT FROM pg_auth_members WHERE member = 'alice'::regrole`)).toEqual([]);
+});
+
+it('another file counts with the next look, and one that is wrong leaves the last good one in force and is told', async () => {
+  await server.query('CREATE DATABASE hr');
+  await server.query('CREATE TABLE salaries (amount int); CREATE TABLE teams (name text)', 'hr');
+  const about = (...tables: readonly string[]): string => stringify({ guardrails: [{ ...PAYROLL, on: { ...PAYROLL.on, tables } }] });
+  const file = fileWith(about('salaries'));
+  steward = await createSteward(server, { EVENT_TRIGGERS: 'off', GUARDRAILS_FILE: file });
+  const use = (...tables: readonly string[]): void =>
+    steward.manifests.users(
+      stringify({
+        users: [
+          {
+            username: 'alice',
+            database: 'hr',
+            password: 'none',
+            grantsMode: 'additive',
+            grants: [{ database: 'hr', schemas: ['public'], tables: Object.fromEntries(tables.map((name) => [name, ['SELECT']])) }],
+          },
+        ],
+      }),
+    );
+  const may = async (): Promise<unknown> =>
+    (
+      await server.query(
+        `SELECT has_table_privilege('alice', 'salaries', 'SELECT') AS salaries, has_table_privilege('alice', 'teams', 'SELECT') AS teams`,
+        'hr',
+      )
+    )[0];
+  use('salaries');
+  expect(refusedIn(await steward.cycle())).toHaveLength(1);
+  // Stricter: what is wanted next is refused, and nobody has restarted anything.
+  writeFileSync(file, about('salaries', 'teams'));
+  use('salaries', 'teams');
+  expect(refusedIn(await steward.cycle())).toEqual([expect.stringContaining('2 tables of schema public (salaries, teams)')]);
+  // Wrong somewhere, empty, gone: what was read last holds, and that is said each time.
+  for (const [text, said] of [
+    [about('salaries').replace('never', 'nevr'), /unknown key `nevr`/],
+    ['', /must be a mapping with a list `guardrails`/],
+    [undefined, /it cannot be read: ENOENT/],
+  ] as const) {
+    if (text === undefined) rmSync(file);
+    else writeFileSync(file, text);
+    for (let look = 0; look < 2; look += 1) {
+      const report = await steward.cycle();
+      expect(refusedIn(report)).toEqual([expect.stringContaining('2 tables of schema public (salaries, teams)')]);
+      expect(report.result).toBe('incomplete');
+      const failed = report.notices.filter(({ kind }) => kind === 'failed').map(({ message }) => message);
+      expect(failed).toEqual([
+        expect.stringMatching(/^GUARDRAILS_FILE=.* is not used as it is now, and the guardrails that were read before stay in force: ./),
+      ]);
+      expect(failed[0]).toMatch(said);
+    }
+  }
+  expect(await may()).toEqual({ salaries: false, teams: false });
+  // Mended, and weaker on purpose.
+  writeFileSync(file, about('salaries'));
+  const mended = await steward.cycle();
+  expect([refusedIn(mended).length, mended.notices.filter(({ kind }) => kind === 'failed')]).toEqual([1, []]);
+  expect(await may()).toEqual({ salaries: false, teams: true });
+  // What is broken by now is told although nothing on the server has changed.
+  expect((await steward.cycle()).notices.filter(({ kind }) => kind === 'guardrail_broken')).toEqual([]);
+  writeFileSync(file, about('teams'));
+  expect((await steward.cycle()).notices.filter(({ kind }) => kind === 'guardrail_broken').map(({ subject }) => subject)).toEqual(['alice']);
 });
 
 describe('with a file that is', () => {
