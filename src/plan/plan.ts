@@ -44,15 +44,7 @@ function* planWith(read: PlanInput): InParts<Plan> {
   const law = lawOf(input.catalog, input.law, document);
   const catalog = withPlannedDatabases(input.catalog, document, law, input.adminDatabase);
   const { whole = document } = input;
-  const desired = desiredOf({
-    document,
-    whole,
-    catalog,
-    law,
-    defaultDatabase: input.defaultDatabase,
-    withoutSecret: input.withoutSecret,
-    held: input.renaming.held,
-  });
+  const desired = desiredOf({ ...input, whole, catalog, law, held: input.renaming.held });
   const { entities } = desired;
   const decisions = decisionsOf(input, catalog, entities);
   const { changes: compared, openings } = openWithPassword(differencesOf(input, catalog, law, desired, decisions), { ...input, catalog });

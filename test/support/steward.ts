@@ -72,7 +72,7 @@ export async function createSteward(
     manifests,
     config,
     warnings,
-    cycle: async (fence = 'SELECT 1', woken = undefined) => {
+    cycle: async (fence = 'SELECT 1', woken) => {
       const report = await reconciler.cycle(config.dryRun ? undefined : fence, stop.signal, woken);
       const { notices, problems, planned, outcomes, error, sourceFailure } = report;
       expectNoSecrets(JSON.stringify([notices, problems, planned.map(sentenceOf), outcomes, error, sourceFailure]), 'a report');
