@@ -1,5 +1,6 @@
 // Changes of the event trigger of a database, and of what it follows.
 import { digestOf } from '../model/digest.ts';
+import type { ObjectKind } from '../model/kinds.ts';
 import { installSql, removeSql, syncSql } from '../sql/trigger-sql.ts';
 import { type Advised, type Definition, neverDrift } from './definition.ts';
 import { inDatabase } from './words.ts';
@@ -8,17 +9,36 @@ interface InDatabase {
   readonly database: string;
 }
 
+/** A rule as a value, with patterns as a document has them. */
+export interface FollowedRule {
+  readonly kind: ObjectKind;
+  readonly schema: string;
+  readonly name: string;
+  /** `*` for every kind but columns. */
+  readonly column: string;
+  readonly role: string;
+  readonly privileges: readonly string[];
+  /** Of rules of one role the largest that is about an object holds for it. */
+  readonly rank: number;
+  /** It holds beside whatever else does: nothing replaces it, and it replaces nothing. */
+  readonly implied: boolean;
+}
+
 interface InstallEventTrigger extends InDatabase {
   readonly kind: 'install_event_trigger';
   readonly admin: string;
   readonly newSchema: boolean;
   /** What it follows from now on; undefined where that stays. */
   readonly rules: string | undefined;
+  /** The same as values; none where it stays. */
+  readonly following: readonly FollowedRule[];
 }
 
 interface SyncTriggerRules extends InDatabase {
   readonly kind: 'sync_trigger_rules';
   readonly rules: string;
+  /** The same as values. */
+  readonly following: readonly FollowedRule[];
   /** How many rules these are, and of how many roles. */
   readonly count: number;
   readonly roles: number;
@@ -45,6 +65,8 @@ const OF_TRIGGER = {
 } as const;
 
 export const installEventTrigger: Definition<InstallEventTrigger> = {
+  // The rules say it.
+  counted: ['following'],
   isOwn: true,
   ...OF_TRIGGER,
   key: ({ database }) => [database],
@@ -57,6 +79,7 @@ export const installEventTrigger: Definition<InstallEventTrigger> = {
 };
 
 export const syncTriggerRules: Definition<SyncTriggerRules> = {
+  counted: ['following'],
   isOwn: true,
   ...OF_TRIGGER,
   key: ({ database, rules }) => [database, digestOf(rules)],

@@ -1,12 +1,12 @@
 // Gifts: what changes of a plan give, link by link. What only takes away gives nothing.
 import type { Change } from '../changes/change.ts';
+import type { FollowedRule } from '../changes/trigger.ts';
 import { ownName, type ObjectName, PUBLIC } from '../model/contents.ts';
 import type { Role } from '../model/cluster.ts';
 import { KINDS, type ObjectKind } from '../model/kinds.ts';
 import { DATABASE_OWNER, linksOf } from '../explain/links.ts';
 import type { Guarded } from './guarded.ts';
 import type { GuardState } from './state.ts';
-import { type ComingRule, rulesIn } from './trigger-rules.ts';
 
 export type Gift =
   /** Privileges on objects, of which `names` are those that there are or will be. */
@@ -22,11 +22,11 @@ export type Gift =
       readonly owns: boolean;
     }
   /** Privileges on objects that nobody has made yet: patterns. */
-  | (ComingRule & {
+  | (FollowedRule & {
       readonly what: 'to come';
       readonly database: string;
       /** Other rules for the same role. */
-      readonly beside: readonly ComingRule[];
+      readonly beside: readonly FollowedRule[];
     })
   /** A membership, or options of one, that was not there. @see Link */
   | { readonly what: 'link'; readonly member: string; readonly role: string; readonly inherit: boolean; readonly set: boolean; readonly database?: string }
@@ -61,7 +61,7 @@ export function giftsOf(change: Change, state: GuardState, planned: readonly Cha
     }
     case 'install_event_trigger':
     case 'sync_trigger_rules':
-      return [...Map.groupBy(rulesIn(change.rules), ({ role }) => role).values()].flatMap((beside) =>
+      return [...Map.groupBy(change.following, ({ role }) => role).values()].flatMap((beside) =>
         beside.map((rule): Gift => ({ what: 'to come', database: change.database, beside, ...rule })),
       );
     case 'create_schema':

@@ -65,8 +65,16 @@ export function* planTrigger(input: TriggerInput): InParts<Found> {
   const rules = isNew && !input.isInvalid ? document : undefined;
   const isThere = state.trigger === 'current' || state.trigger === 'disabled';
   if (!isThere && (rules !== undefined || state.rules !== undefined))
-    changes.push({ kind: 'install_event_trigger', database, admin: catalog.server.admin, newSchema: state.schema === 'missing', rules: rules?.text });
-  if (isThere && rules !== undefined) changes.push({ kind: 'sync_trigger_rules', database, rules: rules.text, count: rules.rules, roles: rules.roles });
+    changes.push({
+      kind: 'install_event_trigger',
+      database,
+      admin: catalog.server.admin,
+      newSchema: state.schema === 'missing',
+      rules: rules?.text,
+      following: rules?.following ?? [],
+    });
+  if (isThere && rules !== undefined)
+    changes.push({ kind: 'sync_trigger_rules', database, rules: rules.text, following: rules.following, count: rules.rules, roles: rules.roles });
   // An application's DDL reads the tables until the trigger is another, and would wait for whoever drops them.
   if (isThere && state.tables) changes.push({ kind: 'remove_event_trigger', database, part: 'tables' });
   const disabled = `the event trigger in database ${database} is disabled, and stays so: new objects wait for the next cycle. ${state.disabled.map((name) => `ALTER EVENT TRIGGER ${name} ENABLE`).join('; ')} there puts it to work again`;

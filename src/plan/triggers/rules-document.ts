@@ -1,6 +1,7 @@
 // The rules of one database as a document: JSON in which the few rules that can be for an object are found by its kind, schema and name. Pure.
 import { type InParts, type Pace, sortedInParts } from '../../model/in-parts.ts';
 import { LIMITS } from '../../model/limits.ts';
+import type { FollowedRule } from '../../changes/trigger.ts';
 import { type SettledRules, settledRules } from './settled-rules.ts';
 import { compareRanks, type TriggerRule, type TriggerRules } from './trigger-rules.ts';
 
@@ -11,6 +12,8 @@ export interface RulesDocument {
   readonly bytes: number;
   readonly rules: number;
   readonly roles: number;
+  /** The same as values. */
+  readonly following: readonly FollowedRule[];
 }
 
 /**
@@ -45,8 +48,18 @@ export function* rulesDocument({ subjects, rules }: TriggerRules, database: stri
   const text = JSON.stringify(content);
   const bytes = Buffer.byteLength(text);
   const settled = content.columns === true ? {} : yield* settledRules(rules, pace);
-  return { text: withSettled(content, settled, database, bytes) ?? text, bytes, rules: placed.length, roles: subjects.size };
+  const following = placed.map(({ rule }) => followed(rule, ranks));
+  return { text: withSettled(content, settled, database, bytes) ?? text, bytes, rules: placed.length, roles: subjects.size, following };
 }
+
+const followed = ({ kind, written, role, privileges, rank, implied }: TriggerRule, ranks: ReadonlyMap<string, number>): FollowedRule => ({
+  kind,
+  ...written,
+  role,
+  privileges: [...privileges.keys()],
+  rank: ranks.get(JSON.stringify(rank)) ?? 0,
+  implied,
+});
 
 /** So little of settled rules is always added. */
 const LITTLE = 16_384;

@@ -19,7 +19,7 @@ export interface TriggerRule {
   readonly glob: boolean;
   readonly wide: boolean;
   /** Schema and name as a document has them; `*` alone for everything. */
-  readonly written: { readonly schema: string; readonly name: string };
+  readonly written: { readonly schema: string; readonly name: string; readonly column: string };
   /** Follows from other rules, and adds to whatever else holds. */
   readonly implied: boolean;
   /** The more specific rule is the larger, as arrays compare. */
@@ -77,7 +77,7 @@ function ruleOf(role: string, { rule, schema, name, second, rank, wish }: Compil
     second: second === undefined || seconds === '*' ? null : part,
     glob,
     wide,
-    written: { schema: schemas, name: names },
+    written: { schema: schemas, name: names, column: isColumn ? seconds : '*' },
     implied: rule.implied,
     rank,
     privileges: new Map(wish),
