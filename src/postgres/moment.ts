@@ -2,6 +2,7 @@
 import type pg from 'pg';
 import { SAME_START } from './digest.ts';
 import { pinnedRows } from './query.ts';
+import { sessionQuery } from './read-leaving.ts';
 
 /**
  * Whatever changes a row has a transaction number, and numbers are the server's and not a database's. A row is seen by which of them have ended, and the snapshot names
@@ -10,6 +11,12 @@ import { pinnedRows } from './query.ts';
  * It says nothing of sessions, of settings in files, or of who may log in.
  */
 const MOMENT = `SELECT pg_catalog.concat(pg_catalog.pg_current_snapshot(), ' ', ${SAME_START})`;
+
+/** The same with how many sessions these roles (by OID) have: one ends without any transaction. */
+export async function glanceOf(client: pg.ClientBase, counted: readonly number[]): Promise<string> {
+  const sessions = counted.length === 0 ? '0' : `(SELECT coalesce(pg_catalog.sum(s.count), 0) FROM (${sessionQuery(counted)}) s)`;
+  return String((await pinnedRows(client, `SELECT pg_catalog.concat((${MOMENT}), ' ', ${sessions})`))[0]?.[0]);
+}
 
 /** The moment as of now; taken before something is read, what is read holds for as long as it stays the same. */
 export async function momentOf(client: pg.ClientBase): Promise<string> {

@@ -1,6 +1,7 @@
 // Look: whether there is anything to read: inputs that are others, time that has come, and a server that is not as it was, which fingerprints tell.
 import type { Connections } from '../postgres/connection.ts';
 import { fingerprint, type FingerprintFacts } from '../postgres/fingerprint.ts';
+import { glanceOf } from '../postgres/moment.ts';
 import type { Databases } from './databases.ts';
 import type { DriftLooker } from './drift-watch.ts';
 import type { CycleReport } from './report.ts';
@@ -37,6 +38,9 @@ interface Seen {
   readonly fingerprint: string;
 }
 
+/** Of so many roles sessions are counted at a glance. */
+const GLANCED_AT = 1000;
+
 export function createLook(connections: Connections, databases: Pick<Databases, 'unchanged' | 'driftedUnheard'>): Look {
   let facts: FingerprintFacts | undefined;
   /** The inputs of the last cycle, by their version. */
@@ -49,8 +53,15 @@ export function createLook(connections: Connections, databases: Pick<Databases, 
   /** The server as the last cycle left it; undefined while one runs. */
   let left: Seen | undefined;
 
+  /** What a glance showed when the server was still as that cycle left it. */
+  let quiet: { readonly left: Seen; readonly glance: string } | undefined;
+
   /** Empty where it cannot be told, which equals nothing that is remembered. */
   const now = (of: FingerprintFacts): Promise<string> => connections.withAdmin((client) => fingerprint(client, of)).catch(() => '');
+
+  /** undefined where it cannot be told, or to ask would be no glance any more. */
+  const glance = ({ counted }: FingerprintFacts): Promise<string | undefined> =>
+    counted.length > GLANCED_AT ? Promise.resolve(undefined) : connections.withAdmin((client) => glanceOf(client, counted)).catch(() => undefined);
 
   return {
     begin: () => {
@@ -100,12 +111,19 @@ export function createLook(connections: Connections, databases: Pick<Databases, 
       const under = facts;
       if (under !== undefined) left = settled ?? before ?? { facts: under, fingerprint: await now(under) };
     },
+    mayHaveDrifted: async () => {
+      const known = left;
+      return known !== undefined && (quiet?.left !== known || quiet.glance !== (await glance(known.facts)));
+    },
     lookForDrift: async () => {
       const known = left;
       if (known === undefined) return { cluster: false, databases: [] };
+      const began = await glance(known.facts);
       const [seen, drifted] = await Promise.all([now(known.facts), databases.driftedUnheard()]);
       // A cycle that began meanwhile looks itself.
-      return left === known ? { cluster: seen !== '' && seen !== known.fingerprint, databases: drifted } : { cluster: false, databases: [] };
+      if (left !== known) return { cluster: false, databases: [] };
+      quiet = began !== undefined && seen === known.fingerprint && drifted.length === 0 ? { left: known, glance: began } : undefined;
+      return { cluster: seen !== '' && seen !== known.fingerprint, databases: drifted };
     },
   };
 }

@@ -113,6 +113,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       const next = Math.min(backoff.nextIn() ?? Number.POSITIVE_INFINITY, adminRotation?.nextIn() ?? Number.POSITIVE_INFINITY, look.dueAt - performance.now());
       return Number.isFinite(next) ? next : undefined;
     },
+    mayHaveDrifted: () => look.mayHaveDrifted(),
     lookForDrift: () => look.lookForDrift(),
   };
 }

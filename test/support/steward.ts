@@ -8,6 +8,7 @@ import type { Woken } from '../../src/model/wake.ts';
 import type { CycleReport } from '../../src/steward/report.ts';
 import { createConnections } from '../../src/postgres/connection.ts';
 import { createResidents } from '../../src/postgres/residents.ts';
+import type { DriftLooker } from '../../src/steward/drift-watch.ts';
 import { createReconciler } from '../../src/steward/reconcile.ts';
 import { createDirectorySource } from '../../src/sources/directory.ts';
 import { ACCELERATORS, Manifests } from './daemon.ts';
@@ -22,6 +23,8 @@ export interface Steward {
   readonly warnings: string[];
   /** Runs one cycle; a dry run where DRY_RUN is set. @param fence another one than before: somebody else may have been the writer in between. */
   cycle(fence?: string, woken?: Woken): Promise<CycleReport>;
+  /** What it does between cycles. */
+  readonly looker: DriftLooker;
   /** What a new process would be: the same folder and state file, nothing in memory. */
   restart(env?: Readonly<Record<string, string>>): Promise<Steward>;
   close(): Promise<void>;
@@ -72,6 +75,7 @@ export async function createSteward(
     manifests,
     config,
     warnings,
+    looker: reconciler,
     cycle: async (fence = 'SELECT 1', woken) => {
       const report = await reconciler.cycle(config.dryRun ? undefined : fence, stop.signal, woken);
       const { notices, problems, planned, outcomes, error, sourceFailure } = report;
