@@ -61,9 +61,12 @@ async function save(path: string, { bound, ...shown }: MadePlan): Promise<void> 
 export async function planFor(given: Given, self: Program, config: Config, { place, address, access, close }: OpenPlace): Promise<MadePlan> {
   try {
     const warn = warning(self);
+    // It needs no document: the session is there by the time that one is read. What goes wrong with it is told by whoever waits for it.
+    const asked = place.ledger();
+    asked.catch(() => undefined);
     const inputs = await withProgress(self.stderr, 'reading the document and the Secrets', () => readPlanInputs(given, config, self, warn));
     try {
-      const planned = await withProgress(self.stderr, 'reading the server', () => planFrom(inputs, place));
+      const planned = await withProgress(self.stderr, 'reading the server', () => planFrom(inputs, { ...place, ledger: () => asked }));
       const isTold = SAYS_ACCESS.has(given.options.get('output')) || given.options.has('out');
       const told = isTold && planned !== undefined ? { access: await accessFrom(planned, access) } : {};
       const made = shownPlan(inputs, planned, address);
