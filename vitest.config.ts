@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 /** Project → what it runs. */
 const SLOW = {
   attacks:
-    'test/{cycle/{alone,blockers,bounds,dodging,locks,secret-faults,secret-races},sessions/*,daemon/notified,http/bounds,triggers/guest,{core,document}/{aside,cost,fuzz-cost,limits,plan-cost}}.test.ts',
+    'test/{authors/hostile,cycle/{alone,blockers,bounds,dodging,locks,secret-faults,secret-races},sessions/*,daemon/notified,http/bounds,triggers/guest,{core,document}/{aside,cost,fuzz-cost,limits,plan-cost}}.test.ts',
   bounds: 'test/bounds/**/*.test.ts',
   clients: 'test/clients/**/*.test.ts',
   convergence: 'test/convergence/**/*.test.ts',
@@ -18,7 +18,7 @@ const SLOW = {
   pooler: 'test/pooler/**/*.test.ts',
   privileges: 'test/{privileges/round-trip-*,guard/random}.test.ts',
   thorough:
-    'test/{cycle/{adopted-roles,advice,audit-log,cycle-end,drain,dry-run-order,encodings,heirs,missed-drift,opening,own-rights,passed-on,platforms,probes,renaming,renaming-refused,said-sql,server-log,turns},privileges/{admins,extensions,hostile,inherent,kinds,lapsed,names,objects-to-come,rules,unmodelled,values},daemon/{daemon,outages},access/{after-changes,each-kind,difference},commands/pipelines,guard/{definers,refused,to-come},explain/origins}.test.ts',
+    'test/{authors/cycle,cycle/{adopted-roles,advice,audit-log,cycle-end,drain,dry-run-order,encodings,heirs,missed-drift,opening,own-rights,passed-on,platforms,probes,renaming,renaming-refused,said-sql,server-log,turns},privileges/{admins,extensions,hostile,inherent,kinds,lapsed,names,objects-to-come,rules,unmodelled,values},daemon/{daemon,outages},access/{after-changes,each-kind,difference},commands/pipelines,guard/{definers,refused,to-come},explain/origins}.test.ts',
   year: 'test/year/**/*.test.ts',
   triggers: 'test/{triggers/{admins,hostile,listener,objects,restore,settled},daemon/{drift,making-way}}.test.ts',
 };

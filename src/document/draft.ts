@@ -35,6 +35,8 @@ export interface MemberDraft extends ItemDraft {
   readonly roles: readonly { readonly name: string; readonly offset: number; readonly path: Path }[];
   /** What it was called, by its `renamedFrom`. */
   readonly former: { readonly name: string; readonly offset: number } | undefined;
+  /** The author that its role goes to. */
+  readonly movedTo: string | undefined;
 }
 
 /** An item of `roles`. */

@@ -67,6 +67,13 @@ export const grantsMode = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
+/** How the operator calls an author: a DNS label. */
+export const authorName = textWith((text) =>
+  /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(text)
+    ? undefined
+    : `${show(text)} is no name of an author: these have small letters, digits and hyphens, at most 63`,
+);
+
 /** Keys that are not named here are for `unknownKeys` to report: zod would lose one called `__proto__`. */
 export const entrySchema = z.object({
   username: name('user'),
@@ -84,6 +91,7 @@ export const entrySchema = z.object({
   login: z.boolean().optional(),
   deletionPolicy: deletionPolicy.optional(),
   drain: drain.optional(),
+  movedTo: authorName.optional(),
 });
 
 export type EntryValues = z.output<typeof entrySchema>;

@@ -27,7 +27,18 @@ export function readEntry(node: Node, index: number, permissions: Permissions, r
   if (node.kind === 'mapping') return readMapping(node, path, permissions, report);
   report.add({ offset: node.offset, path, message: mismatch('a mapping with the key `username`', node) });
   for (const problem of repeatedKeys(node, path)) report.add(problem);
-  return { report, path, offset: node.offset, nameOffset: node.offset, names: [], roles: [], former: undefined, derivedSecret: undefined, entry: undefined };
+  return {
+    report,
+    path,
+    offset: node.offset,
+    nameOffset: node.offset,
+    names: [],
+    roles: [],
+    former: undefined,
+    movedTo: undefined,
+    derivedSecret: undefined,
+    entry: undefined,
+  };
 }
 
 function readMapping(node: MappingNode, path: Path, permissions: Permissions, report: ProblemReport): Draft {
@@ -60,7 +71,8 @@ function readMapping(node: MappingNode, path: Path, permissions: Permissions, re
       : undefined;
   // A merged name stands in another entry; there it would point at the wrong one.
   const nameOffset = Math.max(valueOf(node, 'username')?.offset ?? 0, node.offset);
-  return { report, path, offset: node.offset, nameOffset, names, roles: membershipNames(node, path, 'roles'), former: formerName(node), derivedSecret, entry };
+  const [former, movedTo] = [formerName(node), stringOf(valueOf(node, 'movedTo'))];
+  return { report, path, offset: node.offset, nameOffset, names, roles: membershipNames(node, path, 'roles'), former, movedTo, derivedSecret, entry };
 }
 
 function complainOfDate(node: MappingNode, path: Path, complain: ComplainAt): void {

@@ -128,6 +128,9 @@ const password: JsonSchema = {
   ],
 };
 
+const author: JsonSchema = { type: 'string', pattern: '^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$' };
+const movedTo = said('The author that the role goes to, as soon as that one declares it.', author);
+
 const user = keyed(
   ENTRY,
   {
@@ -148,6 +151,7 @@ const user = keyed(
     settings: said('Parameters of its sessions.', settings),
     databaseSettings: said('Parameters of its sessions in one database.', mapOf(settings)),
     login: said('false: it cannot log in.', flag),
+    movedTo,
     drain: said('What becomes of its sessions when it may not log in any longer: terminate, keep, or a duration as 5m.', text),
   },
   ['username'],
@@ -155,7 +159,14 @@ const user = keyed(
 
 const role = keyed(
   ROLE_KEYS,
-  { name, renamedFrom, ...composition, memberOf: said('Roles that it is a member of; left alone where it is left out.', listOf(ref('membership'))) },
+  {
+    name,
+    renamedFrom,
+    ...composition,
+    memberOf: said('Roles that it is a member of; left alone where it is left out.', listOf(ref('membership'))),
+    sharedWith: said('Authors whose users and roles may become its members.', listOf(author)),
+    movedTo,
+  },
   ['name'],
 );
 

@@ -29,6 +29,7 @@ export const ENTRY = [
   'login',
   'deletionPolicy',
   'drain',
+  'movedTo',
 ] as const;
 /** Keys of a membership that is written as a mapping. */
 export const MEMBERSHIP_KEYS = ['name', 'admin', 'inherit', 'set'] as const;

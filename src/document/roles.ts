@@ -1,7 +1,7 @@
 // `roles`: group roles with what they may do and which roles they belong to.
 import { z } from 'zod';
 import type { RoleDraft } from './draft.ts';
-import { comment, deletionPolicy, grantsMode, membership, name } from './entry-schema.ts';
+import { authorName, comment, deletionPolicy, grantsMode, membership, name } from './entry-schema.ts';
 import { mismatch } from './issues.ts';
 import { MEMBERSHIP_KEYS, repeatedKeys, unknownKeys } from './keys.ts';
 import { isStorable } from './names.ts';
@@ -12,7 +12,18 @@ import { type MappingNode, type Node, type Path, stringOf, valueOf } from './tre
 import { readMemberships, readValues } from './values.ts';
 
 /** Every key of an item of `roles`. */
-export const ROLE_KEYS = ['name', 'renamedFrom', 'permissions', 'memberOf', 'grants', 'grantsMode', 'comment', 'deletionPolicy'] as const;
+export const ROLE_KEYS = [
+  'name',
+  'renamedFrom',
+  'permissions',
+  'memberOf',
+  'grants',
+  'grantsMode',
+  'comment',
+  'deletionPolicy',
+  'sharedWith',
+  'movedTo',
+] as const;
 const READ_APART: ReadonlySet<string> = new Set(['grants']);
 
 const schema = z.object({
@@ -23,6 +34,8 @@ const schema = z.object({
   grantsMode: grantsMode.optional(),
   comment,
   deletionPolicy: deletionPolicy.optional(),
+  sharedWith: z.array(authorName).optional(),
+  movedTo: authorName.optional(),
 });
 
 /** Reads the list; one draft for each item. */
@@ -32,7 +45,7 @@ export const readRoles = (node: Node | undefined, permissions: Permissions, repo
 function readRole(node: Node, path: Path, permissions: Permissions, report: ProblemReport): RoleDraft {
   if (node.kind !== 'mapping') {
     report.add({ offset: node.offset, path, message: mismatch('a mapping with the key `name`', node) });
-    return { report, path, offset: node.offset, nameOffset: node.offset, names: [], roles: [], former: undefined, declaration: undefined };
+    return { report, path, offset: node.offset, nameOffset: node.offset, names: [], roles: [], former: undefined, movedTo: undefined, declaration: undefined };
   }
   const names = namesOf(node, 'name');
   const complaints = report.complaints(names[0]);
@@ -52,11 +65,13 @@ function readRole(node: Node, path: Path, permissions: Permissions, report: Prob
           additive: values.grantsMode === 'additive',
           comment: values.comment,
           deletionPolicy: values.deletionPolicy,
+          sharedWith: values.sharedWith,
           position: report.positionOf(node.offset),
         }
       : undefined;
   const nameOffset = Math.max(valueOf(node, 'name')?.offset ?? 0, node.offset);
-  return { report, path, offset: node.offset, nameOffset, names, roles: membershipNames(node, path, 'memberOf'), former: formerName(node), declaration };
+  const [former, movedTo] = [formerName(node), stringOf(valueOf(node, 'movedTo'))];
+  return { report, path, offset: node.offset, nameOffset, names, roles: membershipNames(node, path, 'memberOf'), former, movedTo, declaration };
 }
 
 const keyProblems = (node: MappingNode, path: Path) => {

@@ -104,15 +104,6 @@ function checkEntry(node: MappingNode, path: Path, complain: ComplainAt): void {
     for (const [index, author] of authors.items.entries())
       if (author.kind === 'mapping' && valueOf(author, 'grace') !== undefined && stringOf(valueOf(author, 'onGone')) !== 'remove')
         complain(author.offset, [...path, 'authors', index, 'grace'], '`grace` means something only with `onGone: remove`; add that, or leave it out');
-  notYet(node, path, complain);
-}
-
-/** What can be written, and is not kept yet. */
-function notYet(node: MappingNode, path: Path, complain: ComplainAt): void {
-  const [documents, authors] = [valueOf(node, 'documents'), valueOf(node, 'authors')];
-  if (documents?.kind === 'list' && documents.items.length !== 1)
-    complain(documents.offset, [...path, 'documents'], 'exactly one document of a server is read so far');
-  if (authors?.kind === 'list' && authors.items.length > 0) complain(authors.offset, [...path, 'authors'], 'authors are not read so far');
 }
 
 function sayRepeated(list: Node | undefined, path: Path, what: string, complain: ComplainAt): void {

@@ -11,7 +11,7 @@ import type { AdminLogin } from '../steward/admin-login.ts';
 import { createAdminRotation } from '../steward/admin-rotation.ts';
 import { watchDrift } from '../steward/drift-watch.ts';
 import { runLoop, type Wake } from '../steward/loop.ts';
-import { createReconciler } from '../steward/reconcile.ts';
+import { createReconciler, type ManyDocuments } from '../steward/reconcile.ts';
 import type { CycleReport } from '../steward/report.ts';
 import { asWriter, type WriterOptions } from '../steward/writer.ts';
 import type { View } from './view.ts';
@@ -19,6 +19,8 @@ import type { View } from './view.ts';
 export interface StewardOptions {
   readonly config: Omit<Config, 'server'> & { readonly server: Config['server'] & ConnectionSettings };
   readonly ports: Ports;
+  /** Where what `ports` reads is one document of several. */
+  readonly many?: ManyDocuments | undefined;
   readonly view: View;
   readonly output: LogOutput;
   /** What asks for a cycle from outside. */
@@ -38,7 +40,7 @@ export interface Steward {
   close(): Promise<void>;
 }
 
-export function createSteward({ config, ports, view, output, wake, login, precedence, inTurn = (work) => work() }: StewardOptions): Steward {
+export function createSteward({ config, ports, many, view, output, wake, login, precedence, inTurn = (work) => work() }: StewardOptions): Steward {
   const { metrics, status, log } = view;
   const store = config.adminRotation.isOn ? ports.secretStore : undefined;
   const connections = createConnections(config.server, (error) => log.debug(`a session ended: ${describeFailure(error)}`), login);
@@ -47,6 +49,7 @@ export function createSteward({ config, ports, view, output, wake, login, preced
   const reconciler = createReconciler({
     config,
     ports,
+    many,
     connections,
     residents,
     adminRotation: store && login && createAdminRotation({ config, store, connections, login }),

@@ -15,6 +15,8 @@ export interface Position {
 export interface SecretRef {
   readonly name: string;
   readonly key: string;
+  /** undefined: that of pgsteward's ConfigMap. */
+  readonly namespace?: string | undefined;
 }
 
 export const ALPHABETS = ['alphanumeric', 'hex'] as const;
@@ -121,6 +123,8 @@ export interface RoleDeclaration {
   readonly additive: boolean;
   readonly comment?: string | null | undefined;
   readonly deletionPolicy?: DeletionPolicy | undefined;
+  /** Authors whose users and roles may become its members. */
+  readonly sharedWith?: readonly string[] | undefined;
   readonly position: Position;
 }
 

@@ -42,6 +42,9 @@ export function matches(pattern: string, name: string): boolean {
   return next === pattern.length;
 }
 
+/** Whether everything that a pattern means is meant by a wider one as well. A star stands for what only a star takes, so that in doubt it is not. */
+export const isWithin = (pattern: string, wider: string): boolean => matches(wider, pattern);
+
 /** Whether some name matches both. */
 export function intersects(left: string, right: string): boolean {
   if (!isGlob(left)) return matches(right, left);

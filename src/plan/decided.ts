@@ -4,7 +4,8 @@ import { type Catalog, isSameRole } from '../model/catalog.ts';
 import { type Entity, keyOf } from '../changes/change.ts';
 import type { Document } from '../model/entries.ts';
 import type { Law } from './law/law.ts';
-import { type Cluster, membershipKey } from '../model/cluster.ts';
+import { type Cluster, type Membership, membershipKey } from '../model/cluster.ts';
+import { isAgreed } from '../model/sources.ts';
 import type { PassedOn } from './removal/passed-on.ts';
 import type { PlanInput } from './plan-input.ts';
 import { actingOf } from './privileges/acting.ts';
@@ -45,13 +46,35 @@ export function decisionsOf(input: PlanInput, catalog: Catalog, entities: Readon
 }
 
 /** The part of the actual state that the document decides about: its roles, and what its users hold. */
-export function managedPart(actual: Cluster, document: Document, entities: ReadonlyMap<string, Entity>, tolerated: ReadonlySet<string>): Cluster {
+export function managedPart(
+  actual: Cluster,
+  document: Document,
+  entities: ReadonlyMap<string, Entity>,
+  tolerated: ReadonlySet<string>,
+  isTakenBack: (row: Membership) => boolean,
+): Cluster {
   const isUser = (name: string): boolean => entities.get(name) === 'user';
   const declared = new Set(document.roles.flatMap((role) => (role.memberOf !== undefined && entities.has(role.name) ? [role.name] : [])));
   return {
     roles: actual.roles,
-    memberships: actual.memberships.filter((row) => (isUser(row.member) || declared.has(row.member)) && !tolerated.has(membershipKey(row.role, row.member))),
+    memberships: actual.memberships.filter(
+      (row) => (isUser(row.member) || declared.has(row.member) || isTakenBack(row)) && !tolerated.has(membershipKey(row.role, row.member)),
+    ),
     grants: actual.grants.filter((row) => isUser(row.grantee)),
+  };
+}
+
+/**
+ * Memberships of authors in roles of others that are not agreed on any more: whatever their entries say, and whether they say anything, these are revoked.
+ * Those that somebody else granted are that one's.
+ */
+export function takenBack({ managed, server }: Pick<Catalog, 'managed' | 'server'>, { sources }: Document): (row: Membership) => boolean {
+  if (sources === undefined) return () => false;
+  return ({ role, member, grantor }) => {
+    // Of one that is not recorded as the author's nothing was granted for it.
+    const source = managed.get(member)?.source;
+    if (source === undefined || !sources.authors.has(source) || grantor !== server.grantor) return false;
+    return !isAgreed(role, source, sources) && !sources.undecided.has(role) && (sources.claims.get(role) ?? managed.get(role)?.source) !== source;
   };
 }
 

@@ -45,7 +45,7 @@ export function desiredOf(input: DesiredInput): Desired {
   const memberships: Membership[] = [];
   const grants: ConnectGrant[] = [];
   const entities = new Map<string, Entity>();
-  const tolerated = new Set<string>();
+  const tolerated = new Set<string>(document.sources?.tolerated);
   const notices: Notice[] = [];
   /** Those that are only named, and that somebody renamed. */
   const away = new Set<string>();

@@ -1,10 +1,10 @@
 // The plan: spec + catalog → ordered changes, what is held back, and what is to be said. Pure; every reader of a plan reads this value.
 import { membersOfAdopted } from './adopted.ts';
 import { canonical } from './canonical.ts';
-import type { Catalog } from '../model/catalog.ts';
+import type { Catalog, ManagedRole } from '../model/catalog.ts';
 import { type Change, type Entity, sentenceOf, subjectOf } from '../changes/change.ts';
 import { definitionOf, isBefore } from '../changes/table.ts';
-import { additiveUsers, decisionsOf, handedOver, managedPart, oursByOid } from './decided.ts';
+import { additiveUsers, decisionsOf, handedOver, managedPart, oursByOid, takenBack } from './decided.ts';
 import { type Desired, desiredOf } from './desired.ts';
 import { diff } from './diff.ts';
 import type { Document } from '../model/entries.ts';
@@ -173,7 +173,7 @@ const differencesOf = (
   desired: Desired,
   { decidesRoles }: Pick<ReturnType<typeof decisionsOf>, 'decidesRoles'>,
 ): Change[] =>
-  diff(desired.cluster, managedPart(catalog.cluster, input.document, desired.entities, desired.tolerated), {
+  diff(desired.cluster, managedPart(catalog.cluster, input.document, desired.entities, desired.tolerated, takenBack(catalog, input.document)), {
     entities: desired.entities,
     managed: oursByOid(catalog),
     oneRowPerMembership: catalog.server.major < 16,
@@ -202,12 +202,13 @@ const cannotNotice = ({ change, inability }: Plan['blocked'][number]): Notice =>
 });
 
 /** Nothing is removed on the word of a document that is wrong somewhere: what it lost may be what it meant to keep. */
-function reasonsToHoldRemovals({ problems, sources }: Document): (source: string) => string | undefined {
+function reasonsToHoldRemovals({ problems, sources }: Document): (role: ManagedRole) => string | undefined {
   const wrong = new Set(problems.flatMap(({ severity, source }) => (severity === 'error' ? [source] : [])));
   const because = 'the document has errors, and nothing is removed until they are mended';
-  return (source) => {
+  return ({ source, document }) => {
     const author = sources?.authors.get(source);
-    return author?.heldBecause ?? (wrong.has(author === undefined ? undefined : source) ? because : undefined);
+    const gone = author?.gone.get(document ?? '') ?? undefined;
+    return author?.heldBecause ?? (wrong.has(author === undefined ? undefined : source) ? because : gone);
   };
 }
 

@@ -18,6 +18,8 @@ export interface LedgerKnows {
   readonly knowsDrain: boolean;
   /** Where an OID is that of a role. */
   readonly knowsPlace: boolean;
+  /** Which ConfigMap of an author declared it. */
+  readonly knowsDocument: boolean;
 }
 
 const hasColumn = (name: string): string =>
@@ -29,6 +31,7 @@ export const LEDGER_KNOWS: { readonly [K in keyof LedgerKnows]: string } = {
   knowsTriggers: `${ledgerTable('trigger_database')} IS NOT NULL`,
   knowsDrain: hasColumn('drain'),
   knowsPlace: hasColumn('server'),
+  knowsDocument: hasColumn('document'),
 };
 
 interface LedgerRow extends Omit<ManagedRole, 'place' | 'witness'> {
@@ -40,7 +43,7 @@ interface LedgerRow extends Omit<ManagedRole, 'place' | 'witness'> {
   readonly ledger: number | null;
 }
 
-const ledgerColumns = ({ knowsPrivileges, knowsDrain, knowsPlace }: LedgerKnows) =>
+const ledgerColumns = ({ knowsPrivileges, knowsDrain, knowsPlace, knowsDocument }: LedgerKnows) =>
   columns<LedgerRow>({
     name: 'name',
     entity: 'entity',
@@ -58,6 +61,7 @@ const ledgerColumns = ({ knowsPrivileges, knowsDrain, knowsPlace }: LedgerKnows)
     disabledAt: knowsDrain ? `pg_catalog.to_char(disabled_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')` : 'NULL',
     server: knowsPlace ? 'server' : 'NULL',
     ledger: knowsPlace ? 'ledger' : 'NULL',
+    document: knowsDocument ? 'document' : 'NULL',
   });
 
 const LEDGER_PART = partSql('oid::bigint');
@@ -78,9 +82,9 @@ export const keptLedger = (hasLedger: boolean, knows: LedgerKnows): Kept<Managed
 const readRow =
   (row: (values: Row) => LedgerRow) =>
   (values: Row): ManagedRole => {
-    const { version, salt, iterations, proof, server, ledger, ...role } = row(values);
+    const { version, salt, iterations, proof, server, ledger, document, ...role } = row(values);
     const witness: Witness | null = proof === null ? null : { version: version ?? '', salt: salt ?? '', iterations: iterations ?? 0, proof };
-    return { ...role, place: { server, ledger }, witness };
+    return { ...role, ...(document == null ? {} : { document }), place: { server, ledger }, witness };
   };
 
 /** By name. */

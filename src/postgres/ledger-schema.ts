@@ -65,6 +65,8 @@ const MIGRATIONS: readonly string[] = [
   `ALTER TABLE pgsteward.managed_role ADD server text, ADD ledger oid;
    COMMENT ON COLUMN pgsteward.managed_role.server IS 'The system identifier of the server on which the OID is that of the role; null where it could not be read';
    COMMENT ON COLUMN pgsteward.managed_role.ledger IS 'The OID of this table there: a dump that is restored gives it another one, and the roles as well'`,
+  `ALTER TABLE pgsteward.managed_role ADD document text;
+   COMMENT ON COLUMN pgsteward.managed_role.document IS 'The ConfigMap of its author that declared it last; null for what the operator declares'`,
 ];
 
 /** How the ledger is: usable, or why not (what to run is in the reason). */

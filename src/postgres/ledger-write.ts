@@ -137,16 +137,16 @@ export function rememberSql(rows: readonly ManagedRole[]): string[] {
     witness_proof: witness?.proof,
   }));
   const columns =
-    'name, entity, origin, source, oid, server, ledger, status, deletion_policy, witness_version, witness_salt, witness_iterations, witness_proof, privileges, drain, disabled_at';
+    'name, entity, origin, source, oid, server, ledger, status, deletion_policy, witness_version, witness_salt, witness_iterations, witness_proof, privileges, drain, disabled_at, document';
   return [
     `INSERT INTO pgsteward.managed_role (${columns}) SELECT ${columns}
      FROM jsonb_to_recordset(${records(flat)}) AS x(name text, entity text, origin text, source text, oid oid, server text, ledger oid, status text, deletion_policy text,
-       witness_version text, witness_salt text, witness_iterations int, witness_proof text, privileges boolean, drain text, disabled_at timestamptz)
+       witness_version text, witness_salt text, witness_iterations int, witness_proof text, privileges boolean, drain text, disabled_at timestamptz, document text)
      ON CONFLICT (name) DO UPDATE SET entity = excluded.entity, origin = excluded.origin, source = excluded.source, oid = excluded.oid, server = excluded.server,
        ledger = excluded.ledger, status = excluded.status,
        deletion_policy = excluded.deletion_policy, witness_version = excluded.witness_version, witness_salt = excluded.witness_salt,
        witness_iterations = excluded.witness_iterations, witness_proof = excluded.witness_proof, privileges = excluded.privileges,
-       drain = excluded.drain, disabled_at = excluded.disabled_at`,
+       drain = excluded.drain, disabled_at = excluded.disabled_at, document = excluded.document`,
   ];
 }
 

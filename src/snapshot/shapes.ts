@@ -162,6 +162,7 @@ const managed = z.strictObject({
   entity: z.enum(['user', 'role']),
   origin: z.enum(['created', 'adopted']),
   source: text,
+  document: text.exactOptional(),
   oid,
   place,
   status: z.enum(['active', 'removing', 'disabled']),

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { SecretRef } from '../model/entries.ts';
 import { requestsOf } from '../model/requests.ts';
 import { decodeBase64 } from '../model/base64.ts';
+import { folderFinder } from './directory-documents.ts';
 import { MANIFEST_LIMITS, type Manifest } from '../document/manifests.ts';
 import { SourceError } from '../model/source-error.ts';
 import { type File, type FolderLimits, idOf, scan } from './manifest-files.ts';
@@ -73,6 +74,7 @@ export function directoryPorts(folder: Folder, options: DirectorySourceOptions):
   return {
     description: `directory ${path}, ConfigMap ${ref}`,
     documents: { read: readDocument },
+    finder: folderFinder((signal) => folder.scan(signal)),
     secrets: secretsIn(() => folder.files, options.namespace),
     ownSecrets: ownSecretsIn(folder, options.namespace),
     close: async () => undefined,
@@ -105,13 +107,22 @@ function secretsIn(filesNow: () => ReadonlyMap<string, File>, namespace: string)
     want: (wanted) => {
       const files = filesNow();
       if (known?.files === files && known.wanted === wanted) return;
-      const index = Map.groupBy(
-        findIn(files, namespace, ({ kind }) => kind === 'Secret'),
-        ({ manifest }) => idOf(manifest),
+      const secretsOf = (where: string): Found[] => findIn(files, where, ({ kind }) => kind === 'Secret');
+      const index = Map.groupBy(secretsOf(namespace), ({ manifest }) => idOf(manifest));
+      const others = [...new Set(wanted.refs.flatMap((ref) => ref.namespace ?? []))].filter((one) => one !== namespace);
+      // What says no namespace is in ours.
+      const indexes = new Map(
+        others.map((one) => [
+          one,
+          Map.groupBy(
+            secretsOf(one).filter(({ manifest }) => manifest.namespace === one),
+            ({ manifest }) => idOf(manifest),
+          ),
+        ]),
       );
       const brokenOf = brokenIn([...files.values()]);
       known = { files, wanted };
-      readings = new Map(wanted.refs.map((secret) => [secretKey(secret), readSecret(secret, index, brokenOf)]));
+      readings = new Map(wanted.refs.map((secret) => [secretKey(secret), readSecret(secret, indexes.get(secret.namespace ?? namespace) ?? index, brokenOf)]));
       version = [...readings].map(([key, reading]) => `${key} ${reading.kind === 'value' ? reading.version : reading.detail}`).join('\n');
     },
     refresh: async () => undefined,

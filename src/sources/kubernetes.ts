@@ -6,6 +6,7 @@ import { createStatusConfigMap } from '../kubernetes/status-configmap.ts';
 import { runWatch, type Watched } from '../kubernetes/watch.ts';
 import { bytesAt } from '../model/base64.ts';
 import { requestsOf } from '../model/requests.ts';
+import { createDocumentFinder } from './kubernetes-documents.ts';
 import { createSecretSweeps, type SecretSweepOptions, selectorOf } from './kubernetes-secrets.ts';
 import { createOwnSecrets } from './kubernetes-own-secrets.ts';
 import { createSecretStore } from './kubernetes-secret-store.ts';
@@ -89,6 +90,7 @@ export function createKubernetesSource(options: KubernetesSourceOptions, shared?
   return {
     description: `kubernetes ConfigMap ${ref}`,
     documents: { read: readDocument },
+    finder: createDocumentFinder(client),
     secrets: { ...memory, refresh: sweeps.refresh },
     wholeSecrets: memory,
     secretStore: rememberingStore(labelling(createSecretStore(client), options.secretsSelector), memory),

@@ -22,6 +22,8 @@ export interface DocumentReading {
   readonly requests: Requests;
   /** The document itself, where it was read already: it is of several files, and `content` only tells whether it is another one. */
   readonly document?: Document;
+  /** For entries of several documents, `namespace/name@version` of the one that each is from; databases by databaseKey. */
+  readonly whys?: ReadonlyMap<string, string>;
 }
 
 /** One Secret's key. `version` changes whenever the value may have changed and never holds anything derived from the value. */
@@ -41,7 +43,7 @@ export type SecretReading =
   | { readonly kind: 'unreadable'; readonly detail: string };
 
 /** Equal for references to the same key of the same Secret. */
-export const secretKey = (ref: SecretRef): string => `${ref.name}/${ref.key}`;
+export const secretKey = ({ namespace, name, key }: SecretRef): string => `${namespace === undefined ? '' : `${namespace}/`}${name}/${key}`;
 
 /** A whole Secret as it is. */
 export interface SecretObject extends PresentSecret {
@@ -73,6 +75,29 @@ export interface DocumentSource {
    * @throws SourceError when there is none or it cannot be read; nothing may be concluded from that.
    */
   read(signal: AbortSignal, patience?: AbortSignal): Promise<DocumentReading>;
+  /** What was read before counts for nothing: somebody else may have followed something newer in between. */
+  forget?(): void;
+}
+
+/** A ConfigMap that an author's labels are on. */
+export interface FoundDocument {
+  /** `namespace/name` */
+  readonly ref: string;
+  readonly version: string;
+  /** The raw value of `users.yaml`, or why there is none. */
+  readonly said: { readonly content: Uint8Array } | { readonly failure: string };
+}
+
+/** Documents that are found by labels. */
+export interface DocumentFinder {
+  /** All that are there. @throws SourceError where they cannot be listed: nothing may be concluded from that. */
+  find(from: LabelledIn, signal: AbortSignal, patience?: AbortSignal): Promise<readonly FoundDocument[]>;
+}
+
+/** Objects of one namespace that have all of these labels. */
+export interface LabelledIn {
+  readonly namespace: string;
+  readonly matchLabels: Readonly<Record<string, string>>;
 }
 
 /** Which Secrets matter. */
@@ -170,6 +195,7 @@ export interface Ports {
   /** For log and /status, for example `kubernetes ConfigMap postgres/postgres-users-config`. */
   readonly description: string;
   readonly documents: DocumentSource;
+  readonly finder?: DocumentFinder;
   readonly secrets: SecretReader;
   readonly wholeSecrets?: WholeSecrets;
   readonly secretStore?: SecretStore;

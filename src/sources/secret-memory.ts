@@ -82,8 +82,8 @@ export function createSecretMemory(ours: string, room: number = LIMITS.wholeSecr
     failAll: (error) => {
       for (const { place } of wanted.values()) if (place.namespace === ours) fail(place, error);
     },
-    valueOf: ({ name, key }) => {
-      const entry = known.all.get(placeName({ namespace: ours, name }));
+    valueOf: ({ namespace = ours, name, key }) => {
+      const entry = known.all.get(placeName({ namespace, name }));
       return entry?.values.get(key) ?? { kind: 'unreadable', detail: entry?.failure?.detail ?? NOT_READ };
     },
     of: (place): WholeReading => {
@@ -122,7 +122,7 @@ function wantedIn(ours: string, { refs, whole }: SecretsWanted): Map<string, Wan
     wanted.set(placeName(place), want);
     return want;
   };
-  for (const { name, key } of refs) add({ namespace: ours, name }).keys.add(key);
+  for (const { namespace = ours, name, key } of refs) add({ namespace, name }).keys.add(key);
   for (const place of whole) add(place).whole = true;
   return wanted;
 }

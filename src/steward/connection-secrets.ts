@@ -3,7 +3,7 @@ import { type ConnectionDefaults, type ConnectionFacts, loginIn, type PresentSec
 import { type Document, hasPassword, type UserEntry } from '../model/entries.ts';
 import type { Notice } from '../changes/notice.ts';
 import { PASSWORD_OF } from '../model/secret-annotations.ts';
-import { placeName, type SecretPlace } from '../model/secret-place.ts';
+import { placeName, type SecretPlace, placeOfRef } from '../model/secret-place.ts';
 import type { SecretWishes } from '../plan/secrets/secret-plan.ts';
 import { declaredUserOf, turnNames } from '../model/turns.ts';
 import type { Ports, SecretObject, WholeReading } from '../sources/ports.ts';
@@ -118,7 +118,7 @@ const presentIn = (reading: WholeReading | undefined): SecretObject | undefined 
 function takenIn(namespace: string, document: Document): ReadonlyMap<string, string> {
   const taken = new Map<string, string>();
   const take = (place: SecretPlace, username: string): void => void (taken.has(placeName(place)) || taken.set(placeName(place), username));
-  for (const user of document.users) if (hasPassword(user)) take({ namespace, name: user.secret.name }, `the password of ${user.username}`);
+  for (const user of document.users) if (hasPassword(user)) take(placeOfRef(namespace, user.secret), `the password of ${user.username}`);
   for (const user of connected(document)) take(placeIn(namespace, user), user.username);
   return taken;
 }

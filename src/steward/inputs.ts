@@ -4,6 +4,7 @@ import pRetry from 'p-retry';
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { databaseKey, type Entity } from '../changes/change.ts';
+import { withConsent } from '../document/consent.ts';
 import { startOf } from '../document/lines.ts';
 import { type Document, hasPassword, type Problem, type SecretRef } from '../model/entries.ts';
 import type { Requests } from '../model/requests.ts';
@@ -82,7 +83,7 @@ export function createInputs({ documents, secrets, retry, defaultDatabase, place
       if (parsed?.document !== latest) {
         parsed = { version: reading.version, file: reading.file, document: latest };
         if (parsed.document.usable) {
-          kept = keptFrom(parsed.document, inForce, (key) => kept.get(key) ?? why);
+          kept = new Map([...(reading.whys ?? []), ...keptFrom(parsed.document, inForce, (key) => kept.get(key) ?? why)]);
           why = `${reading.ref}@${reading.version}`;
         }
         inForce = merge(parsed.document, inForce);
@@ -92,7 +93,8 @@ export function createInputs({ documents, secrets, retry, defaultDatabase, place
         declared = declaredIn(inForce);
       }
     }
-    const problems = parsed?.document.problems ?? [];
+    // What authors agree on shows only in what is in force.
+    const problems = (inForce?.sources === undefined ? parsed?.document.problems : inForce.problems) ?? [];
     if (wanted.refs.length > 0) {
       secrets.want(wanted);
       if (withSecrets && (failure === undefined || !ABSENT.has(failure.reason))) await secrets.refresh(signal);
@@ -110,6 +112,7 @@ export function createInputs({ documents, secrets, retry, defaultDatabase, place
     read: (signal) => read(signal, true),
     readDocument: (signal) => read(signal, false),
     forget: () => {
+      documents.forget?.();
       [inForce, parsed, inForceVersion, why, kept, wanted] = [undefined, undefined, '', '', new Map(), NO_SECRETS];
     },
   };
@@ -123,12 +126,23 @@ function merge(document: Document, before: Document | undefined): Document | und
   const isKept = keptIn(document);
   const kept = (before?.users ?? []).filter((user) => isKept(user.username));
   const roles = (before?.roles ?? []).filter((role) => isKept(role.name));
-  const databases = (before?.databases ?? []).filter((entry) => document.invalidDatabases.has(entry.name));
-  return { ...document, users: withKept(document.users, kept), roles: withKept(document.roles, roles), databases: withKept(document.databases, databases) };
+  const databases = (before?.databases ?? []).filter((entry) => isKeptDatabase(document)(entry.name));
+  const all = {
+    ...document,
+    users: withKept(document.users, kept),
+    roles: withKept(document.roles, roles),
+    databases: withKept(document.databases, databases),
+  };
+  return withConsent(all);
 }
 
 /** The very same list where nothing is kept: whoever compares it sees that. */
 const withKept = <T>(list: readonly T[], kept: readonly T[]): readonly T[] => (kept.length === 0 ? list : [...list, ...kept]);
+
+const isKeptDatabase =
+  ({ invalidDatabases, sources }: Document) =>
+  (name: string): boolean =>
+    invalidDatabases.has(name) || sources?.keptDatabases.has(name) === true;
 
 /** Whether an entry of before stays in force: that of the same name, and that of the name that a role had, are wrong now. */
 function keptIn({ invalid, invalidRenames = new Map() }: Document): (name: string) => boolean {
@@ -140,7 +154,7 @@ function keptIn({ invalid, invalidRenames = new Map() }: Document): (name: strin
 function keptFrom(document: Document, before: Document | undefined, origin: (key: string) => string): Inputs['kept'] {
   const keys = [
     ...[...(before?.users ?? []).map(({ username }) => username), ...(before?.roles ?? []).map(({ name }) => name)].filter(keptIn(document)),
-    ...(before?.databases ?? []).flatMap(({ name }) => (document.invalidDatabases.has(name) ? [databaseKey(name)] : [])),
+    ...(before?.databases ?? []).flatMap(({ name }) => (isKeptDatabase(document)(name) ? [databaseKey(name)] : [])),
   ];
   return new Map(keys.map((key) => [key, origin(key)]));
 }

@@ -90,6 +90,9 @@ export function correctedRows(
     if (row === undefined || recognised.has(name) || !catalog.oids.has(name) || !isSameRole(row, catalog)) continue;
     const wanted = {
       entity,
+      // An author's is its own by now, whoever has had it; the operator's stays as it is recorded.
+      source: document.sources?.claims.get(name) ?? row.source,
+      ...declaredBy(document.sources?.documents.get(name) ?? row.document),
       status: 'active' as const,
       oid: catalog.oids.get(name) ?? row.oid,
       // Once in a while it cannot be read, and is the same for all that.
@@ -103,6 +106,8 @@ export function correctedRows(
     };
     const same =
       row.entity === wanted.entity &&
+      row.source === wanted.source &&
+      row.document === wanted.document &&
       row.status === wanted.status &&
       row.oid === wanted.oid &&
       row.place.server === wanted.server &&
@@ -118,6 +123,8 @@ export function correctedRows(
   }
   return rows;
 }
+
+const declaredBy = (document: string | undefined): Pick<ManagedRole, 'document'> => (document === undefined ? {} : { document });
 
 const usersIn = onceFor(({ users }: Document): ReadonlyMap<string, UserEntry> => new Map(users.map((user) => [user.username, user])));
 

@@ -9,11 +9,12 @@ import { type CycleParts, runCycle } from './cycle.ts';
 import { createDatabases } from './databases.ts';
 import type { DriftLooker } from './drift-watch.ts';
 import { deafNotices, newerNotices } from './server-notices.ts';
+import { createGathering, type GatheringOptions } from './gathering.ts';
 import { createHearing } from './hearing.ts';
 import { createInputs } from './inputs.ts';
 import { createIntents } from './intents.ts';
 import { createLook } from './look.ts';
-import { createMemory } from './memory.ts';
+import { createMemory, type Memory } from './memory.ts';
 import { createPlanner } from './planner.ts';
 import { createProbes, type ProbeSettings } from './probes.ts';
 import { createRepeats } from './repeats.ts';
@@ -21,11 +22,12 @@ import type { CycleReport } from './report.ts';
 import { aboutInputs, EMPTY, failedReport } from './report-parts.ts';
 import { createRetried, type RetryOptions } from './retry.ts';
 import { createSecrets, type SecretsOptions } from './secrets.ts';
-import { serverOf, type ServerSettings } from './server.ts';
+import { type Server, serverOf, type ServerSettings } from './server.ts';
 import type { Connections, ServerAddress } from '../postgres/connection.ts';
 import { createRowKeeper } from '../postgres/kept-rows.ts';
+import { readSources, recordedSources } from '../postgres/read-sources.ts';
 import type { Residents } from '../postgres/residents.ts';
-import type { Ports } from '../sources/ports.ts';
+import type { DocumentSource, Ports } from '../sources/ports.ts';
 
 export interface ReconcilerSettings extends ServerSettings {
   readonly source: ServerSettings['source'] & { readonly namespace: string };
@@ -47,6 +49,8 @@ export interface ReconcilerOptions {
   readonly ports: Pick<Ports, 'documents' | 'secrets' | 'wholeSecrets' | 'secretStore'>;
   readonly connections: Connections;
   readonly residents: Residents;
+  /** Where there are several documents of the operator, or authors: what `ports.documents` reads is then one of them. */
+  readonly many?: ManyDocuments | undefined;
   /** undefined where our own password is not rotated. */
   readonly adminRotation?: AdminRotation | undefined;
   /** undefined where whatever is planned is done. */
@@ -57,6 +61,9 @@ export interface ReconcilerOptions {
   /** Called whenever the cycle makes progress, for the heartbeat. */
   readonly onProgress: () => void;
 }
+
+/** Documents that are put together. */
+export type ManyDocuments = Pick<GatheringOptions, 'authors' | 'finder' | 'now'> & { readonly documents: GatheringOptions['own']['documents'] };
 
 export interface Reconciler extends DriftLooker {
   /**
@@ -118,7 +125,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   };
 }
 
-function partsOf({ config, ports, connections, residents, approval, provesKept, log, onProgress }: ReconcilerOptions): CycleParts {
+function partsOf({ config, ports, many, connections, residents, approval, provesKept, log, onProgress }: ReconcilerOptions): CycleParts {
   const { interval, retry } = config;
   const server = serverOf(config, connections);
   const { defaultDatabase } = server.policy;
@@ -130,12 +137,14 @@ function partsOf({ config, ports, connections, residents, approval, provesKept, 
     sourceId: server.source,
   });
   const databases = createDatabases(server, residents, provesKept);
+  const memory = createMemory({ file: config.stateFile, server, warn: (message) => log.warn(message) });
+  const documents = many === undefined ? ports.documents : gathered(many, server, memory);
   return {
     server,
-    hearing: createHearing(createInputs({ ...ports, retry, defaultDatabase, places: secrets.places, proves: provesKept }), ports.secrets),
+    hearing: createHearing(createInputs({ ...ports, documents, retry, defaultDatabase, places: secrets.places, proves: provesKept }), ports.secrets),
     look: createLook(connections, databases),
     secrets,
-    memory: createMemory({ file: config.stateFile, server, warn: (message) => log.warn(message) }),
+    memory,
     probes: createProbes({ mode: config.passwordProbe, interval, address: config.server }, server),
     keeper: createRowKeeper(provesKept),
     planner: createPlanner(provesKept),
@@ -149,6 +158,15 @@ function partsOf({ config, ports, connections, residents, approval, provesKept, 
     onProgress,
   };
 }
+
+/** All documents as one; whose roles are is asked of the server first, and before there is a ledger of what is remembered beside it. */
+const gathered = ({ documents, ...many }: ManyDocuments, server: Server, memory: Memory): DocumentSource =>
+  createGathering({
+    ...many,
+    own: { source: server.source, documents },
+    defaultDatabase: server.policy.defaultDatabase,
+    recorded: () => server.connections.withAdmin(async (client) => (await readSources(client)) ?? recordedSources(memory.remembered.values())),
+  });
 
 /** Whoever woke us named the databases to look at. */
 const focusOf = (woken: Woken | undefined): ReadonlySet<string> | undefined => (woken?.everything === false ? woken.databases : undefined);

@@ -6,7 +6,7 @@ import { declaredUserOf, withTurns } from '../model/turns.ts';
 import { rotationOf } from '../plan/secrets/rotation-plan.ts';
 import { LOGIN } from '../model/secret-annotations.ts';
 import type { SecretWishes } from '../plan/secrets/secret-plan.ts';
-import type { SecretPlace } from '../model/secret-place.ts';
+import { type SecretPlace, placeOfRef } from '../model/secret-place.ts';
 import { secretKey, type SecretReader, type SecretReading, type WholeSecrets } from '../sources/ports.ts';
 import type { ConnectionSecrets } from './connection-secrets.ts';
 
@@ -35,7 +35,7 @@ export interface Rotations {
 const isRotated = (user: UserEntry): boolean => user.rotation !== undefined && hasPassword(user);
 
 export function createRotations({ secrets, wholeSecrets, namespace, source, connections }: RotationsOptions): Rotations {
-  const placeOf = (user: UserEntry): SecretPlace => ({ namespace, name: user.secret.name });
+  const placeOf = (user: UserEntry): SecretPlace => placeOfRef(namespace, user.secret);
   const rotatedUsers = (document: Document): UserEntry[] => document.users.filter(isRotated);
 
   return {

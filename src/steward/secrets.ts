@@ -5,7 +5,7 @@ import { derivedSecretName } from '../document/names.ts';
 import { type Document, hasPassword, type UserEntry } from '../model/entries.ts';
 import type { Notice } from '../changes/notice.ts';
 import { isMadeFor } from '../model/secret-annotations.ts';
-import type { SecretPlace } from '../model/secret-place.ts';
+import { type SecretPlace, placeOfRef } from '../model/secret-place.ts';
 import type { SecretWishes } from '../plan/secrets/secret-plan.ts';
 import type { ApplyContext, Outcome } from '../postgres/run.ts';
 import type { Ports } from '../sources/ports.ts';
@@ -59,9 +59,10 @@ export function createSecrets({ secrets, secretStore: store, ...options }: Secre
       return { create, ...rotating, ...connecting, notices: [...rotating.notices, ...connecting.notices, ...unmade] };
     },
     foreseeing: async (changes, document, now, work) => {
+      const users = new Map(document.users.map((user) => [user.username, user]));
       const inTurns = new Set(document.users.flatMap(({ username, turn }) => (turn === undefined ? [] : [username])));
       const objects = changes.flatMap((change) => {
-        const where = { namespace, name: change.secret };
+        const where = placeOfRef(namespace, { ...users.get(change.role)?.secret, name: change.secret });
         const reading = wholeSecrets?.of(where);
         if (reading?.kind !== 'read' || reading.object === undefined) return [];
         return [{ place: where, object: foreseen(change, reading.object, inTurns.has(change.role), now) }];
@@ -93,14 +94,14 @@ export function createSecrets({ secrets, secretStore: store, ...options }: Secre
   function formerPlaces({ users }: Document): SecretPlace[] {
     return users.flatMap((user) => {
       const name = formerSecretOf(user);
-      return name === undefined ? [] : [{ namespace, name }];
+      return name === undefined ? [] : [placeOfRef(namespace, { ...user.secret, name })];
     });
   }
 
   /** The Secret under the user's former name, where it is one that we made for it. */
   function takenFrom(user: UserEntry): string | undefined {
     const name = formerSecretOf(user);
-    const reading = name === undefined ? undefined : wholeSecrets?.of({ namespace, name });
+    const reading = name === undefined ? undefined : wholeSecrets?.of(placeOfRef(namespace, { ...user.secret, name }));
     const isOurs = reading?.kind === 'read' && reading.object !== undefined && isMadeFor(reading.object, user.renamedFrom ?? '', sourceId);
     return isOurs ? name : undefined;
   }

@@ -1,4 +1,5 @@
 // Writing Secrets: under the writer's fence, each on its own, with a row in the audit log that holds no value.
+import { placeOfRef, type SecretPlace } from '../model/secret-place.ts';
 import { type Change, keyOf } from '../changes/change.ts';
 import type { KubernetesChange } from '../changes/table.ts';
 import { connectionContent, type ConnectionFacts } from '../model/connection-content.ts';
@@ -92,10 +93,14 @@ function make(change: KubernetesChange, writing: SecretWriting, signal: AbortSig
   }
 }
 
+/** In whose namespace the Secret of a user is. */
+const placeOf = (role: string, name: string, { namespace, userOf }: Pick<SecretWriting, 'namespace' | 'userOf'>): SecretPlace =>
+  placeOfRef(namespace, { ...userOf(role)?.secret, name });
+
 /** Another pass of this cycle would only run into the same. */
 async function lookAgain(change: Extract<Change, { kind: 'create_secret' | 'rotate_secret' }>, writing: SecretWriting, signal: AbortSignal): Promise<void> {
   try {
-    await writing.store.read({ namespace: writing.namespace, name: change.secret }, signal);
+    await writing.store.read(placeOf(change.role, change.secret, writing), signal);
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof SourceError)) throw error;
@@ -103,12 +108,12 @@ async function lookAgain(change: Extract<Change, { kind: 'create_secret' | 'rota
 }
 
 async function create(change: Extract<Change, { kind: 'create_secret' }>, writing: SecretWriting, signal: AbortSignal): Promise<void> {
-  const { store, namespace, sourceId, userOf, now } = writing;
+  const { store, sourceId, userOf, now } = writing;
   const user = userOf(change.role);
   const inTurns = user?.turn !== undefined;
   const former = formerOf(change, writing);
   await store.create(
-    { namespace, name: change.secret },
+    placeOf(change.role, change.secret, writing),
     {
       labels: { [MANAGED_BY]: 'pgsteward' },
       annotations: {
@@ -125,10 +130,10 @@ async function create(change: Extract<Change, { kind: 'create_secret' }>, writin
 
 /** The password of the Secret that the user had under its former name, with its age. */
 function formerOf(
-  { takes }: Extract<Change, { kind: 'create_secret' }>,
-  { wholeSecrets, namespace }: SecretWriting,
+  { takes, role }: Extract<Change, { kind: 'create_secret' }>,
+  writing: SecretWriting,
 ): { readonly password: string; readonly generatedAt: string | undefined } | undefined {
-  const reading = takes === undefined ? undefined : wholeSecrets.of({ namespace, name: takes });
+  const reading = takes === undefined ? undefined : writing.wholeSecrets.of(placeOf(role, takes, writing));
   const object = reading?.kind === 'read' ? reading.object : undefined;
   const password = object?.data['password'];
   const generatedAt = object?.annotations[GENERATED_AT];
@@ -138,8 +143,8 @@ function formerOf(
 
 /** A new password in the place of the old one, in one write with who logs in with it and what was asked for. */
 async function rotate(change: RotateSecret, writing: SecretWriting, signal: AbortSignal): Promise<void> {
-  const { store, namespace, userOf, now, wholeSecrets } = writing;
-  const place = { namespace, name: change.secret };
+  const { store, userOf, now, wholeSecrets } = writing;
+  const place = placeOf(change.role, change.secret, writing);
   const reading = wholeSecrets.of(place);
   const before = reading.kind === 'read' ? reading.object : undefined;
   if (before === undefined) return;

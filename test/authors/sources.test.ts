@@ -8,13 +8,22 @@ import { catalogOf, planFor } from '../support/pure-plan.ts';
 
 const author = (name: string, more: Partial<AuthorFacts> = {}): [string, AuthorFacts] => [
   `author:${name}`,
-  { name, lent: [], heldBecause: undefined, maxDeletions: undefined, ...more },
+  { name, lent: [], heldBecause: undefined, gone: new Map(), maxDeletions: undefined, ...more },
 ];
+
+const NOTHING_SHARED = {
+  moves: new Map(),
+  shared: new Map(),
+  undecided: new Set<string>(),
+  documents: new Map(),
+  keptDatabases: new Set<string>(),
+  tolerated: new Set<string>(),
+};
 
 const sourcesOf = (authors: readonly [string, AuthorFacts][], claims: Readonly<Record<string, string>>): Sources => ({
   authors: new Map(authors),
   claims: new Map(Object.entries(claims)),
-  shared: new Map(),
+  ...NOTHING_SHARED,
 });
 
 const documentOf = (roles: readonly string[], sources: Sources, problems: Document['problems'] = []): Document => ({

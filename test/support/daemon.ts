@@ -37,6 +37,24 @@ export class Manifests {
     this.#writeConfigMap();
   }
 
+  /** The ConfigMap `users` in the namespace of an author, with the label `author` of its name; undefined takes it away. */
+  author(namespace: string, document: object | string | undefined): void {
+    const file = `author-${namespace}.yaml`;
+    if (document === undefined) return rmSync(join(this.folder, file), { force: true });
+    const metadata = { name: 'users', namespace, labels: { author: namespace } };
+    this.#write(
+      file,
+      stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { 'users.yaml': typeof document === 'string' ? document : stringify(document) } }),
+    );
+  }
+
+  /** A Secret with a password in the namespace of an author. */
+  authorSecret(namespace: string, name: string, password: string): void {
+    rememberPassword(password);
+    const data = { password: Buffer.from(password).toString('base64') };
+    this.#write(`secret-${namespace}-${name}.yaml`, stringify({ apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace }, data }));
+  }
+
   /** Replaces the ConfigMap's annotations. */
   annotate(annotations: Readonly<Record<string, string>>): void {
     this.#annotations = annotations;

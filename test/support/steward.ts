@@ -6,6 +6,7 @@ import { sentenceOf } from '../../src/changes/change.ts';
 import { removeSql } from '../../src/sql/trigger-sql.ts';
 import type { Woken } from '../../src/model/wake.ts';
 import type { CycleReport } from '../../src/steward/report.ts';
+import type { Author } from '../../src/model/fleet.ts';
 import { createConnections } from '../../src/postgres/connection.ts';
 import { createResidents } from '../../src/postgres/residents.ts';
 import type { DriftLooker } from '../../src/steward/drift-watch.ts';
@@ -34,6 +35,7 @@ export interface Steward {
  * A steward for this server; `env` is on top of the connection's settings.
  * @param secrets where it writes Secrets to; without them it writes none.
  * @param provesKept whether whatever is kept is proved to be as it is.
+ * @param authors whose documents are found in the folder as well.
  */
 export async function createSteward(
   server: Postgres,
@@ -42,6 +44,7 @@ export async function createSteward(
   stateDir = scratch('state'),
   secrets?: Pick<MemorySecrets, 'beside'>,
   provesKept = true,
+  authors?: readonly Author[],
 ): Promise<Steward> {
   const all = {
     SOURCE: `dir:${manifests.folder}`,
@@ -64,6 +67,7 @@ export async function createSteward(
   const reconciler = createReconciler({
     config,
     ports,
+    many: authors && { authors, finder: ports.finder, documents: [{ ref: config.source.id, read: (signal) => ports.documents.read(signal) }] },
     connections,
     residents,
     provesKept,
@@ -84,7 +88,7 @@ export async function createSteward(
     },
     restart: async (more = {}) => {
       await connections.close();
-      return createSteward(server, { ...env, ...more }, manifests, stateDir, secrets, provesKept);
+      return createSteward(server, { ...env, ...more }, manifests, stateDir, secrets, provesKept, authors);
     },
     close: async () => {
       await connections.close();

@@ -27,6 +27,8 @@ export interface Law {
   readonly refuseMembership: (role: string) => string | undefined;
   /** May a document make this role the owner of a database or schema? */
   readonly refuseOwnership: (role: string) => string | undefined;
+  /** May the owner of a database or schema that is there give way to this role? An author takes what is nobody's or its own. */
+  readonly refuseTaking: (present: string, owner: string) => string | undefined;
   /** May what a removed user made run with the rights of this role? */
   readonly refuseHeir: (role: string) => string | undefined;
   /** Why nobody may touch this role, whosoever it is; undefined where nothing speaks against it. */
@@ -55,7 +57,8 @@ export function lawOf(catalog: Catalog, options: LawOptions, document: { readonl
   };
   const notItsOwn = (name: string, source: string): string | undefined => {
     const owner = catalog.managed.get(name)?.source;
-    return owner === undefined || owner === source ? undefined : belongsTo(owner);
+    // One that is handed over is recorded as its new source's by what follows.
+    return owner === undefined || owner === source || document.sources?.moves.get(name) === owner ? undefined : belongsTo(owner);
   };
 
   /** What was there before an author is somebody else's: it gets it from whoever has it, and not by naming it. */
@@ -75,6 +78,11 @@ export function lawOf(catalog: Catalog, options: LawOptions, document: { readonl
     },
     protects: protectedReason,
     refuseOwnership: (role) => reservedReason(role) ?? protectedReason(role) ?? foreignReason(role) ?? foundByAuthor(role),
+    refuseTaking: (present, owner) => {
+      const source = whose.of(owner);
+      const isFree = source === options.source || isAdmin(present) || whose.of(present) === source || catalog.managed.get(present)?.source === source;
+      return isFree ? undefined : `it has the owner ${present}, who is none of this author's`;
+    },
     refuseToManage: (name, source = whose.of(name)) => {
       const reserved = reservedReason(name);
       if (reserved !== undefined) return reserved;

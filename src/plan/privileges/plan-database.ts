@@ -34,6 +34,9 @@ export function planDatabase(entry: DatabaseEntry, catalog: Catalog, law: Law, a
     };
   }
   if (owner === undefined || facts.owner === owner) return { changes: [], notices: [] };
+  const taking = law.refuseTaking(facts.owner, owner);
+  if (taking !== undefined)
+    return { changes: [], notices: [{ kind: 'refused', subject, position, message: `${owner} is refused as the owner of database ${name}: ${taking}` }] };
   return { changes: [{ kind: 'alter_database_owner', database: name, owner, from: facts.owner }], notices: [] };
 }
 
@@ -57,6 +60,8 @@ export function planContents(entry: DatabaseEntry, contents: DatabaseContents, l
     if (isSystemSchema(schema)) refuse('it belongs to the server or to pgsteward');
     else if (isTemplate && owner !== undefined && owner !== present) refuse(TEMPLATE);
     else if (owner !== undefined && owner !== present && law.refuseOwnership(owner) !== undefined) refuse(law.refuseOwnership(owner) ?? '');
+    else if (owner !== undefined && owner !== present && present !== undefined && law.refuseTaking(present, owner) !== undefined)
+      refuse(law.refuseTaking(present, owner) ?? '');
     else if (present === undefined) result.changes.push({ kind: 'create_schema', database, schema, owner });
     else if (owner !== undefined && owner !== present) {
       const role = acting.as(present, database);

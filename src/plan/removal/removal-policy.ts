@@ -25,8 +25,8 @@ export interface RemovalOptions extends ReleaseOptions {
 export interface RemovalInput extends PassedOnFacts {
   readonly law: Law;
   readonly named: ReadonlySet<string>;
-  /** Why nothing of a source may be removed in this cycle, or undefined. */
-  readonly heldBecause: (source: string) => string | undefined;
+  /** Why a role may not be removed in this cycle, or undefined. */
+  readonly heldBecause: (role: ManagedRole) => string | undefined;
   /** What the rest of the plan does: memberships revoked there no longer keep a role. */
   readonly changes: readonly Change[];
   /** Users as whom a connection Secret still tells programs to log in → that Secret. */

@@ -50,13 +50,9 @@ export function planRemoval(facts: RemovalInput): Removal {
     return reason === undefined ? [] : [{ kind: 'kept', subject: name, message: `no longer named, but neither removed nor forgotten: ${reason}` }];
   });
   const sure = all.filter(({ name }) => !catalog.unsure.has(name));
-  const reasons = new Map([...new Set(sure.map(({ source }) => source))].map((source) => [source, facts.heldBecause(source)]));
-  const [candidates, held] = partition(sure, ({ source }) => reasons.get(source) === undefined);
-  const heldNotices = held.map(({ name, source }): Notice => ({
-    kind: 'kept',
-    subject: name,
-    message: `no longer named, but kept: ${reasons.get(source) ?? ''}`,
-  }));
+  const reasons = new Map(sure.map((role) => [role.name, facts.heldBecause(role)]));
+  const [candidates, held] = partition(sure, ({ name }) => reasons.get(name) === undefined);
+  const heldNotices = held.map(({ name }): Notice => ({ kind: 'kept', subject: name, message: `no longer named, but kept: ${reasons.get(name) ?? ''}` }));
   if (candidates.length === 0) return { changes: [], notices: [...waiting, ...heldNotices], breakerTripped: false };
   const { kept, notices, tripped } = withBreaker(removalsOf(candidates, facts), facts);
   return {

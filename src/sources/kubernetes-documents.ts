@@ -1,0 +1,72 @@
+// Documents of authors through the API server: ConfigMaps of a namespace, listed by their labels and read where their version changed.
+import type { KubeClient } from '../kubernetes/client.ts';
+import { listVersions } from '../kubernetes/list-versions.ts';
+import { readObject, versionOf } from '../kubernetes/objects.ts';
+import { PARALLEL } from '../kubernetes/session.ts';
+import { sideBySide } from '../async/side-by-side.ts';
+import { bytesAt } from '../model/base64.ts';
+import { SourceError } from '../model/source-error.ts';
+import type { DocumentFinder, FoundDocument, LabelledIn } from './ports.ts';
+
+/** ConfigMaps of one author. */
+const MOST = 100;
+
+/** One for the life of the process. */
+export function createDocumentFinder(client: KubeClient): DocumentFinder {
+  const known = new Map<string, FoundDocument>();
+  return {
+    find: async (from, signal, patience) => {
+      const { namespace } = from;
+      const selector = { labelSelector: selectorOf(from) };
+      const { versions } = await listVersions(client, { verb: 'list', resource: 'configmaps', namespace }, selector, signal).catch((error: unknown) => {
+        throw error instanceof SourceError && error.reason === 'forbidden'
+          ? new SourceError('forbidden', `${error.message}; it is given by \`kubectl apply -n ${namespace} -k manifests/author\``)
+          : error;
+      });
+      if (versions.size > MOST)
+        throw new SourceError('malformed', `${versions.size} ConfigMaps of the namespace ${namespace} have the labels, and at most ${MOST} are read`);
+      // Of two authors in one namespace each has its own.
+      const prefix = `${namespace}\0${selector.labelSelector}\0`;
+      const found: FoundDocument[] = [];
+      await sideBySide(
+        PARALLEL,
+        [...versions].toSorted(([one], [other]) => (one < other ? -1 : 1)),
+        async ([name, version]) => {
+          const before = known.get(prefix + name);
+          found.push(before?.version === version ? before : await read(client, namespace, name, version, signal, patience));
+        },
+      );
+      for (const key of known.keys()) if (key.startsWith(prefix) && !versions.has(key.slice(prefix.length))) known.delete(key);
+      for (const one of found) if ('content' in one.said) known.set(prefix + one.ref.slice(namespace.length + 1), one);
+      return found.toSorted((one, other) => (one.ref < other.ref ? -1 : 1));
+    },
+  };
+}
+
+const selectorOf = ({ matchLabels }: LabelledIn): string =>
+  Object.entries(matchLabels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(',');
+
+/** Who may list and not get one of them is told so by that one's own document. */
+async function read(
+  client: KubeClient,
+  namespace: string,
+  name: string,
+  version: string,
+  signal: AbortSignal,
+  patience: AbortSignal | undefined,
+): Promise<FoundDocument> {
+  const ref = `${namespace}/${name}`;
+  try {
+    const object = readObject(await client.send({ verb: 'get', resource: 'configmaps', namespace, name }, { signal, patience }), `ConfigMap ${ref}`);
+    const text = object.data['users.yaml'];
+    const content = typeof text === 'string' ? Buffer.from(text) : bytesAt(object.binaryData, 'users.yaml');
+    if (content === undefined || content === null) return { ref, version: versionOf(object), said: { failure: `the ConfigMap ${ref} has no key users.yaml` } };
+    return { ref, version: versionOf(object), said: { content } };
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof SourceError)) throw error;
+    return { ref, version: `${version} ${error.message}`, said: { failure: error.message } };
+  }
+}
