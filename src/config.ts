@@ -222,6 +222,7 @@ export function configOf(set: Settings, file: GuardrailsFile) {
       secretAccess: set.SECRET_ACCESS,
       secretReadsPerCycle: set.SECRET_READS_PER_CYCLE,
       secretsSelector: undefined as Readonly<Record<string, string>> | undefined,
+      reservedSecrets: undefined as (() => ReadonlySet<string>) | undefined,
     },
     server: {
       host: set.DB_HOST,

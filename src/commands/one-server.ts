@@ -4,7 +4,7 @@ import { formatProblem } from '../document/format.ts';
 import { oneLine } from '../document/show.ts';
 import { suggest } from '../document/suggest.ts';
 import { createFleetReader, type FleetSource } from '../fleet/fleet-source.ts';
-import { serverConfig } from '../fleet/server-config.ts';
+import { reservedBy, serverConfig } from '../fleet/server-config.ts';
 import type { Fleet, ServerEntry } from '../model/fleet.ts';
 import { readAdmin } from '../steward/secret-login.ts';
 import { settingsFrom } from './settings.ts';
@@ -82,11 +82,11 @@ function entryNamed(name: string, { fleet }: Declared): ServerEntry {
 }
 
 /** The configuration of a server, with the password that its Secret has now. @throws UsageError where that cannot be read. */
-export async function configOf(entry: ServerEntry, { settings, source }: Declared): Promise<Config> {
+export async function configOf(entry: ServerEntry, { fleet, settings, source }: Declared): Promise<Config> {
   const secrets = source.ports.ownSecrets;
   const admin = await readAdmin(entry, secrets).catch((error: unknown) => {
     throw new UsageError(`server ${entry.name}: ${oneLine(error instanceof Error ? error.message : String(error))}`);
   });
-  const config = serverConfig(settings, entry, admin.identity, secrets);
+  const config = serverConfig(settings, entry, admin.identity, secrets, () => reservedBy(fleet.servers));
   return { ...config, server: { ...config.server, password: admin.passwords[0], passwordFile: undefined } };
 }

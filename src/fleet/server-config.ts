@@ -63,8 +63,17 @@ function stateFileOf(file: string, server: string): string {
   return join(dir, `${name}.${server}${ext}`);
 }
 
-/** Its configuration, with an address that follows the primary. */
-export function serverConfig(fleet: FleetSettings, entry: ServerEntry, { user, database, hosts: addresses }: AdminIdentity, secrets: OwnSecrets) {
+/**
+ * Its configuration, with an address that follows the primary.
+ * @param reservedSecrets names that no document may use, asked for at each reading.
+ */
+export function serverConfig(
+  fleet: FleetSettings,
+  entry: ServerEntry,
+  { user, database, hosts: addresses }: AdminIdentity,
+  secrets: OwnSecrets,
+  reservedSecrets: () => ReadonlySet<string>,
+) {
   const [first = { host: 'localhost', port: 5432 }, ...more] = addresses;
   const config = configOfServer(fleet, entry, { user, database, address: first });
   const hosts = createHosts([first, ...more]);
@@ -80,7 +89,7 @@ export function serverConfig(fleet: FleetSettings, entry: ServerEntry, { user, d
       return hosts.current.port;
     },
   };
-  return { ...config, server };
+  return { ...config, source: { ...config.source, reservedSecrets }, server };
 }
 
 /** @throws what keeps us from them: without them nobody is trusted. */
@@ -90,3 +99,7 @@ async function certificates({ name, key }: { readonly name: string; readonly key
   if (value.length > LIMITS.certificates) throw new Error(`the key ${key} of the Secret ${name} of caSecretRef has more than ${LIMITS.certificates} bytes`);
   return Buffer.from(value).toString();
 }
+
+/** Secrets that these servers log in with, or trust by. */
+export const reservedBy = (entries: Iterable<ServerEntry>): ReadonlySet<string> =>
+  new Set([...entries].flatMap(({ adminSecretRef, tls }) => [adminSecretRef.name, ...(tls?.caSecretRef === undefined ? [] : [tls.caSecretRef.name])]));

@@ -40,6 +40,8 @@ export interface ServerLifeOptions {
   readonly output: LogOutput;
   readonly lanes: Lanes;
   readonly replicas: Replicas | undefined;
+  /** Secrets of all servers, which no document may name. */
+  readonly reserved: () => ReadonlySet<string>;
 }
 
 export function startServer(first: ServerEntry, options: ServerLifeOptions): ServerLife {
@@ -101,14 +103,14 @@ async function term(
   entry: ServerEntry,
   view: View,
   wake: Wake,
-  { fleet, source, output, lanes, replicas }: ServerLifeOptions,
+  { fleet, source, output, lanes, replicas, reserved }: ServerLifeOptions,
   stop: AbortSignal,
   onOther: () => void,
 ): Promise<void> {
   const secrets = source.ports.ownSecrets;
   const identity = await identityNow(entry, secrets);
   if (stop.aborted) return;
-  const config = serverConfig(fleet, entry, identity, secrets);
+  const config = serverConfig(fleet, entry, identity, secrets, reserved);
   const ports = source.portsOf(config.source, (message) => view.log.warn(message));
   const many = manyOf(entry, ports, (configMapName) => source.portsOf({ ...config.source, configMapName }, () => undefined), config.source.namespace);
   const login = createSecretLogin(entry, identity, secrets, onOther);

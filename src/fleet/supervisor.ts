@@ -13,6 +13,7 @@ import { createWatchObserver } from '../observe/watching.ts';
 import { runLoop, type Wake } from '../steward/loop.ts';
 import type { Replicas } from '../steward/replicas.ts';
 import { createFleetReader, type FleetReading, type FleetSource } from './fleet-source.ts';
+import { reservedBy } from './server-config.ts';
 import { type ServerLife, startServer } from './server-life.ts';
 
 /** So many cycles begin side by side; one that takes longer than this makes room for another. */
@@ -47,7 +48,16 @@ export function createSupervisor({ config, fleet, source, log, output, wake, rep
   const ending = new Map<string, Promise<void>>();
   const report = createFleetReport({ ports: source.ports, log, registry: metrics.own, dryRun: config.dryRun, statusConfigMap: config.statusConfigMap });
   const read = createFleetReader(source.ports);
-  const life = { config, fleet, source, log, output, lanes: createLanes(LANES, LANE_MS), replicas };
+  const life = {
+    config,
+    fleet,
+    source,
+    log,
+    output,
+    lanes: createLanes(LANES, LANE_MS),
+    replicas,
+    reserved: () => reservedBy([...lives.values()].map((one) => one.entry)),
+  };
 
   const start = (entry: ServerEntry): void => {
     const started = startServer(entry, life);

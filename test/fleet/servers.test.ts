@@ -204,3 +204,20 @@ it('a Secret that changes its host or user is another login, to which no passwor
     await two.query('REASSIGN OWNED BY deputy TO postgres; DROP OWNED BY deputy');
   }
 });
+
+it('no document has the login of a server, of this or of another one, as a password', async () => {
+  folder.document('two-users', [
+    { username: 'bob' },
+    { username: 'eve', passwordSecretRef: { name: 'one-admin' } },
+    { username: 'eve2', passwordSecretRef: { name: 'two-admin', key: 'host' } },
+  ]);
+  const at = await start();
+  const { body } = await until(
+    'it is told',
+    () => at.get('/status?server=two'),
+    (found) => found.body.includes('one-admin'),
+  );
+  for (const name of ['one-admin', 'two-admin']) expect(body).toMatch(new RegExp(`the Secret ${name} .*no document may name it`));
+  await holds('bob is there', () => logsIn(two, 'bob', 'bob-1'));
+  expect([await logsIn(two, 'eve', one.password), await logsIn(two, 'eve2', two.host)]).toEqual([false, false]);
+});

@@ -21,7 +21,7 @@ export interface ControlPlane {
   /** A namespace of its own with the shipped Role, bound to the controller's account. */
   namespace(name: string): Promise<void>;
   /** Patches the namespace's Role as a component of the manifests does. */
-  component(namespace: string, name: 'admin-rotation' | 'bulk-secrets' | 'connection-secrets' | 'replicas'): Promise<void>;
+  component(namespace: string, name: 'admin-rotation' | 'bulk-secrets' | 'connection-secrets' | 'replicas' | 'servers'): Promise<void>;
   /** Writes a kubeconfig for the controller's account. */
   kubeconfig(): string;
   /** Gives the controller's account another token with the next start; the old one is refused from then on. */
