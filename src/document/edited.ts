@@ -24,6 +24,8 @@ export interface BeforeEdit {
 const TIE = /(?:^|[\s[{,:?-])[&*][^\s,[\]{}]|<</;
 /** So many characters of changed entries are read here. */
 const MOST = 32_768;
+/** With so many entries, all of them are held against each other within a tenth of a second. */
+const MOST_USERS = 15_000;
 
 /**
  * What `parseDocument` would make of a text, from what it made of another one, with the very same entries where they did not change; undefined wherever that
@@ -34,7 +36,7 @@ export function afterEdit({ text: textBefore, file, document }: BeforeEdit, text
   const [before, now] = [splitUsers(textBefore), splitUsers(text)];
   if (document.problems.length > 0 || before?.itemStarts.length !== document.users.length || now === undefined || !isSameFrame(textBefore, before, text, now))
     return undefined;
-  if (TIE.test(text) || hasLargeGroup(text, now)) return undefined;
+  if (now.itemStarts.length > MOST_USERS || TIE.test(text) || hasLargeGroup(text, now)) return undefined;
   const { leading, trailing } = unchangedItems(textBefore, before, text, now);
   const [from, until] = [now.itemStarts[leading] ?? text.length, startOf(text, now, now.itemStarts.length - trailing)];
   if (until - from > MOST) return undefined;

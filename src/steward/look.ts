@@ -1,7 +1,7 @@
 // Look: whether there is anything to read: inputs that are others, time that has come, and a server that is not as it was, which fingerprints tell.
 import type { Connections } from '../postgres/connection.ts';
 import { fingerprint, type FingerprintFacts } from '../postgres/fingerprint.ts';
-import { glanceOf } from '../postgres/moment.ts';
+import { glanceOf, sessionsOf } from '../postgres/moment.ts';
 import type { Databases } from './databases.ts';
 import type { DriftLooker } from './drift-watch.ts';
 import type { CycleReport } from './report.ts';
@@ -38,8 +38,8 @@ interface Seen {
   readonly fingerprint: string;
 }
 
-/** Of so many roles sessions are counted at a glance. */
-const GLANCED_AT = 1000;
+/** Sessions take five times as long to count as it takes to see whether anybody wrote. */
+const COUNTED_EACH_MS = 4500;
 
 export function createLook(connections: Connections, databases: Pick<Databases, 'unchanged' | 'driftedUnheard'>): Look {
   let facts: FingerprintFacts | undefined;
@@ -54,14 +54,15 @@ export function createLook(connections: Connections, databases: Pick<Databases, 
   let left: Seen | undefined;
 
   /** What a glance showed when the server was still as that cycle left it. */
-  let quiet: { readonly left: Seen; readonly glance: string } | undefined;
+  let quiet: { readonly left: Seen; readonly glance: string; readonly sessions: string; readonly countedAt: number } | undefined;
 
   /** Empty where it cannot be told, which equals nothing that is remembered. */
   const now = (of: FingerprintFacts): Promise<string> => connections.withAdmin((client) => fingerprint(client, of)).catch(() => '');
 
-  /** undefined where it cannot be told, or to ask would be no glance any more. */
-  const glance = ({ counted }: FingerprintFacts): Promise<string | undefined> =>
-    counted.length > GLANCED_AT ? Promise.resolve(undefined) : connections.withAdmin((client) => glanceOf(client, counted)).catch(() => undefined);
+  /** Both undefined where it cannot be told. */
+  const glance = (): Promise<string | undefined> => connections.withAdmin(glanceOf).catch(() => undefined);
+  const sessions = ({ counted }: FingerprintFacts): Promise<string | undefined> =>
+    counted.length === 0 ? Promise.resolve('') : connections.withAdmin((client) => sessionsOf(client, counted)).catch(() => undefined);
 
   return {
     begin: () => {
@@ -112,17 +113,24 @@ export function createLook(connections: Connections, databases: Pick<Databases, 
       if (under !== undefined) left = settled ?? before ?? { facts: under, fingerprint: await now(under) };
     },
     mayHaveDrifted: async () => {
-      const known = left;
-      return known !== undefined && (quiet?.left !== known || quiet.glance !== (await glance(known.facts)));
+      const [known, before] = [left, quiet];
+      if (known === undefined) return false;
+      if (before?.left !== known || before.glance !== (await glance())) return true;
+      const at = performance.now();
+      if (at < before.countedAt + COUNTED_EACH_MS) return false;
+      if (quiet === before) quiet = { ...before, countedAt: at };
+      return before.sessions !== (await sessions(known.facts));
     },
     lookForDrift: async () => {
       const known = left;
       if (known === undefined) return { cluster: false, databases: [] };
-      const began = await glance(known.facts);
+      const [began, counted] = [await glance(), await sessions(known.facts)];
       const [seen, drifted] = await Promise.all([now(known.facts), databases.driftedUnheard()]);
       // A cycle that began meanwhile looks itself.
       if (left !== known) return { cluster: false, databases: [] };
-      quiet = began !== undefined && seen === known.fingerprint && drifted.length === 0 ? { left: known, glance: began } : undefined;
+      const isQuiet = seen === known.fingerprint && drifted.length === 0;
+      quiet =
+        isQuiet && began !== undefined && counted !== undefined ? { left: known, glance: began, sessions: counted, countedAt: performance.now() } : undefined;
       return { cluster: seen !== '' && seen !== known.fingerprint, databases: drifted };
     },
   };
