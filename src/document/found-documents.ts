@@ -1,5 +1,5 @@
 // Files → the documents that stand in them: users documents themselves, and ConfigMaps of manifests that hold one; and the servers that they belong to.
-import { compose } from './compose.ts';
+import { byServer, type FoundDraft } from './by-server.ts';
 import type { DocumentDraft } from './draft.ts';
 import { placeOfLiteral } from './literal-place.ts';
 import { type Manifest, type Part, partsOf, readParts } from './manifests.ts';
@@ -7,7 +7,7 @@ import { readText, unreadableDraft } from './parse.ts';
 import { parseServers } from './servers.ts';
 import { decodeBase64 } from '../model/base64.ts';
 import type { Document, Position, Problem } from '../model/entries.ts';
-import type { Fleet, ServerEntry } from '../model/fleet.ts';
+import type { Fleet } from '../model/fleet.ts';
 
 /** The key of a ConfigMap that holds a users document. */
 const KEY = 'users.yaml';
@@ -38,7 +38,7 @@ export interface FoundDocuments {
 
 /** What is collected on the way. */
 interface Collection {
-  readonly drafts: { readonly draft: DocumentDraft; readonly configMap?: string }[];
+  readonly drafts: FoundDraft[];
   readonly fleets: Fleet[];
   count: number;
   readonly within: Map<string, string>;
@@ -60,7 +60,7 @@ export function findDocuments(files: readonly InputFile[], defaultDatabase?: str
     refuse(found, { file: files[0]?.path ?? '', line: 1, column: 1 }, message);
   }
   const servers = found.fleets.flatMap((fleet) => fleet.servers);
-  const apart = byServer(found.drafts, servers, found.fleets.length > 0).map(({ drafts, database }) => compose(drafts, database ?? defaultDatabase));
+  const apart = byServer(found.drafts, found.fleets.length > 0 ? servers : undefined, defaultDatabase);
   const problems = found.fleets.flatMap((fleet) => fleet.problems);
   return {
     document: together(apart, problems),
@@ -69,25 +69,6 @@ export function findDocuments(files: readonly InputFile[], defaultDatabase?: str
     count: found.count,
     within: found.within,
   };
-}
-
-interface Group {
-  readonly drafts: readonly DocumentDraft[];
-  readonly database?: string | undefined;
-}
-
-/** Where servers are declared, each has its documents, and one that no server names is by itself. */
-function byServer(drafts: Collection['drafts'], servers: readonly ServerEntry[], isFleet: boolean): readonly Group[] {
-  if (!isFleet) return [{ drafts: drafts.map(({ draft }) => draft) }];
-  const owner = new Map(servers.flatMap((server) => server.documents.map(({ name }) => [name, server] as const)));
-  const groups = new Map<unknown, { drafts: DocumentDraft[]; database?: string | undefined }>();
-  for (const { draft, configMap } of drafts) {
-    const server = configMap === undefined ? undefined : owner.get(configMap);
-    const group = groups.get(server ?? draft) ?? { drafts: [], database: server?.database };
-    group.drafts.push(draft);
-    groups.set(server ?? draft, group);
-  }
-  return [...groups.values()];
 }
 
 function together(apart: readonly Document[], problems: readonly Problem[]): Document {
@@ -106,14 +87,14 @@ function together(apart: readonly Document[], problems: readonly Problem[]): Doc
   };
 }
 
-const refuse = (found: Collection, position: Position, message: string): void => void found.drafts.push({ draft: unreadableDraft(position, message) });
+const refuse = (found: Collection, position: Position, message: string): void => void found.drafts.push({ read: () => unreadableDraft(position, message) });
 
 function readFile(path: string, bytes: Uint8Array, found: Collection): void {
   const text = new TextDecoder().decode(bytes);
   if (!holdsManifests(text)) {
     if (holdsServers(text)) return void found.fleets.push(parseServers(bytes, path));
     found.count += 1;
-    found.drafts.push({ draft: readText(bytes, path) });
+    found.drafts.push({ read: () => readText(bytes, path) });
     return;
   }
   const parts = [...partsOf(text, path.endsWith('.json') || /^\s*\{\s*"/.test(text)).values()];
@@ -148,7 +129,7 @@ function readConfigMap(path: string, part: Part, manifest: Manifest, found: Coll
   found.count += 1;
   if (before !== undefined) refuse(found, start, `the ConfigMap ${manifest.name} is in ${before === path ? 'this file twice' : `${before} as well`}; keep one`);
   else if (content === undefined) refuse(found, start, `the key ${KEY} of the ConfigMap ${manifest.name} is not base64`);
-  else found.drafts.push({ draft: readKey(path, part, manifest, content, found), configMap: manifest.name });
+  else found.drafts.push({ read: () => readKey(path, part, manifest, content, found), configMap: manifest });
 }
 
 function readServersKey(path: string, part: Part, manifest: Manifest, found: Collection): void {

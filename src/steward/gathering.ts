@@ -1,7 +1,7 @@
 // Gathering: the documents of the operator and those of authors, read side by side, as the one document of a server. What cannot be read keeps what it said.
 import { aside, TooCostly } from '../async/aside.ts';
 import { databaseKey } from '../changes/change.ts';
-import type { SourceText } from '../document/compose-texts.ts';
+import type { ComposedTexts, SourceText, TextsInput } from '../document/compose-texts.ts';
 import { digestOf } from '../model/digest.ts';
 import type { Document } from '../model/entries.ts';
 import type { Author } from '../model/fleet.ts';
@@ -84,9 +84,7 @@ export function createGathering(options: GatheringOptions): DocumentSource {
       requests,
     ]);
     if (last?.version === version) return last;
-    const { document, usable } = await aside('sources', memory.bytes(), [input], signal).catch((error: unknown) => {
-      throw error instanceof TooCostly ? new SourceError('malformed', `the documents of all sources together ${error.message}`) : error;
-    });
+    const { document, usable } = await composed(input, memory.bytes(), signal);
     memory.used(usable);
     const whys = whysOf(document, (file) => memory.versionOfFile(file));
     return { version, ref: own.source, file: 'users.yaml', content: Buffer.from(version), requests: requests ?? NO_REQUESTS, document, whys };
@@ -135,6 +133,30 @@ const noneOf = ({ from: { namespace, matchLabels } }: Author): SourceError =>
       .map(([key, value]) => `${key}=${value}`)
       .join(', ')}`,
   );
+
+/** All of it; without the authors whose documents cost more than there is, who are told of it: they hold up nobody else. */
+async function composed(input: TextsInput, bytes: number, signal: AbortSignal): Promise<ComposedTexts> {
+  const compose = (one: TextsInput): Promise<ComposedTexts> => aside('sources', bytes, [one], signal);
+  try {
+    return await compose(input);
+  } catch (error) {
+    if (!(error instanceof TooCostly)) throw error;
+    const authors = [];
+    for (const author of input.authors) {
+      const why = await compose({ ...input, own: { ...input.own, texts: [] }, authors: [author] }).then(() => undefined, costOf);
+      authors.push(why === undefined ? author : { ...author, texts: [], failure: why, heldBecause: why });
+    }
+    return compose({ ...input, authors }).catch((last: unknown) => {
+      throw new SourceError('malformed', `the documents of all sources together ${costOf(last)}`);
+    });
+  }
+}
+
+/** @throws what is about something else. */
+function costOf(error: unknown): string {
+  if (error instanceof TooCostly) return error.message;
+  throw error;
+}
 
 /** From which document each entry is. */
 function whysOf({ users, roles, databases }: Document, versionOf: (file: string) => string): ReadonlyMap<string, string> {
