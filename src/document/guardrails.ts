@@ -11,8 +11,9 @@ import { GUARD_WAYS, type GuardedAgainst, type GuardedWays, type Guardrail, type
 import { KINDS, kindWords, type ObjectKind, privilegeName } from '../model/kinds.ts';
 import { LIMITS } from '../model/limits.ts';
 
-/** Kinds that stand in a database, which is what a guardrail is about. */
-export const GUARDED_KINDS: readonly ObjectKind[] = LISTED.filter((kind) => KINDS[kind].scope !== 'cluster');
+/** Kinds that a guardrail is about beside databases and schemas. */
+export const GUARDED_KINDS: readonly ObjectKind[] = LISTED;
+const isInNone = (kind: ObjectKind): boolean => KINDS[kind].scope === 'cluster';
 const keyOf = (kind: ObjectKind): string => KINDS[kind].key ?? '';
 
 /** Every key of a guardrail, and of mappings within it. */
@@ -69,6 +70,13 @@ function readGuardrail(node: Node, path: Path, origin: Guardrail['origin'], repo
   for (const { offset, path: at, message } of [...unknownKeys(node, path, GUARDRAIL_KEYS), ...repeatedKeys(node, path)]) complain(offset, at, message);
   for (const key of ['name', 'never', 'on', 'by']) if (valueOf(node, key) === undefined) complain(node.offset, path, `the key \`${key}\` is missing`);
   const { databases, targets } = readTargets(valueOf(node, 'on'), [...path, 'on'], complain);
+  const through = readThrough(valueOf(node, 'through'), [...path, 'through'], complain);
+  if (through.definer !== false && targets.some(({ kind }) => isInNone(kind) && kind !== 'database'))
+    complain(
+      node.offset,
+      [...path, 'through', 'definer'],
+      'views and functions are looked at within databases, and tablespaces and parameters are in none; remove it',
+    );
   return {
     name: readName(valueOf(node, 'name'), [...path, 'name'], complain),
     origin,
@@ -77,7 +85,7 @@ function readGuardrail(node: Node, path: Path, origin: Guardrail['origin'], repo
     targets,
     by: readBy(valueOf(node, 'by'), [...path, 'by'], complain),
     except: readExcept(valueOf(node, 'except'), [...path, 'except'], complain),
-    through: readThrough(valueOf(node, 'through'), [...path, 'through'], complain),
+    through,
     position: report.positionOf(node.offset),
   };
 }
@@ -136,6 +144,13 @@ function readTargets(node: Node | undefined, path: Path, complain: ComplainAt): 
   const schemas = patterns(valueOf(node, 'schema'), [...path, 'schema'], 'schema', complain);
   const listed = GUARDED_KINDS.filter((kind) => valueOf(node, keyOf(kind)) !== undefined);
   const columns = readColumns(valueOf(node, 'columns'), [...path, 'columns'], complain);
+  const beside = node.pairs.filter(({ key }) => !listed.some((kind) => isInNone(kind) && keyOf(kind) === key));
+  if (listed.some(isInNone) && beside.length > 0)
+    complain(
+      node.offset,
+      path,
+      `tablespaces and parameters are in no database and stand by themselves; make a guardrail of its own for ${beside.map(({ key }) => show(key)).join(', ')}`,
+    );
   const needsSchema = columns.length > 0 || listed.some((kind) => KINDS[kind].scope === 'schema');
   if (needsSchema && schemas.length === 0) complain(node.offset, path, 'what is named there is in schemas; add `schema`, which may be a pattern');
   const named = listed.map((kind) => ({
@@ -149,7 +164,7 @@ function readTargets(node: Node | undefined, path: Path, complain: ComplainAt): 
     return { databases, targets: [] };
   }
   const targets = named.flatMap(({ kind, names, within }) =>
-    names.flatMap((name) => within.map((schema): GuardTarget => ({ kind, schema, name, column: '' }))),
+    names.flatMap((name) => within.map((schema): GuardTarget => ({ kind, schema, name: kind === 'parameter' ? name.toLowerCase() : name, column: '' }))),
   );
   const ofColumns = columns.flatMap(({ table, column }) => schemas.map((schema): GuardTarget => ({ kind: 'column', schema, name: table, column })));
   if (targets.length + ofColumns.length > 0) return { databases, targets: [...targets, ...ofColumns] };

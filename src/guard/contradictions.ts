@@ -9,7 +9,7 @@ import { intersects, matches, rankOf } from '../model/pattern.ts';
 import { LIMITS } from '../model/limits.ts';
 import { NEW_ROLE } from './gifts.ts';
 import { ownerHolder } from './held.ts';
-import { guardedPrivileges, kindsOf } from './rails.ts';
+import { guardedPrivileges, isShared, kindsOf, SHARED } from './rails.ts';
 import { isAgainst, pathOf, reachOf } from './reach.ts';
 
 /** Stands for the default database where nobody knows it: no other one is called so. */
@@ -79,7 +79,7 @@ function behind(rail: Guardrail, realm: Realm, role: string, { privilege, positi
 
 /** The first rule that gives something of what a guardrail is about. */
 function givenBy(rules: readonly GrantRule[], rail: Guardrail, defaultDatabase: string, budget: Budget): Gives | undefined {
-  const databases = rail.databases ?? [defaultDatabase];
+  const databases = isShared(rail) ? [SHARED] : (rail.databases ?? [defaultDatabase]);
   const inOne = (rule: GrantRule): boolean => databases.some((pattern) => budget() && intersects(pattern, rule.database ?? defaultDatabase));
   for (const target of rail.targets) {
     const about = rules.filter((rule) => !rule.implied && kindsOf(target).includes(rule.kind) && budget() && inOne(rule) && isSurelyAbout(rule, target));

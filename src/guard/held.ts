@@ -86,7 +86,8 @@ export function* thereIn(rail: Rail, major: number, database: string, guarded: G
 function holdersHere({ through }: Rail, realm: Realm, { kind, owner, untouched, entries }: ObjectGroup, privilege: string): readonly Holder[] {
   const object = { kind, name: '', owner, untouched, entries, columns: new Map(), isCatalog: false };
   const others = holdersOf(realm, object, privilege).filter(({ role }) => role !== owner);
-  return through.ownership && kind !== 'column' ? [...others, ownerHolder(owner)] : others;
+  // A parameter is nobody's.
+  return through.ownership && kind !== 'column' && kind !== 'parameter' ? [...others, ownerHolder(owner)] : others;
 }
 
 /** Also one from whom the privilege was taken: it may give it to itself. */

@@ -9,6 +9,13 @@ import { functionPattern, matches } from '../model/pattern.ts';
 /** A database as patterns know it. */
 export type Named = Parameters<typeof meansDatabase>[1];
 
+/** Stands for a database where something is in none: no database is called so. */
+export const SHARED = '';
+
+/** Whether it is about tablespaces or parameters, which all databases share; nothing else stands beside them. */
+export const isShared = ({ targets }: Pick<Guardrail, 'targets'>): boolean =>
+  targets.some(({ kind }) => kind !== 'database' && KINDS[kind].scope === 'cluster');
+
 /** A guardrail as it holds here. */
 export interface Rail extends Guardrail {
   readonly isIn: (database: Named) => boolean;
@@ -23,7 +30,12 @@ export function railsOf(document: Document, operator: readonly Guardrail[], defa
   const named = own.length === 0 ? [] : databasesOf(document, defaultDatabase);
   return [...operator, ...own].map((rail) => {
     const patterns = rail.databases ?? [defaultDatabase];
-    return { ...rail, isIn: (database) => meansDatabase(patterns, database) && (rail.origin === 'operator' || meansDatabase(named, database)) };
+    const isInNone = isShared(rail);
+    const isIn = (database: Named): boolean =>
+      database.name === SHARED || isInNone
+        ? database.name === SHARED && isInNone
+        : meansDatabase(patterns, database) && (rail.origin === 'operator' || meansDatabase(named, database));
+    return { ...rail, isIn };
   });
 }
 

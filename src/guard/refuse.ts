@@ -153,7 +153,7 @@ function* judgesOf(
   ]);
   const judges: Judge[] = [];
   for (const database of databases) {
-    if (database === '' || !rail.isIn(state.databases.get(database) ?? { name: database })) continue;
+    if (!rail.isIn(state.databases.get(database) ?? { name: database })) continue;
     const reading = state.guarded.get(database);
     const guarded = reading?.kind === 'read' ? reading.guarded : NOTHING_GUARDED;
     const realm = after.realmOf(database);

@@ -8,6 +8,7 @@ import { LIMITS } from '../model/limits.ts';
 import type { Broken } from './broken.ts';
 import type { GuardedReading } from './guarded.ts';
 import type { Breach } from './court.ts';
+import { SHARED } from './rails.ts';
 import { isFollowing, type Refusal } from './refuse.ts';
 
 /** `payroll`, or `payroll of the operator`. */
@@ -64,7 +65,7 @@ export const unreadNotices = (guarded: ReadonlyMap<string, GuardedReading>, isTo
       return [{ kind: 'failed', subject: '', message: told }];
     }
     if (reading.kind === 'read' || isTold(name)) return [];
-    const message = `database ${saidGrantee(name)} cannot be read, and nobody knows whether guardrails are broken there: ${reading.reason}`;
+    const message = `${name === SHARED ? 'what all databases share' : `database ${saidGrantee(name)}`} cannot be read, and nobody knows whether guardrails are broken there: ${reading.reason}`;
     return [{ kind: 'failed', subject: '', message }];
   });
 

@@ -118,6 +118,8 @@ export interface Catalog {
   readonly bootstrap: string;
   /** Databases, tablespaces and parameters with the ACL entries of those whose privileges are compared. */
   readonly shared: readonly ObjectGroup[];
+  /** Tablespaces and parameters with the entries of everybody, where guardrails are about any. */
+  readonly sharedByAll?: readonly ObjectGroup[] | undefined;
   /** Databases that hold an event trigger of ours, as far as it is remembered. */
   readonly triggerDatabases: ReadonlySet<string>;
   /** Databases in which a role that declares privileges holds some. */

@@ -28,6 +28,7 @@ import {
   DATABASES_QUERY,
   FIRST_BY_INDEX,
   grantedQuery,
+  guardedSharedQuery,
   KEPT_CONNECTS,
   sharedOf,
   sharedQuery,
@@ -44,6 +45,8 @@ export interface CatalogRequest {
   readonly named: ReadonlySet<string>;
   /** Those whose privileges are compared; `everybody` for all entries that there are, of whom `granted` then tells nothing. */
   readonly declaring: ReadonlySet<string> | 'everybody';
+  /** Whether guardrails are about what all databases share. */
+  readonly guardsShared?: boolean | undefined;
   /** The database that stands for what all databases share. */
   readonly adminDatabase: string;
   /** Who may not log in at a moment (milliseconds of the server's clock): their sessions are counted. */
@@ -100,7 +103,7 @@ export async function readCatalog(request: CatalogRequest): Promise<ReadCatalog>
 }
 
 /** The rows of each relation and statement, by what they are about. */
-async function readRows({ client, declaring, keeper }: CatalogRequest, facts: Facts) {
+async function readRows({ client, declaring, keeper, guardsShared }: CatalogRequest, facts: Facts) {
   const { server, hasLedger } = facts;
   const names = declaring === 'everybody' ? [] : [...declaring];
   const statements = {
@@ -108,6 +111,7 @@ async function readRows({ client, declaring, keeper }: CatalogRequest, facts: Fa
     databases: DATABASES_QUERY,
     triggers: hasLedger && facts.knowsTriggers ? 'SELECT name FROM pgsteward.trigger_database' : NOTHING,
     shared: sharedQuery(declaring === 'everybody' ? declaring : names, server.major),
+    sharedByAll: guardsShared === true ? guardedSharedQuery(server.major) : NOTHING,
     firstByIndex: FIRST_BY_INDEX,
     granted: grantedQuery(names),
     anyPlan: ANY_PLAN,
@@ -147,6 +151,7 @@ async function catalogOf(
     },
     bootstrap,
     shared: sharedOf(rows.shared, factsOf),
+    ...(request.guardsShared === true ? { sharedByAll: sharedOf(rows.sharedByAll, factsOf) } : {}),
     triggerDatabases: hasLedger ? new Set(rows.triggers.map(([name]) => name as string)) : request.triggerDatabases,
     granted: new Set(rows.granted.map(([name]) => name as string)),
     oids,

@@ -100,12 +100,20 @@ const connectGrant = onceFor(({ grantable }: ConnectRow, name: string, grantee: 
 }));
 
 /** Objects that are in no database, with the entries of those whose privileges are compared. */
-export function sharedQuery(names: readonly string[] | 'everybody', major: number): string {
+export function sharedQuery(names: readonly string[] | 'everybody', major: number, kinds = sharedKinds(major)): string {
   const roles: Whose = names === 'everybody' ? EVERYBODY : (column) => inNames(column, names);
   const group = ({ kind, catalog, owner, name, acl, code }: StoredKind): string =>
     `SELECT '${kind}', '', pg_catalog.pg_get_userbyid(${owner}), false, ${acl} IS NULL, pg_catalog.json_build_array(${name}), ${entriesSql(`coalesce(${acl}, pg_catalog.acldefault('${code}', ${owner}))`, owner, roles)} FROM pg_catalog.${catalog} o`;
-  return sharedKinds(major).map(group).join(' UNION ALL ');
+  return kinds.map(group).join(' UNION ALL ');
 }
+
+/** Tablespaces and parameters with everybody's entries, for guardrails. */
+export const guardedSharedQuery = (major: number): string =>
+  sharedQuery(
+    'everybody',
+    major,
+    sharedKinds(major).filter(({ kind }) => kind !== 'database'),
+  );
 
 export const sharedOf = (rows: readonly Row[], databases: ReadonlyMap<string, DatabaseFacts>): readonly ObjectGroup[] =>
   rows

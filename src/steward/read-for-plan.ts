@@ -7,7 +7,8 @@ import { withRecognised } from '../plan/moved.ts';
 import { alsoDeferred, refusedRenames } from '../plan/guarded-renames.ts';
 import { renamedGuarded, renamedPassedOn, renamedReadings } from '../plan/renamed-catalog.ts';
 import { type RenamingOptions, withRenamed } from '../plan/renaming.ts';
-import { type Rail, railsOf } from '../guard/rails.ts';
+import { type GuardedReading, guardedOf, targetsIn } from '../guard/guarded.ts';
+import { isShared, type Rail, railsOf, SHARED } from '../guard/rails.ts';
 import type { Refusal } from '../guard/refuse.ts';
 import { declaringNames, namesIn, withFormerNames } from '../model/named.ts';
 import { isForeign } from '../plan/secrets/password-check.ts';
@@ -114,10 +115,19 @@ async function readDatabases<T extends Catalog>(asked: DatabasesAsked, recognise
   const { catalog, renaming } = withRenamed(recognised, document, { law, isDeferred: alsoDeferred(isDeferred, refused) });
   const { renames } = renaming;
   const about = JSON.stringify([version, [...credentials.withoutSecret.keys()], renames.map(({ from, role }) => [from, role])]);
-  const { readings, guarded } = await reader.databases.read(document, catalog, about, focus);
+  const { readings, guarded: inDatabases } = await reader.databases.read(document, catalog, about, focus);
+  const guarded = new Map([...inDatabases, ...(await sharedGuarded(rails, recognised))]);
   const more = await inTurns(refusedRenames(rails, guarded, recognised, catalog, renames));
   if (more.length > 0) return readDatabases(asked, recognised, reader, [...refused, ...more]);
   return { catalog, renaming, readings, guarded, refused };
+}
+
+/** What guardrails are about that is in no database. */
+async function sharedGuarded(rails: readonly Rail[], { sharedByAll }: Catalog): Promise<readonly (readonly [string, GuardedReading])[]> {
+  const targets = targetsIn(rails, { name: SHARED });
+  if (targets.length === 0) return [];
+  if (sharedByAll === undefined) return [[SHARED, { kind: 'unreadable', reason: 'tablespaces and parameters were not read' }]];
+  return [[SHARED, { kind: 'read', guarded: await inTurns(guardedOf(targets, sharedByAll, [])) }]];
 }
 
 /** Nobody can log in yet by a name that is to come. */
@@ -132,7 +142,7 @@ export const withTurnsEnded = (document: Document, snapshot: ReadCatalog, { isCh
 
 /** The catalogs, with what is remembered beside a ledger. */
 export const readRoles = (
-  { source, connections, timeouts, adminDatabase }: Server,
+  { source, connections, timeouts, adminDatabase, policy }: Server,
   document: Document,
   memory: Pick<Memory, 'remembered' | 'missing' | 'triggerDatabases'>,
   keeper?: CatalogKeeper,
@@ -146,6 +156,7 @@ export const readRoles = (
       declaring: withFormerNames(declaringNames(document), document),
       closed: (now, managed, oids) => closedNames(document, now, { managed, oids }),
       adminDatabase,
+      guardsShared: [...(policy.guardrails ?? []), ...(document.guardrails ?? [])].some(isShared),
       remembered: memory.remembered,
       missing: (found) => memory.missing(found),
       triggerDatabases: memory.triggerDatabases,

@@ -27,7 +27,7 @@ export const snapshotPlace = (snapshot: Snapshot, policy: Policy): PlanPlace => 
 
 /** For a plan without passwords: of those, a snapshot knows nothing that a Secret could be compared with. */
 export const snapshotReader = (snapshot: Snapshot, guardrails: Policy['guardrails'] = []): ServerReader => ({
-  catalog: (document) => Promise.resolve(catalogFor(document, snapshot)),
+  catalog: (document) => Promise.resolve({ ...catalogFor(document, snapshot), sharedByAll: snapshot.catalog.shared.filter(({ kind }) => kind !== 'database') }),
   passwords: (_document, _credentials, _catalog, stale) => Promise.resolve(stale),
   isChanged: () => false,
   databases: {

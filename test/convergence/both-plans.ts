@@ -83,6 +83,8 @@ function inputOf({ input }: ForPlan) {
     verifiers: new Map([...verifiers].map(([name, stored]) => [name, stored === null])),
     imported: [],
     shared: unordered(catalog.shared),
+    // Live it is read only for guardrails that are about it.
+    sharedByAll: [],
     cluster: { ...catalog.cluster, memberships: unordered(catalog.cluster.memberships), grants: unordered(catalog.cluster.grants) },
     granted: new Set(catalog.granted),
     leaving: unordered(catalog.leaving),

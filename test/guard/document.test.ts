@@ -39,6 +39,8 @@ it.each([
     { never: ['USAGE', 'EXECUTE'], on: { schema: ['a', 'b'], functions: 'f(int)', sequences: ['s'] } },
     ['sequence', 'sequence', 'function', 'function'],
   ],
+  ['tablespaces', { never: 'CREATE', on: { tablespaces: ['fast', 'f*'] } }, ['tablespace', 'tablespace']],
+  ['parameters', { never: ['SET', 'ALTER SYSTEM'], on: { parameters: 'log_*' } }, ['parameter']],
   ['large objects', { never: 'SELECT', on: { largeObjects: [16_400, '*'] } }, ['large_object', 'large_object']],
 ])('%s can be what one is about', (_what, guardrail, kinds) => {
   const { guardrails, problems } = read([{ ...GOOD, ...guardrail }]);
@@ -53,6 +55,14 @@ it.each([
   [{ on: {} }, 'guardrails[0].on: must be a mapping that says on what: `{database: shop, schema: public, tables: [orders]}`, but is a mapping'],
   [{ on: { tables: ['a'] } }, 'guardrails[0].on: what is named there is in schemas; add `schema`, which may be a pattern'],
   [{ on: { schema: 'hr', tabels: ['a'] } }, 'guardrails[0].on.tabels: unknown key `tabels`; did you mean `tables`?'],
+  [
+    { never: 'CREATE', on: { database: 'hr', tablespaces: ['fast'] } },
+    'guardrails[0].on: tablespaces and parameters are in no database and stand by themselves; make a guardrail of its own for `database`',
+  ],
+  [
+    { never: 'CREATE', on: { tablespaces: ['fast'] }, through: { definer: true } },
+    'guardrails[0].through.definer: views and functions are looked at within databases, and tablespaces and parameters are in none; remove it',
+  ],
   [{ by: undefined }, 'guardrails[0]: the key `by` is missing'],
   [{ by: { a: 1 } }, 'guardrails[0].by: must be a role or a list of them, but is a mapping'],
   [{ except: ['a*'] }, 'guardrails[0].except[0]: whom a guardrail leaves out is named one by one, without patterns'],
