@@ -18,8 +18,8 @@ export interface Look extends DriftLooker {
   unchanged(focus: ReadonlySet<string> | undefined): Promise<CycleReport | undefined>;
   /** Whatever was found right is to be read again. */
   forget(): void;
-  /** A pass is about to read the catalogs: a change from now on shows as one, and is never missed. */
-  beginPass(): Promise<void>;
+  /** A pass is about to read the catalogs: a change from now on shows as one, and is never missed. @param readsAll whether no database is left as it was found before. */
+  beginPass(readsAll: boolean): Promise<void>;
   /** What the pass has read. @param dueIn milliseconds until its plan may say something else although nothing changes; Infinity for never. */
   read(facts: FingerprintFacts, dueIn: number): void;
   /** What was last read; undefined before anything was. */
@@ -59,6 +59,11 @@ export function createLook(connections: Connections, databases: Pick<Databases, 
   /** Empty where it cannot be told, which equals nothing that is remembered. */
   const now = (of: FingerprintFacts): Promise<string> => connections.withAdmin((client) => fingerprint(client, of)).catch(() => '');
 
+  /** What a glance showed before the last pass began to read, if it read everything. */
+  let allFrom: string | undefined;
+  /** How many sessions mattered when nothing was left to do. */
+  let counted: string | undefined;
+
   /** Both undefined where it cannot be told. */
   const glance = (): Promise<string | undefined> => connections.withAdmin(glanceOf).catch(() => undefined);
   const sessions = ({ counted }: FingerprintFacts): Promise<string | undefined> =>
@@ -85,7 +90,8 @@ export function createLook(connections: Connections, databases: Pick<Databases, 
     forget: () => {
       settled = undefined;
     },
-    beginPass: async () => {
+    beginPass: async (readsAll) => {
+      allFrom = readsAll ? await glance() : undefined;
       const under = facts;
       const seen = under === undefined ? '' : await now(under);
       before = under === undefined || seen === '' ? undefined : { facts: under, fingerprint: seen };
@@ -101,6 +107,8 @@ export function createLook(connections: Connections, databases: Pick<Databases, 
       const seen = before;
       const under = facts;
       const of = inputs;
+      // Before the fingerprint, which tells that there were as many when the pass read them.
+      counted = under === undefined ? undefined : await sessions(under);
       // Read under the facts of this pass: where they are others than those of the pass before, it differs.
       if (seen === undefined || under === undefined || (await now(under)) !== seen.fingerprint) return;
       settled = { inputs: of, fingerprint: seen.fingerprint, facts: under, report };
@@ -110,6 +118,8 @@ export function createLook(connections: Connections, databases: Pick<Databases, 
     },
     end: async () => {
       const under = facts;
+      if (settled !== undefined && quiet?.left !== settled && allFrom !== undefined && counted !== undefined)
+        quiet = { left: settled, glance: allFrom, sessions: counted, countedAt: Number.NEGATIVE_INFINITY };
       if (under !== undefined) left = settled ?? before ?? { facts: under, fingerprint: await now(under) };
     },
     mayHaveDrifted: async () => {
@@ -124,13 +134,12 @@ export function createLook(connections: Connections, databases: Pick<Databases, 
     lookForDrift: async () => {
       const known = left;
       if (known === undefined) return { cluster: false, databases: [] };
-      const [began, counted] = [await glance(), await sessions(known.facts)];
+      const [began, open] = [await glance(), await sessions(known.facts)];
       const [seen, drifted] = await Promise.all([now(known.facts), databases.driftedUnheard()]);
       // A cycle that began meanwhile looks itself.
       if (left !== known) return { cluster: false, databases: [] };
       const isQuiet = seen === known.fingerprint && drifted.length === 0;
-      quiet =
-        isQuiet && began !== undefined && counted !== undefined ? { left: known, glance: began, sessions: counted, countedAt: performance.now() } : undefined;
+      quiet = isQuiet && began !== undefined && open !== undefined ? { left: known, glance: began, sessions: open, countedAt: performance.now() } : undefined;
       return { cluster: seen !== '' && seen !== known.fingerprint, databases: drifted };
     },
   };

@@ -58,7 +58,7 @@ export interface Pass extends ForPlan {
 
 export async function readPass(parts: PassParts, { declared, inputs, focus, plansAll, signal }: Begun): Promise<Pass> {
   const { server, look, secrets, memory } = parts;
-  await look.beginPass();
+  await look.beginPass(focus === undefined);
   const document = secrets.withTurns(declared);
   const waiting = parts.backoff.atThisMoment();
   const credentials = secrets.credentials(document, waiting);
