@@ -3,6 +3,7 @@ import { superusers } from '../explain/holders.ts';
 import type { Path } from '../explain/paths.ts';
 import type { Realm } from '../explain/securable.ts';
 import { append } from '../model/append.ts';
+import { digestOf } from '../model/digest.ts';
 import { createPace, type InParts, type Pace } from '../model/in-parts.ts';
 import { PUBLIC } from '../model/contents.ts';
 import { type Held, type HeldBy, thereIn } from './held.ts';
@@ -53,7 +54,8 @@ function* brokenIn(state: GuardState, rail: Rail, database: string, pace: Pace):
     const path = pathOf(reach, role, (holder) => held.get(holder)?.holder ?? { by: 'superuser', role: holder });
     return { held: held.get(path.holder.role) ?? { ...unknown, holder: path.holder }, path };
   };
-  for (const role of new Set([...reach.own.keys(), ...reach.later.keys()])) {
+  // Those who have it anyway are among those who have it after SET ROLE, where that is a way.
+  for (const role of rail.through.setRole ? reach.later.keys() : new Set([...reach.own.keys(), ...reach.later.keys()])) {
     if (role !== PUBLIC && isAgainst(rail, realm, state.admin, role, () => true)) broken.push({ rail, database, who: role, way: () => wayOf(role) });
     if (pace(1)) yield;
   }
@@ -63,7 +65,7 @@ function* brokenIn(state: GuardState, rail: Rail, database: string, pace: Pace):
 /** Who gets at what is held there. @param isThere something that the guardrail is about, which superusers may. */
 export function reachIn(rail: Rail, realm: Realm, held: HeldBy, isThere: boolean): Reach {
   const strong = rail.through.superuser && isThere ? superusers(realm).map(({ role }) => role) : [];
-  const reach = reachOf(
+  const reach = sharedReach(
     realm,
     [...held.keys()].filter((role) => role !== PUBLIC),
     strong,
@@ -72,6 +74,18 @@ export function reachIn(rail: Rail, realm: Realm, held: HeldBy, isThere: boolean
   // Where SET ROLE is no way, a superuser has it all the same.
   if (rail.through.setRole || strong.length === 0) return reach;
   return { ...reach, later: new Map(strong.filter((role) => !rail.except.has(role)).map((role) => [role, undefined])) };
+}
+
+const shared = new WeakMap<Realm, Map<string, Reach>>();
+
+/** Many guardrails are about what the same roles hold: for them it is walked once. */
+function sharedReach(realm: Realm, holders: readonly string[], strong: readonly string[], rail: Rail): Reach {
+  const known = shared.get(realm) ?? new Map<string, Reach>();
+  shared.set(realm, known);
+  const key = digestOf([holders, strong, [...rail.except], rail.through.setRole]);
+  const reach = known.get(key) ?? reachOf(realm, holders, strong, rail);
+  known.set(key, reach);
+  return reach;
 }
 
 /** Whether a login gets at anything that a guardrail is about, in any database. */
