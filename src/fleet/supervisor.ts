@@ -43,19 +43,50 @@ const NO_METRICS = { connected: () => undefined, heard: () => undefined, restart
 export function createSupervisor({ config, fleet, source, log, output, wake, replicas }: SupervisorOptions): Supervisor {
   const metrics = createFleetMetrics();
   const status = createFleetStatus({ source: source.ports.description, patience: Math.max(600_000, config.interval * 3000) });
+  const report = createFleetReport({ ports: source.ports, log, registry: metrics.own, dryRun: config.dryRun, statusConfigMap: config.statusConfigMap });
+  const read = createFleetReader(source.ports);
+  const { lives, ending, follow } = createLives({ config, fleet, source, log, output, replicas }, metrics, status);
+
+  return {
+    shown: { registry: metrics, status, ofServer: (server) => status.ofServer(server) },
+    run: async (stop) => {
+      const watching = config.watch === 'on' ? source.ports.watcher?.watch(createWatchObserver(wake, NO_METRICS, log), stop) : undefined;
+      let waits = false;
+      await runLoop({
+        signal: stop,
+        wake,
+        interval: config.interval,
+        retryIn: () => (waits ? 1000 : undefined),
+        cycle: async (signal, woken) => {
+          status.beat();
+          const reading = await read(signal);
+          const waiting = reading.failure === undefined ? follow(reading) : [];
+          waits = waiting.length > 0;
+          status.record(reading.fleet, reading.from, reading.failure);
+          await report(reading, waiting, signal);
+          if (woken.causes.has('signal')) for (const { wake: ofServer } of lives.values()) ofServer.request('signal');
+          status.beat();
+          return reading.failure === undefined;
+        },
+      });
+      await watching;
+      await Promise.all([...[...lives.values()].map((one) => one.end()), ...ending.values()]);
+    },
+    close: async () => {
+      await Promise.all([source.ports.close(), source.close()]);
+    },
+  };
+}
+
+/** Which servers are kept, and how servers.yaml is followed. */
+function createLives(options: Omit<SupervisorOptions, 'wake'>, metrics: ReturnType<typeof createFleetMetrics>, status: ReturnType<typeof createFleetStatus>) {
+  const { log } = options;
   const kept = new Gauge({ name: 'postgres_controller_servers', help: 'Servers that are declared and kept', registers: [metrics.own] });
   const lives = new Map<string, ServerLife>();
   const ending = new Map<string, Promise<void>>();
-  const report = createFleetReport({ ports: source.ports, log, registry: metrics.own, dryRun: config.dryRun, statusConfigMap: config.statusConfigMap });
-  const read = createFleetReader(source.ports);
   const life = {
-    config,
-    fleet,
-    source,
-    log,
-    output,
+    ...options,
     lanes: createLanes(LANES, LANE_MS),
-    replicas,
     reserved: () => reservedBy([...lives.values()].map((one) => one.entry)),
   };
 
@@ -98,35 +129,7 @@ export function createSupervisor({ config, fleet, source, log, output, wake, rep
     return waiting;
   };
 
-  return {
-    shown: { registry: metrics, status, ofServer: (server) => status.ofServer(server) },
-    run: async (stop) => {
-      const watching = config.watch === 'on' ? source.ports.watcher?.watch(createWatchObserver(wake, NO_METRICS, log), stop) : undefined;
-      let waits = false;
-      await runLoop({
-        signal: stop,
-        wake,
-        interval: config.interval,
-        retryIn: () => (waits ? 1000 : undefined),
-        cycle: async (signal, woken) => {
-          status.beat();
-          const reading = await read(signal);
-          const waiting = reading.failure === undefined ? follow(reading) : [];
-          waits = waiting.length > 0;
-          status.record(reading.fleet, reading.from, reading.failure);
-          await report(reading, waiting, signal);
-          if (woken.causes.has('signal')) for (const { wake: ofServer } of lives.values()) ofServer.request('signal');
-          status.beat();
-          return reading.failure === undefined;
-        },
-      });
-      await watching;
-      await Promise.all([...[...lives.values()].map((one) => one.end()), ...ending.values()]);
-    },
-    close: async () => {
-      await Promise.all([source.ports.close(), source.close()]);
-    },
-  };
+  return { lives, ending, follow };
 }
 
 /** Where it stands in the file is no change of it. */

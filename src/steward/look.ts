@@ -1,9 +1,9 @@
 // Look: whether there is anything to read: inputs that are others, time that has come, and a server that is not as it was, which fingerprints tell.
 import type { Connections } from '../postgres/connection.ts';
 import { fingerprint, type FingerprintFacts } from '../postgres/fingerprint.ts';
-import { glanceOf, sessionsOf } from '../postgres/moment.ts';
 import type { Databases } from './databases.ts';
 import type { DriftLooker } from './drift-watch.ts';
+import { createGlances } from './glances.ts';
 import type { CycleReport } from './report.ts';
 
 export interface Look extends DriftLooker {
@@ -38,9 +38,6 @@ interface Seen {
   readonly fingerprint: string;
 }
 
-/** Sessions take five times as long to count as it takes to see whether anybody wrote. */
-const COUNTED_EACH_MS = 4500;
-
 export function createLook(connections: Connections, databases: Pick<Databases, 'unchanged' | 'driftedUnheard'>): Look {
   let facts: FingerprintFacts | undefined;
   /** The inputs of the last cycle, by their version. */
@@ -53,21 +50,10 @@ export function createLook(connections: Connections, databases: Pick<Databases, 
   /** The server as the last cycle left it; undefined while one runs. */
   let left: Seen | undefined;
 
-  /** What a glance showed when the server was still as that cycle left it. */
-  let quiet: { readonly left: Seen; readonly glance: string; readonly sessions: string; readonly countedAt: number } | undefined;
-
   /** Empty where it cannot be told, which equals nothing that is remembered. */
   const now = (of: FingerprintFacts): Promise<string> => connections.withAdmin((client) => fingerprint(client, of)).catch(() => '');
 
-  /** What a glance showed before the last pass began to read, if it read everything. */
-  let allFrom: string | undefined;
-  /** How many sessions mattered when nothing was left to do. */
-  let counted: string | undefined;
-
-  /** Both undefined where it cannot be told. */
-  const glance = (): Promise<string | undefined> => connections.withAdmin(glanceOf).catch(() => undefined);
-  const sessions = ({ counted }: FingerprintFacts): Promise<string | undefined> =>
-    counted.length === 0 ? Promise.resolve('') : connections.withAdmin((client) => sessionsOf(client, counted)).catch(() => undefined);
+  const glances = createGlances<Seen>(connections);
 
   return {
     begin: () => {
@@ -87,11 +73,9 @@ export function createLook(connections: Connections, databases: Pick<Databases, 
       const [fingerprintNow, areSame] = await Promise.all([now(known.facts), databases.unchanged(focus)]);
       return areSame && fingerprintNow === known.fingerprint ? known.report : undefined;
     },
-    forget: () => {
-      settled = undefined;
-    },
+    forget: () => void (settled = undefined),
     beginPass: async (readsAll) => {
-      allFrom = readsAll ? await glance() : undefined;
+      await glances.beginPass(readsAll);
       const under = facts;
       const seen = under === undefined ? '' : await now(under);
       before = under === undefined || seen === '' ? undefined : { facts: under, fingerprint: seen };
@@ -108,7 +92,7 @@ export function createLook(connections: Connections, databases: Pick<Databases, 
       const under = facts;
       const of = inputs;
       // Before the fingerprint, which tells that there were as many when the pass read them.
-      counted = under === undefined ? undefined : await sessions(under);
+      await glances.count(under);
       // Read under the facts of this pass: where they are others than those of the pass before, it differs.
       if (seen === undefined || under === undefined || (await now(under)) !== seen.fingerprint) return;
       settled = { inputs: of, fingerprint: seen.fingerprint, facts: under, report };
@@ -118,28 +102,18 @@ export function createLook(connections: Connections, databases: Pick<Databases, 
     },
     end: async () => {
       const under = facts;
-      if (settled !== undefined && quiet?.left !== settled && allFrom !== undefined && counted !== undefined)
-        quiet = { left: settled, glance: allFrom, sessions: counted, countedAt: Number.NEGATIVE_INFINITY };
+      if (settled !== undefined) glances.settled(settled);
       if (under !== undefined) left = settled ?? before ?? { facts: under, fingerprint: await now(under) };
     },
-    mayHaveDrifted: async () => {
-      const [known, before] = [left, quiet];
-      if (known === undefined) return false;
-      if (before?.left !== known || before.glance !== (await glance())) return true;
-      const at = performance.now();
-      if (at < before.countedAt + COUNTED_EACH_MS) return false;
-      if (quiet === before) quiet = { ...before, countedAt: at };
-      return before.sessions !== (await sessions(known.facts));
-    },
+    mayHaveDrifted: () => (left === undefined ? Promise.resolve(false) : glances.mayHaveDrifted(left)),
     lookForDrift: async () => {
       const known = left;
       if (known === undefined) return { cluster: false, databases: [] };
-      const [began, open] = [await glance(), await sessions(known.facts)];
+      const began = await glances.take(known.facts);
       const [seen, drifted] = await Promise.all([now(known.facts), databases.driftedUnheard()]);
       // A cycle that began meanwhile looks itself.
       if (left !== known) return { cluster: false, databases: [] };
-      const isQuiet = seen === known.fingerprint && drifted.length === 0;
-      quiet = isQuiet && began !== undefined && open !== undefined ? { left: known, glance: began, sessions: open, countedAt: performance.now() } : undefined;
+      glances.looked(known, seen === known.fingerprint && drifted.length === 0 ? began : undefined);
       return { cluster: seen !== '' && seen !== known.fingerprint, databases: drifted };
     },
   };
