@@ -3,6 +3,8 @@ import type { Catalog } from '../model/catalog.ts';
 import type { ConnectGrant } from '../model/cluster.ts';
 import type { UserEntry } from '../model/entries.ts';
 import type { Notice } from '../changes/notice.ts';
+import { createByTwo } from '../model/by-two.ts';
+import { onceFor } from '../model/once-for.ts';
 import { actingOf } from './privileges/acting.ts';
 import { compileRules } from './privileges/rules.ts';
 
@@ -29,6 +31,12 @@ function wantedConnects(user: UserEntry, catalog: Catalog, defaultDatabase: stri
   return wanted;
 }
 
+const heldConnects = onceFor((grants: Catalog['cluster']['grants']) => {
+  const held = createByTwo<true>();
+  for (const { object, grantee } of grants) held.set(object.name, grantee, true);
+  return held;
+});
+
 /** Adds what is wanted to `grants`, and what waits to `notices`. */
 export function needConnects(user: UserEntry, { catalog, defaultDatabase }: ConnectsInput, grants: ConnectGrant[], notices: Notice[]): void {
   for (const [name, grantable] of wantedConnects(user, catalog, defaultDatabase)) {
@@ -39,8 +47,9 @@ export function needConnects(user: UserEntry, { catalog, defaultDatabase }: Conn
     }
     // An owner connects by its own right, and the server keeps no entry of it.
     if (database.owner === user.username) continue;
-    // Where our GRANT would only draw a warning and everybody may connect anyway, nothing is missing.
-    if (!database.mayGrant && database.publicConnect && actingOf(catalog).inability(database.owner) !== undefined) continue;
+    // Where our GRANT would only draw a warning and everybody may connect anyway, nothing is missing; what it has all the same is wanted.
+    const isOutOfReach = !database.mayGrant && database.publicConnect && actingOf(catalog).inability(database.owner) !== undefined;
+    if (isOutOfReach && heldConnects(catalog.cluster.grants).get(name, user.username) !== true) continue;
     grants.push({ object: { kind: 'database', name }, grantee: user.username, grantor: database.owner, privilege: 'CONNECT', grantable });
   }
 }

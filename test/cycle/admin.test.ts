@@ -93,3 +93,18 @@ it('says what it cannot do with SQL that then works, and holds up nothing else',
   expect(await canLogin('alice', 'p', 'closed')).toBe(true);
   expect((await steward.cycle()).result).toBe('converged');
 });
+
+it('takes no CONNECT for a surplus that a user of the database has from an owner whom it cannot be', async () => {
+  await server.query(
+    `CREATE ROLE boss; CREATE ROLE alice LOGIN; CREATE ROLE steward LOGIN CREATEROLE PASSWORD 'x'; GRANT CREATE ON DATABASE postgres TO steward`,
+  );
+  if (server.major >= 16) await server.query('GRANT alice TO steward WITH ADMIN TRUE, INHERIT FALSE, SET FALSE');
+  await server.query('CREATE DATABASE shop OWNER boss');
+  await server.query('GRANT CONNECT ON DATABASE shop TO alice');
+  steward = await createSteward(server, { DB_USER: 'steward', DB_PASS: 'x', EVENT_TRIGGERS: 'off' });
+  steward.manifests.users([{ username: 'alice', database: 'shop', password: 'none' }]);
+  const { notices, outcomes } = await steward.cycle();
+  expect(notices).toEqual([]);
+  expect(outcomes.filter(({ change: { kind } }) => kind === 'revoke_privilege')).toEqual([]);
+  expect((await server.query<{ acl: string }>(`SELECT datacl::text AS acl FROM pg_database WHERE datname = 'shop'`))[0]?.acl).toContain('alice=c/boss');
+});
