@@ -25,6 +25,22 @@ export const namesIn = onceFor((document: Document): ReadonlySet<string> => {
 export const ownersIn = (document: Document): readonly string[] =>
   document.databases.flatMap((entry) => [entry.owner, ...entry.schemas.map((schema) => schema.owner)].filter((owner) => owner !== undefined));
 
+/** Users and roles with an entry of their own. */
+export const declaredNames = onceFor(
+  ({ users, roles }: Document): ReadonlySet<string> => new Set([...users.map((user) => user.username), ...roles.map((role) => role.name)]),
+);
+
+/** Those, what they are members of, and owners: whom else a document names it only speaks of. */
+export const wantedNames = onceFor(
+  (document: Document): ReadonlySet<string> =>
+    new Set([
+      ...declaredNames(document),
+      ...document.users.flatMap(({ roles }) => roles.map(({ name }) => name)),
+      ...document.roles.flatMap(({ memberOf = [] }) => memberOf.map(({ name }) => name)),
+      ...ownersIn(document),
+    ]),
+);
+
 /** Users and roles whose entries declare privileges: theirs are compared. */
 export const declaringNames = onceFor(
   ({ users, roles }: Document): ReadonlySet<string> =>

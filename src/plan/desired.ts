@@ -4,8 +4,7 @@ import type { Entity } from '../changes/change.ts';
 import type { Document, Position, RoleDeclaration, RoleEntry, Settings, UserEntry } from '../model/entries.ts';
 import type { Law } from './law/law.ts';
 import { ALL_DATABASES, type Cluster, type ConnectGrant, type Membership, membershipKey, type Role, type SettingMap } from '../model/cluster.ts';
-import { namesIn, ownersIn } from '../model/named.ts';
-import { onceFor } from '../model/once-for.ts';
+import { declaredNames, namesIn, ownersIn } from '../model/named.ts';
 import type { Notice } from '../changes/notice.ts';
 import { isClosed } from './secrets/opening.ts';
 import { homes, needConnects } from './desired-connects.ts';
@@ -116,10 +115,6 @@ export function desiredOf(input: DesiredInput): Desired {
   for (const name of away) notices.push(...renamedNotice(name, catalog));
   return { cluster: { roles, memberships, grants }, entities, named: namesIn(whole), tolerated, notices };
 }
-
-const declaredNames = onceFor(
-  ({ users, roles }: Document): ReadonlySet<string> => new Set([...users.map((user) => user.username), ...roles.map((role) => role.name)]),
-);
 
 /** One whose own entry is wrong may be a user, and stays as it is. */
 const isWrong = (name: string, { document, catalog }: DesiredInput): boolean => document.invalid.has(name) && catalog.cluster.roles.has(name);

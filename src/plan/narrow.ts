@@ -3,8 +3,9 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Change } from '../changes/change.ts';
 import type { Catalog } from '../model/catalog.ts';
 import type { ConnectGrant } from '../model/cluster.ts';
-import { namesIn } from '../model/named.ts';
+import { declaredNames, wantedNames } from '../model/named.ts';
 import { platformOf } from './law/platform-roles.ts';
+import { reachOfAdmin } from './law/power.ts';
 import type { Plan, PlanInput } from './plan-input.ts';
 
 /** A plan that says nothing, and what it was made from. */
@@ -59,11 +60,15 @@ export function narrowed(quiet: Quiet, input: PlanInput): PlanInput | undefined 
   if (!isPlain(input) || !isSameBeside(quiet.input, input)) return undefined;
   const touched = touchedSince(quiet.input, input);
   if (touched === undefined) return undefined;
-  const names = namesIn(input.document);
+  const names = wantedNames(input.document);
   for (const name of [...touched.alone, ...touched.withMembers]) if (!names.has(name) || platformOf(name, () => true) !== undefined) return undefined;
-  const again = withMembers(touched, quiet.input, input);
-  if (again === undefined) return undefined;
+  const reached = withMembers(touched, quiet.input, input);
+  if (reached === undefined) return undefined;
   const { document } = input;
+  const declared = declaredNames(document);
+  // Where one that is only named is not to be managed any more nothing says so.
+  for (const name of reached) if (!declared.has(name) && quiet.plan.entities.has(name)) return undefined;
+  const again = touched.alone.union(reached);
   const users = document.users.filter(({ username }) => again.has(username));
   const roles = document.roles.filter(({ name }) => again.has(name));
   const isMost = 2 * (users.length + roles.length) > document.users.length + document.roles.length && users.length > 100;
@@ -121,9 +126,12 @@ function touchedSince(before: Quiet['input'], now: PlanInput): Touched | undefin
   }
   for (const name of differingKeys(before.catalog.cluster.roles, now.catalog.cluster.roles)) withMembers.add(name);
   for (const name of differingKeys(before.catalog.managed, now.catalog.managed)) withMembers.add(name);
-  for (const row of differing(before.catalog.cluster.memberships, now.catalog.cluster.memberships)) {
+  const links = differing(before.catalog.cluster.memberships, now.catalog.cluster.memberships);
+  // Of a role that our admin is in, by whichever way, nobody is to be a member: also those of whom nothing else has changed.
+  const ofAdmin = links.length === 0 ? new Set() : reachOfAdmin(before.catalog).union(reachOfAdmin(now.catalog));
+  for (const row of links) {
     const isOurs = row.member === server.admin && !row.inherit && !row.set;
-    if (!isOurs && (row.admin || row.member === server.admin)) return undefined;
+    if (!isOurs && (row.admin || row.member === server.admin || ofAdmin.has(row.member))) return undefined;
     alone.add(row.role);
     if (!isOurs) withMembers.add(row.member);
   }
@@ -159,10 +167,10 @@ function differingKeys<V>(before: ReadonlyMap<string, V>, now: ReadonlyMap<strin
 }
 
 /**
- * All who are to be looked at again: with those whose members count everybody who is in them, is to be in them, or was, over others too; undefined where the
+ * With those whose members are to be looked at again as well everybody who is in them, is to be in them, or was, over others too; undefined where the
  * ways are too long to follow.
  */
-function withMembers({ alone, withMembers: roots }: Touched, before: Quiet['input'], now: PlanInput): ReadonlySet<string> | undefined {
+function withMembers({ withMembers: roots }: Pick<Touched, 'withMembers'>, before: Quiet['input'], now: PlanInput): ReadonlySet<string> | undefined {
   const reached = new Set(roots);
   const { users, roles } = now.document;
   for (let round = 0, size = 0; size < reached.size; round += 1) {
@@ -173,7 +181,6 @@ function withMembers({ alone, withMembers: roots }: Touched, before: Quiet['inpu
     for (const user of users) if (user.roles.some(({ name }) => reached.has(name))) reached.add(user.username);
     for (const role of roles) if (role.memberOf?.some(({ name }) => reached.has(name)) === true) reached.add(role.name);
   }
-  for (const name of alone) reached.add(name);
   return reached;
 }
 

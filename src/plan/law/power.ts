@@ -103,11 +103,14 @@ function strengthOf({ catalog, isAdmin, platformReason }: Facts): Power['strengt
  * INHERIT and SET, as of every role that it makes from 16 on), what it granted itself, and roles that we made give nobody any of its power.
  * A superuser has nothing by memberships.
  */
-function rolesOfAdmin({ cluster, server }: Catalog, isMade: (role: string) => boolean): ReadonlySet<string> {
+const rolesOfAdmin = (catalog: Catalog, isMade: (role: string) => boolean): ReadonlySet<string> =>
+  new Set([...reachOfAdmin(catalog)].filter((role) => role !== catalog.server.admin && !isMade(role)));
+
+/** By way of which roles our admin has what it can do, itself included: also of those that we made. */
+export function reachOfAdmin({ cluster, server }: Pick<Catalog, 'cluster' | 'server'>): ReadonlySet<string> {
   if (server.superuser) return new Set();
   const counting = cluster.memberships.filter((row) => (row.inherit || row.set) && !(row.member === server.admin && row.grantor === server.admin));
-  const reached = reachOf(counting, server.admin);
-  return new Set([...reached].filter((role) => role !== server.admin && !isMade(role)));
+  return reachOf(counting, server.admin);
 }
 
 /** What is found when somebody asks for it, and kept. */
