@@ -26,10 +26,12 @@ const TIE = /(?:^|[\s[{,:?-])[&*][^\s,[\]{}]|<</;
 const MOST = 32_768;
 /** With so many entries, all of them are held against each other within a tenth of a second. */
 const MOST_USERS = 15_000;
+/** So many rules get other places here, in a twentieth of a second; a few lines of a document may stand for ten times as many. */
+const MOST_RULES = 20_000;
 
 /**
  * What `parseDocument` would make of a text, from what it made of another one, with the very same entries where they did not change; undefined wherever that
- * is in any doubt: anything is wrong, something beside `users` has changed, too much, or rules.
+ * is in any doubt: anything is wrong, something beside `users` has changed, too much, or rules; and where it would take long.
  * @param before without anything wrong, and read item by item (`isInParts`).
  */
 export function afterEdit({ text: textBefore, file, document }: BeforeEdit, text: string): Document | undefined {
@@ -52,6 +54,7 @@ export function afterEdit({ text: textBefore, file, document }: BeforeEdit, text
   const lines =
     linesIn(text, from, until) -
     linesIn(textBefore, before.itemStarts[leading] ?? textBefore.length, startOf(textBefore, before, before.itemStarts.length - trailing));
+  if (lines !== 0 && rulesOf(behind) > MOST_RULES) return undefined;
   const users = [...document.users.slice(0, leading), ...changed, ...movedBy(lines, behind)];
   return areRightTogether({ ...document, users }, leading, changed.length, report) ? { ...document, users } : undefined;
 }
@@ -108,6 +111,10 @@ function itemByParser(item: string, start: number): Node | undefined {
   const { root } = loadYaml(item, aliasBudget(), start);
   return root?.kind === 'list' && root.items.length === 1 ? root.items[0] : undefined;
 }
+
+/** Those that entries share are counted once, as they are moved. */
+const rulesOf = (entries: readonly UserEntry[]): number =>
+  [...new Set(entries.map(({ rules }) => rules))].reduce((sum, rules) => sum + (rules?.length ?? 0), 0);
 
 /** The same entries so many lines further on. What stands before all items, as shared rules, stays there. */
 function movedBy(lines: number, entries: readonly UserEntry[]): readonly UserEntry[] {

@@ -102,6 +102,16 @@ describe('of an edited document', () => {
     expect(edited(BASE, text)).toBeUndefined();
   });
 
+  it('entries that stand for very many rules are not moved here, as everything else would wait for that long', () => {
+    const tables = Array.from({ length: 90 }, (_, index) => `t${index}`).join(', ');
+    const grants = `{databases: [a, b, c, d], schemas: [a, b, c, d, e, f, g, h, i, j], tables: [${tables}], actions: [SELECT]}`;
+    const items = (of: number): string => Array.from({ length: of }, (_, index) => `- username: user-${index}\n  grants:\n  - ${grants}\n`).join('');
+    const first = '- {username: ann}\n';
+    expect(edited(`users:\n${first}${items(7)}`, `users:\n${first}- {username: zoe}\n${items(7)}`)).toBeUndefined();
+    expect(edited(`users:\n${first}${items(7)}`, `users:\n- {username: zoe}\n${items(7)}`)).toBeDefined();
+    expect(edited(`users:\n${first}${items(5)}`, `users:\n${first}- {username: zoe}\n${items(5)}`)).toBeDefined();
+  });
+
   it('whoever writes a list in a text is no author of entries', () => {
     const hidden = `"users": [{username: ann}]\ntimestamp: "x\nusers:\n- username: ann\n"\n`;
     expect(edited(hidden, hidden.replace('- username: ann\n', '- username: mallory\n'))).toBeUndefined();
