@@ -20,7 +20,7 @@ const SLOW = {
   thorough:
     'test/{authors/cycle,cycle/{adopted-roles,advice,audit-log,cycle-end,drain,dry-run-order,encodings,heirs,missed-drift,opening,own-rights,passed-on,platforms,probes,renaming,renaming-refused,said-sql,server-log,turns},privileges/{admins,extensions,hostile,inherent,kinds,lapsed,names,objects-to-come,rules,unmodelled,values},daemon/{daemon,outages},access/{after-changes,each-kind,difference},commands/pipelines,guard/{definers,refused,shared,to-come},explain/origins}.test.ts',
   year: 'test/year/**/*.test.ts',
-  triggers: 'test/{triggers/{admins,hostile,listener,objects,restore,settled},daemon/{drift,making-way}}.test.ts',
+  triggers: 'test/{triggers/{admins,hostile,listener,objects,restore,settled,settled-random},daemon/{drift,making-way}}.test.ts',
 };
 /** A machine that does much else at the same time can miss what a test waits for; what fails twice fails. */
 const RETRIES = Number(process.env['RETRIES'] ?? 0);
