@@ -90,7 +90,7 @@ async function oneCycle(inputs: PlanInputs, config: Config, connections: Connect
 }
 
 function cycle(
-  { ports }: PlanInputs,
+  { ports, many }: PlanInputs,
   config: Config,
   connections: Connections,
   self: Program,
@@ -102,6 +102,7 @@ function cycle(
     // A plan is made without logins that try passwords.
     config: approval === undefined ? config : { ...config, passwordProbe: 'off' },
     ports,
+    many,
     connections,
     residents: createResidents({ connections, max: 0, onHeard: () => undefined }),
     approval,

@@ -2,7 +2,7 @@
 import { Writable } from 'node:stream';
 import { sideBySide } from '../async/side-by-side.ts';
 import { harmless } from './harmless.ts';
-import { configOf, type Declared, programOf } from './one-server.ts';
+import { chosenOf, type Declared, programOf } from './one-server.ts';
 import { type Given, type Program, say, UsageError, type Verb } from './verb.ts';
 
 /** So many are asked at a time. */
@@ -25,7 +25,7 @@ export async function everyServer(verb: Verb, given: Given, self: Program, decla
     ...(await sideBySide(AT_A_TIME, servers, async (entry): Promise<Told> => {
       const [out, nowhere] = [collecting(MOST_CHARACTERS), collecting(0)];
       try {
-        const chosen = await configOf(entry, declared);
+        const chosen = await chosenOf(entry, declared);
         const code = await verb.run(given, { ...programOf(self), stdout: out.stream, stderr: nowhere.stream, chosen });
         return { server: entry.name, code, text: out.text() };
       } catch (error) {

@@ -1,15 +1,16 @@
-// --server: a verb asks one of the servers that are declared, as the daemon would: with its login, its document and its policy.
+// --server: a verb asks one of the servers that are declared, as the daemon would: with its login, its documents and its policy.
 import type { Config, FleetSettings } from '../config.ts';
 import { formatProblem } from '../document/format.ts';
 import { oneLine } from '../document/show.ts';
 import { suggest } from '../document/suggest.ts';
 import { createFleetReader, type FleetSource } from '../fleet/fleet-source.ts';
+import { documentsOf } from '../fleet/documents-of.ts';
 import { reservedBy, serverConfig } from '../fleet/server-config.ts';
 import type { Fleet, ServerEntry } from '../model/fleet.ts';
 import { readAdmin } from '../steward/secret-login.ts';
 import { settingsFrom } from './settings.ts';
 import { createFleetSource } from './source.ts';
-import { type Given, type Program, say, UsageError, type Verb } from './verb.ts';
+import { type Chosen, type Given, type Program, say, UsageError, type Verb } from './verb.ts';
 
 /** Options by which somebody names a server without a declaration. */
 const ELSEWHERE = ['host', 'port', 'user', 'database'] as const;
@@ -36,7 +37,7 @@ export async function onServer(verb: Verb, given: Given, self: Program, onEach: 
   if (elsewhere.length > 0) throw new UsageError(`--server and ${elsewhere.join(', ')} cannot both be meant`);
   const declared = await readDeclared(settingsFrom(given, self), self);
   try {
-    if (typeof name === 'string') return await verb.run(given, { ...programOf(self), chosen: await configOf(entryNamed(name, declared), declared) });
+    if (typeof name === 'string') return await verb.run(given, { ...programOf(self), chosen: await chosenOf(entryNamed(name, declared), declared) });
     if (verb.name === 'who-can') return await onEach(declared);
     throw new UsageError(`SERVERS_CONFIGMAP declares several servers, and --server says which one is meant: ${namesOf(declared.fleet)}`);
   } finally {
@@ -81,12 +82,13 @@ function entryNamed(name: string, { fleet }: Declared): ServerEntry {
   throw new UsageError(`there is no server of that name; ${meant === undefined ? `there are: ${namesOf(fleet)}` : `did you mean ${meant}?`}`);
 }
 
-/** The configuration of a server, with the password that its Secret has now. @throws UsageError where that cannot be read. */
-export async function configOf(entry: ServerEntry, { fleet, settings, source }: Declared): Promise<Config> {
+/** A server as it is declared, with the password that its Secret has now. @throws UsageError where that cannot be read. */
+export async function chosenOf(entry: ServerEntry, { fleet, settings, source }: Declared): Promise<Chosen> {
   const secrets = source.ports.ownSecrets;
   const admin = await readAdmin(entry, secrets).catch((error: unknown) => {
     throw new UsageError(`server ${entry.name}: ${oneLine(error instanceof Error ? error.message : String(error))}`);
   });
-  const config = serverConfig(settings, entry, admin.identity, secrets, () => reservedBy(fleet.servers));
-  return { ...config, server: { ...config.server, password: admin.passwords[0], passwordFile: undefined } };
+  const asDeclared = serverConfig(settings, entry, admin.identity, secrets, () => reservedBy(fleet.servers));
+  const config = { ...asDeclared, server: { ...asDeclared.server, password: admin.passwords[0], passwordFile: undefined } };
+  return { config, documents: (warn) => documentsOf(entry, config, source, warn) };
 }

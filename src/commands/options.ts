@@ -3,7 +3,7 @@ import type { VerbOptions } from './verb.ts';
 
 /** Where the server is, and as whom we log in. */
 export const SERVER_OPTIONS: VerbOptions = {
-  server: { type: 'string', value: 'NAME', summary: 'one of the servers that SERVERS_CONFIGMAP declares, with its login, document and policy' },
+  server: { type: 'string', value: 'NAME', summary: 'one of the servers that SERVERS_CONFIGMAP declares, with its login, documents and policy' },
   host: { type: 'string', value: 'HOST', summary: 'the server, in place of DB_HOST' },
   port: { type: 'string', value: 'PORT', summary: 'its port, in place of DB_PORT' },
   user: { type: 'string', value: 'ROLE', summary: 'as whom to log in, in place of DB_USER; its password is in DB_PASS, or in the file DB_PASS_FILE' },

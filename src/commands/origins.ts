@@ -3,7 +3,7 @@ import type { RuleName } from '../access/find.ts';
 import type { ObjectReference } from '../explain/object-name.ts';
 import type { Document } from '../model/entries.ts';
 import { oneLine } from '../document/show.ts';
-import { NO_DOCUMENT, type Origins, type Step } from '../explain/origins.ts';
+import { linesOf, NO_DOCUMENT, type Origins, type Step } from '../explain/origins.ts';
 import { saidAs } from '../explain/said-name.ts';
 import { wantedBy, type WantedObject } from '../plan/privileges/wanted.ts';
 import { whyNot } from '../postgres/outage-of.ts';
@@ -52,7 +52,8 @@ function together(steps: readonly Step[], audit: AuditAnswer | { readonly unknow
     steps: steps.map((step, index) => ({
       step,
       recorded: 'unknown' in audit ? undefined : audit.recorded[index],
-      wanted: 'unknown' in wanting ? [] : wantedBy(step, object, wanting.document, { major, defaultDatabase }),
+      wanted:
+        'unknown' in wanting ? [] : linesOf(step, wantedBy(step, object, wanting.document, { major, defaultDatabase }), object.database, wanting.document),
     })),
     ledger: 'unknown' in audit ? audit : { since: audit.since },
     document: 'unknown' in wanting ? { unknown: wanting.unknown } : { source: wanting.source },
@@ -78,7 +79,8 @@ const NAMES_SOURCE = ['SOURCE', 'CONFIGMAP_NAME', 'KUBERNETES_SERVICE_HOST'];
 async function documentOf(given: Given, self: Program): Promise<Wanting> {
   const config = settingsFrom(given, self);
   const { defaultDatabase } = config.policy;
-  if (!given.options.has('document') && !NAMES_SOURCE.some((name) => (self.env[name] ?? '') !== '')) return { defaultDatabase, unknown: NO_DOCUMENT };
+  if (self.chosen === undefined && !given.options.has('document') && !NAMES_SOURCE.some((name) => (self.env[name] ?? '') !== ''))
+    return { defaultDatabase, unknown: NO_DOCUMENT };
   if (given.options.has('after-plan') && given.options.get('document') === '-')
     return { defaultDatabase, unknown: 'it came by standard input, and was read for the plan' };
   try {

@@ -7,12 +7,19 @@ import type { Config } from '../config.ts';
 import type { FoundDocuments } from '../document/found-documents.ts';
 import { MANIFEST_LIMITS } from '../document/manifests.ts';
 import { unreadableDocument } from '../document/parse.ts';
+import { oneLine } from '../document/show.ts';
+import type { ServerDocuments } from '../fleet/documents-of.ts';
 import { digestOf } from '../model/digest.ts';
 import type { Document, Problem } from '../model/entries.ts';
+import { createConnections } from '../postgres/connection.ts';
+import { whyNot } from '../postgres/outage-of.ts';
 import { readDirectorySecrets } from '../sources/directory.ts';
 import type { Ports, SecretReader } from '../sources/ports.ts';
 import { createInputs } from '../steward/inputs.ts';
+import { gathered, type ManyDocuments } from '../steward/many-documents.ts';
+import { createMemory } from '../steward/memory.ts';
 import { createSecrets, type Secrets } from '../steward/secrets.ts';
+import { serverOf } from '../steward/server.ts';
 import { readInputs } from './inputs.ts';
 import { createSource } from './source.ts';
 import { type Given, type Program, UsageError } from './verb.ts';
@@ -31,6 +38,8 @@ export interface PlanInputs {
   readonly version: string;
   /** Where they come from. */
   readonly ports: SecretPorts & Pick<Ports, 'documents'>;
+  /** Where what `ports` reads is one document of several. */
+  readonly many: ManyDocuments | undefined;
   readonly secrets: Secrets;
   readonly withSecrets: boolean;
   readonly close: () => Promise<void>;
@@ -46,14 +55,20 @@ const NO_SECRETS: SecretReader = {
 };
 
 /** Reads them. @throws UsageError where they are not to be had. */
-export async function readPlanInputs(given: Given, config: Config, { stdin }: Pick<Program, 'stdin'>, warn: (message: string) => void): Promise<PlanInputs> {
+export async function readPlanInputs(
+  given: Given,
+  config: Config,
+  { stdin, chosen }: Pick<Program, 'stdin' | 'chosen'>,
+  warn: (message: string) => void,
+): Promise<PlanInputs> {
   const named = text(given, 'document');
   const folder = text(given, 'secrets');
   const withSecrets = !given.options.has('without-secrets');
   if (folder !== undefined && !withSecrets) throw new UsageError('--secrets and --without-secrets cannot both be meant');
   const signal = new AbortController().signal;
   const isConfigured = named === undefined || (withSecrets && folder === undefined);
-  const configured = isConfigured ? await orRefused(createSource(config, warn), 'the source that SOURCE names') : undefined;
+  const opened = isConfigured ? await orRefused(openSource(config, chosen, warn), 'the source that SOURCE names') : undefined;
+  const configured = opened?.ports;
   // The folder of a configured source is read together with its document.
   const from = withSecrets ? (folder ?? (named === undefined ? undefined : config.source.directory)) : undefined;
   const ports: SecretPorts =
@@ -64,22 +79,45 @@ export async function readPlanInputs(given: Given, config: Config, { stdin }: Pi
       : { secrets: await orRefused(readDirectorySecrets(from, config.source.namespace, signal), 'the Secrets') };
   const files = named === undefined ? undefined : await readFiles(named, stdin, config);
   const documents = files?.documents ?? (configured as Ports).documents;
+  const many = files === undefined ? opened?.many : undefined;
   const secrets = createSecrets({
     ...ports,
     namespace: config.source.namespace,
     connection: { ...config.connectionSecrets, database: config.policy.defaultDatabase },
     sourceId: config.source.id,
   });
-  const read = await readOnce(documents, secrets, ports, config, signal);
+  const reading = (source: Ports['documents']): ReturnType<typeof readOnce> => readOnce(source, secrets, ports, config, signal);
+  const read = await (many === undefined ? reading(documents) : withGathered(many, config, reading));
   return {
     ...read,
-    source: named ?? (configured as Ports).description,
+    source: named ?? descriptionOf((configured as Ports).description, many),
     within: files?.within ?? new Map(),
     ports: { ...ports, documents },
+    many,
     secrets,
     withSecrets,
     close: async () => configured?.close(),
   };
+}
+
+/** What SOURCE names, or what the server that is meant has of it. */
+const openSource = async (config: Config, chosen: Program['chosen'], warn: (message: string) => void): Promise<ServerDocuments> =>
+  chosen?.documents(warn) ?? { ports: await createSource(config, warn), many: undefined };
+
+const descriptionOf = (first: string, many: ManyDocuments | undefined): string =>
+  [first, ...(many?.documents.slice(1).map(({ ref }) => `ConfigMap ${ref}`) ?? []), ...(many?.authors.map(({ name }) => `author ${name}`) ?? [])].join(', ');
+
+/** Reads all documents as one, in a session of their own: whose roles are the server knows. @throws UsageError where it cannot be asked. */
+async function withGathered<T>(many: ManyDocuments, config: Config, read: (documents: Ports['documents']) => Promise<T>): Promise<T> {
+  const connections = createConnections(config.server, () => undefined);
+  try {
+    const server = serverOf(config, connections);
+    return await read(gathered(many, server, createMemory({ file: config.stateFile, server, warn: () => undefined })));
+  } catch (error) {
+    throw error instanceof UsageError ? error : new UsageError(oneLine(whyNot(error).message));
+  } finally {
+    await connections.close();
+  }
 }
 
 const text = ({ options }: Given, name: string): string | undefined => {

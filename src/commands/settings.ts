@@ -11,7 +11,7 @@ const VARIABLES: readonly (readonly [option: string, variable: string])[] = [
 
 /** @throws UsageError naming every setting that is wrong. */
 export function settingsFrom({ options }: Given, { env, chosen }: Pick<Program, 'env' | 'chosen'>): Config {
-  if (chosen !== undefined) return chosen;
+  if (chosen !== undefined) return chosen.config;
   const given = VARIABLES.flatMap(([option, variable]) => {
     const value = options.get(option);
     return typeof value === 'string' ? [[variable, value]] : [];

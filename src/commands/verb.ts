@@ -2,6 +2,7 @@
 import type { EventEmitter } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import type { Config } from '../config.ts';
+import type { ServerDocuments } from '../fleet/documents-of.ts';
 
 /** An option of a verb. */
 export interface VerbOption {
@@ -23,14 +24,21 @@ export interface Given {
   readonly operands: readonly string[];
 }
 
+/** The one server of several that is meant. */
+export interface Chosen {
+  readonly config: Config;
+  /** Where its documents and Secrets are. */
+  readonly documents: (warn: (message: string) => void) => ServerDocuments;
+}
+
 /** What a verb may know of the process; its events are signals. */
 export interface Program extends Pick<EventEmitter, 'on' | 'once'> {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdin: Readable;
   readonly stdout: Writable;
   readonly stderr: Writable;
-  /** The settings of the one server of several that is meant; undefined: those of the environment. */
-  readonly chosen?: Config;
+  /** undefined: the one of the environment. */
+  readonly chosen?: Chosen;
 }
 
 export interface Verb {

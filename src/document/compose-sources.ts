@@ -88,6 +88,7 @@ function sourcesOf(parts: readonly PartOfDocument[], authors: readonly AuthorDra
       ...parts.flatMap(({ document }) => [...document.invalid]),
       ...[...recorded].flatMap(([name, source]) => (unread.has(source) ? [name] : [])),
     ]),
+    databases: new Map(written.flatMap(({ group, document }) => document.databases.map(({ name }) => [name, group.source] as const))),
     keptDatabases: new Set(written.flatMap(({ document }) => [...document.invalidDatabases])),
     documents: new Map(written.flatMap(({ documents }) => [...documents])),
     tolerated: new Set(),

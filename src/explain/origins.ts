@@ -1,10 +1,18 @@
 // Where the links of paths come from: who granted each and when, as far as it is recorded, and which line of a document wants it.
-import type { Position } from '../model/entries.ts';
+import type { Document, Position } from '../model/entries.ts';
 import type { Explanation } from './explain.ts';
 import { DATABASE_OWNER } from './links.ts';
 import type { Path } from './paths.ts';
 import { saidAs, saidGrantee } from './said-name.ts';
 import { section } from './say.ts';
+
+/** The lines that want a step, each with whose it is. @param database the one that it is in. */
+export function linesOf(step: Step, lines: readonly Position[], database: string, { sources }: Pick<Document, 'sources'>): readonly WantedLine[] {
+  if (sources === undefined) return lines;
+  const source = step.what === 'ownership' ? sources.databases.get(database) : sources.claims.get(step.what === 'membership' ? step.member : step.role);
+  const author = sources.authors.get(source ?? '')?.name ?? null;
+  return lines.map((line) => ({ ...line, author }));
+}
 
 /** One link by itself: what somebody may have granted, and a document may want. */
 export type Step =
@@ -22,11 +30,16 @@ export interface Recorded {
   readonly byDefault: boolean;
 }
 
+/** A line of a document, and whose it is where there are several sources: the author's name, or null for the operator's. */
+export interface WantedLine extends Position {
+  readonly author?: string | null;
+}
+
 export interface Origin {
   readonly step: Step;
   /** undefined: nothing is recorded, or nothing can be known. */
   readonly recorded: Recorded | undefined;
-  readonly wanted: readonly Position[];
+  readonly wanted: readonly WantedLine[];
 }
 
 export interface Origins {
@@ -82,7 +95,8 @@ const stepWords = (step: Step, object: string): string => {
   return `${step.privilege}${step.column === undefined ? '' : ` (${saidAs(step.column)})`} on ${object} to ${role}`;
 };
 
-const placeWords = ({ file, line, column }: Position): string => `${file}:${line}:${column}`;
+const placeWords = ({ file, line, column, author }: WantedLine): string =>
+  `${file}:${line}:${column}${author === undefined ? '' : author === null ? ' (operator)' : ` (author ${author})`}`;
 
 /** So many lines of documents are named of one step. */
 const NAMED = 5;

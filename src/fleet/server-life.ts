@@ -5,12 +5,11 @@ import type { ServerEntry } from '../model/fleet.ts';
 import type { Log } from '../observe/log.ts';
 import type { LogOutput } from '../observe/log-output.ts';
 import { describeFailure } from '../postgres/failures.ts';
-import type { Ports } from '../sources/ports.ts';
 import { createWake, type Wake } from '../steward/loop.ts';
 import { createSecretLogin, identityNow } from '../steward/secret-login.ts';
 import type { Lanes } from '../async/lanes.ts';
-import type { ManyDocuments } from '../steward/reconcile.ts';
 import type { Replicas } from '../steward/replicas.ts';
+import { documentsOf } from './documents-of.ts';
 import type { FleetSource } from './fleet-source.ts';
 import { serverConfig } from './server-config.ts';
 import { createSteward } from './steward.ts';
@@ -111,8 +110,7 @@ async function term(
   const identity = await identityNow(entry, secrets);
   if (stop.aborted) return;
   const config = serverConfig(fleet, entry, identity, secrets, reserved);
-  const ports = source.portsOf(config.source, (message) => view.log.warn(message));
-  const many = manyOf(entry, ports, (configMapName) => source.portsOf({ ...config.source, configMapName }, () => undefined), config.source.namespace);
+  const { ports, many } = documentsOf(entry, config, source, (message) => view.log.warn(message));
   const login = createSecretLogin(entry, identity, secrets, onOther);
   const steward = createSteward({ config, ports, many, view, output, wake, login, precedence: replicas?.of(entry.name), inTurn: lanes.inTurn });
   const deadline = new Promise<void>((resolve) => stop.addEventListener('abort', () => setTimeout(resolve, END_MS).unref(), { once: true }));
@@ -123,16 +121,4 @@ async function term(
     view.metrics.setWriter(false);
     await Promise.race([steward.close(), sleep(1000, undefined, { ref: false })]);
   }
-}
-
-/** Its documents and authors, where there is more than one document. @param portsOf of a ConfigMap of ours. */
-function manyOf(entry: ServerEntry, ports: Ports, portsOf: (name: string) => Ports, namespace: string): ManyDocuments | undefined {
-  const { documents, authors } = entry;
-  if (documents.length === 1 && authors.length === 0) return undefined;
-  const readers = documents.map(({ name }, index) => ({ name, source: (index === 0 ? ports : portsOf(name)).documents }));
-  return {
-    authors,
-    finder: ports.finder,
-    documents: readers.map(({ name, source }) => ({ ref: `${namespace}/${name}`, read: (signal, patience) => source.read(signal, patience) })),
-  };
 }

@@ -28,6 +28,8 @@ export interface Sources {
   readonly undecided: ReadonlySet<string>;
   /** Roles that authors declare → the ConfigMap that does. */
   readonly documents: ReadonlyMap<string, string>;
+  /** Databases of which an author speaks → its source. */
+  readonly databases: ReadonlyMap<string, string>;
   /** Databases whose entries by authors are wrong: they stay in force as they were, and nothing else is held back there. */
   readonly keptDatabases: ReadonlySet<string>;
   /** Memberships, by membershipKey, that are neither granted nor revoked, as what they need is undecided. */

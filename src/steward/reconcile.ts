@@ -9,12 +9,12 @@ import { type CycleParts, runCycle } from './cycle.ts';
 import { createDatabases } from './databases.ts';
 import type { DriftLooker } from './drift-watch.ts';
 import { deafNotices, newerNotices } from './server-notices.ts';
-import { createGathering, type GatheringOptions } from './gathering.ts';
 import { createHearing } from './hearing.ts';
 import { createInputs } from './inputs.ts';
 import { createIntents } from './intents.ts';
 import { createLook } from './look.ts';
-import { createMemory, type Memory } from './memory.ts';
+import { gathered, type ManyDocuments } from './many-documents.ts';
+import { createMemory } from './memory.ts';
 import { createPlanner } from './planner.ts';
 import { createProbes, type ProbeSettings } from './probes.ts';
 import { createRepeats } from './repeats.ts';
@@ -22,12 +22,11 @@ import type { CycleReport } from './report.ts';
 import { aboutInputs, EMPTY, failedReport } from './report-parts.ts';
 import { createRetried, type RetryOptions } from './retry.ts';
 import { createSecrets, type SecretsOptions } from './secrets.ts';
-import { type Server, serverOf, type ServerSettings } from './server.ts';
+import { serverOf, type ServerSettings } from './server.ts';
 import type { Connections, ServerAddress } from '../postgres/connection.ts';
 import { createRowKeeper } from '../postgres/kept-rows.ts';
-import { readSources, recordedSources } from '../postgres/read-sources.ts';
 import type { Residents } from '../postgres/residents.ts';
-import type { DocumentSource, Ports } from '../sources/ports.ts';
+import type { Ports } from '../sources/ports.ts';
 
 export interface ReconcilerSettings extends ServerSettings {
   readonly source: ServerSettings['source'] & { readonly namespace: string };
@@ -61,9 +60,6 @@ export interface ReconcilerOptions {
   /** Called whenever the cycle makes progress, for the heartbeat. */
   readonly onProgress: () => void;
 }
-
-/** Documents that are put together. */
-export type ManyDocuments = Pick<GatheringOptions, 'authors' | 'finder' | 'now'> & { readonly documents: GatheringOptions['own']['documents'] };
 
 export interface Reconciler extends DriftLooker {
   /**
@@ -158,15 +154,6 @@ function partsOf({ config, ports, many, connections, residents, approval, proves
     onProgress,
   };
 }
-
-/** All documents as one; whose roles are is asked of the server first, and before there is a ledger of what is remembered beside it. */
-const gathered = ({ documents, ...many }: ManyDocuments, server: Server, memory: Memory): DocumentSource =>
-  createGathering({
-    ...many,
-    own: { source: server.source, documents },
-    defaultDatabase: server.policy.defaultDatabase,
-    recorded: () => server.connections.withAdmin(async (client) => (await readSources(client)) ?? recordedSources(memory.remembered.values())),
-  });
 
 /** Whoever woke us named the databases to look at. */
 const focusOf = (woken: Woken | undefined): ReadonlySet<string> | undefined => (woken?.everything === false ? woken.databases : undefined);

@@ -16,6 +16,7 @@ const NOTHING_SHARED = {
   shared: new Map(),
   undecided: new Set<string>(),
   documents: new Map(),
+  databases: new Map<string, string>(),
   keptDatabases: new Set<string>(),
   tolerated: new Set<string>(),
 };

@@ -1,7 +1,7 @@
 // The plan of privileges inside one database: its schemas, objects, default privileges, extensions and event trigger.
 import { append } from '../../model/append.ts';
 import type { Change } from '../../changes/change.ts';
-import { type DatabaseEntry, UNKNOWN_DATABASE } from '../../model/entries.ts';
+import { type DatabaseEntry, type Document, UNKNOWN_DATABASE } from '../../model/entries.ts';
 import { namingOf } from '../encodings.ts';
 import type { InParts } from '../../model/in-parts.ts';
 import type { Notice } from '../../changes/notice.ts';
@@ -69,6 +69,7 @@ export function* planInside(
     catalog,
     revokes: input.revokes,
     isInvalid: invalidDatabases.has(contents.name) || invalidDatabases.has(UNKNOWN_DATABASE),
+    isHeld: isHeld(input.document),
     pace: input.pace,
   });
   const pending: Notice[] = [];
@@ -86,6 +87,10 @@ export function* planInside(
     notices: [...made.notices, ...extensions.notices, ...trigger.notices, ...notices, ...serversLeftOut(subjects, contents), ...strays, ...pending],
   };
 }
+
+/** Whether entries of authors are wrong, or nobody knows what they are. */
+const isHeld = ({ sources }: Pick<Document, 'sources'>): boolean =>
+  sources !== undefined && (sources.undecided.size > 0 || [...sources.authors.values()].some(({ heldBecause }) => heldBecause !== undefined));
 
 /** What objects to come of a template may give. */
 function withoutCode(change: Change): readonly Change[] {

@@ -23,6 +23,8 @@ export interface TriggerInput {
   readonly revokes: boolean;
   /** The document is wrong about this database: what the trigger follows stays as it is. */
   readonly isInvalid: boolean;
+  /** Nobody can tell now what an author wants here: what is there stays where nobody else wants anything. */
+  readonly isHeld: boolean;
   readonly pace: Pace;
 }
 
@@ -44,7 +46,9 @@ export function* planTrigger(input: TriggerInput): InParts<Found> {
   const { database, state, catalog } = input;
   const wanted = yield* triggerRulesOf(input.subjects, database, input.revokes, input.pace);
   // A template's event trigger would be copied into every new database.
-  const isWanted = mayTrigger(catalog, input.policy) && wanted.rules.length > 0 && catalog.databases.get(database)?.isTemplate !== true;
+  const isPossible = mayTrigger(catalog, input.policy) && catalog.databases.get(database)?.isTemplate !== true;
+  const isWanted = isPossible && wanted.rules.length > 0;
+  if (isPossible && !isWanted && input.isHeld) return { changes: [], notices: [] };
   if (!isWanted) return { changes: removal(state, database), notices: [] };
   if (state.schema === 'foreign')
     return notice(
