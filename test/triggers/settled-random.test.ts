@@ -127,6 +127,8 @@ const SESSIONS = [
   `SET search_path = evil, pg_catalog; SET client_min_messages = debug1; SET DateStyle = 'SQL, DMY'`,
   `SET client_encoding = 'LATIN1'`,
   'SET default_transaction_isolation = serializable; SET enable_indexscan = off; SET plan_cache_mode = force_custom_plan',
+  `SET plpgsql.extra_errors = 'all'; SET plpgsql.extra_warnings = 'all'; SET transform_null_equals = on; SET array_nulls = off`,
+  `SELECT set_config(name, 'on', false) FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query'); SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET cursor_tuple_fraction = 0`,
 ];
 
 const ACLS = `SELECT c.oid::regclass::text AS name, c.relname, n.nspname, c.relacl::text[] AS acl FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -164,10 +166,10 @@ it('both ways give the same, whatever the rules, the names, the commands and the
     const { settled, database } = JSON.parse(text) as Record<string, unknown>;
     const commands = Array.from({ length: 10 }, () => one(MAKERS)(one(NAMES)));
     const session = any(2) === 0 ? one(SESSIONS) : '';
-    const made = async (rules: string): Promise<readonly unknown[]> => {
+    const made = async (rules: string, as = session): Promise<readonly unknown[]> => {
       for (const statement of syncSql({ rules })) await client.query(statement);
       await client.query('SET SESSION AUTHORIZATION app');
-      await client.query(session);
+      await client.query(as);
       await client.query('BEGIN');
       for (const command of commands) {
         await client.query('SAVEPOINT s');
@@ -179,7 +181,8 @@ it('both ways give the same, whatever the rules, the names, the commands and the
       await client.query('RESET SESSION AUTHORIZATION; RESET ALL');
       return rows.map((row) => ({ ...row, acl: row.acl.toSorted() }));
     };
-    const byLong = await made(long);
+    // Names that are sent in another encoding are others.
+    const byLong = await made(long, session.includes('LATIN1') ? session : '');
     expect(await made(text), `round ${round}: ${session} ${commands.join(';\n')} ${text}`).toEqual(byLong);
     granted += byLong.length;
     // Nothing but what is settled.
