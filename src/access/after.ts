@@ -72,6 +72,7 @@ function apply(world: World, change: Change): void {
     case 'rotate_secret':
     case 'recognise_roles':
     case 'adopt_role':
+    case 'hand_over_role':
     case 'forget_role':
     case 'forget_privileges':
     case 'set_setting':

@@ -33,6 +33,8 @@ export type Memory =
   /** Whether a password is set, of which the witness is kept, or there is none any more. */
   | { readonly what: 'password'; readonly isSet: boolean }
   | { readonly what: 'no privileges' }
+  /** The source that it belongs to from now on. */
+  | { readonly what: 'whose'; readonly source: string }
   /** The role with this OID was remembered by another name; undefined where it was not. */
   | { readonly what: 'renamed'; readonly recorded: string | undefined; readonly oid: number }
   | { readonly what: 'no longer ours' }

@@ -7,6 +7,8 @@ import { inDatabase, SHOWN } from './words.ts';
 /** Of roles that were recorded on another server: they are found again by their names (plan/moved.ts). */
 type RecogniseRoles = Recognised & { readonly kind: 'recognise_roles'; readonly role: '' };
 type AdoptRole = { readonly kind: 'adopt_role'; readonly role: string; readonly entity: Entity };
+/** From one source of the server to another: who declares it has changed, and nothing of the role. */
+type HandOverRole = { readonly kind: 'hand_over_role'; readonly role: string; readonly entity: Entity; readonly from: string; readonly to: string };
 type ForgetRole = { readonly kind: 'forget_role'; readonly role: string; readonly entity: Entity; readonly reason: string };
 type ForgetPrivileges = { readonly kind: 'forget_privileges'; readonly role: string };
 
@@ -22,7 +24,7 @@ interface TrimAuditLog {
   readonly reason: 'age' | 'repairs' | 'size';
 }
 
-export type LedgerChange = RecogniseRoles | AdoptRole | ForgetRole | ForgetPrivileges | PrepareLedger | TrimAuditLog;
+export type LedgerChange = RecogniseRoles | AdoptRole | HandOverRole | ForgetRole | ForgetPrivileges | PrepareLedger | TrimAuditLog;
 
 /** The server has no part in it, and is as it was. */
 const MEMORY = { ...NOT_ON_SERVER, isMemory: true } as const;
@@ -59,6 +61,16 @@ export const adoptRole: Definition<AdoptRole> = {
   sentence: ({ entity, role }) => `adopt existing ${entity}: ${role}`,
   isDrift: neverDrift,
   remembers: ({ entity }) => ({ what: 'ours', entity, origin: 'adopted' }),
+};
+
+export const handOverRole: Definition<HandOverRole> = {
+  ...OF_ROLE,
+  ...MEMORY,
+  key: ({ role, from, to }) => [role, from, to],
+  object: ({ from, to }) => `from ${from} to ${to}`,
+  sentence: ({ entity, role, from, to }) => `hand over ${entity}: ${role} from ${from} to ${to}`,
+  isDrift: neverDrift,
+  remembers: ({ to }) => ({ what: 'whose', source: to }),
 };
 
 /** The role may be gone already. */

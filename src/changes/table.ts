@@ -42,6 +42,7 @@ const CHANGES = {
   recognise_roles: ledger.recogniseRoles,
   rename_role: renaming.renameRole,
   adopt_role: ledger.adoptRole,
+  hand_over_role: ledger.handOverRole,
   forget_role: ledger.forgetRole,
   forget_privileges: ledger.forgetPrivileges,
   create_role: role.createRole,

@@ -2,6 +2,7 @@
 import type { DatabaseDraft, DocumentDraft, MemberDraft } from './draft.ts';
 import type { Author } from '../model/fleet.ts';
 import { isWithin } from '../model/pattern.ts';
+import { OPERATOR } from '../model/sources.ts';
 import { turnNames } from '../model/turns.ts';
 import { show } from './show.ts';
 
@@ -33,7 +34,9 @@ const mayName = (group: Group, name: string): boolean => group.author === undefi
 const mayUse = (group: Group, database: string): boolean =>
   group.author === undefined || group.author.may.databases.some((pattern) => isWithin(database, pattern));
 
-export function claimsOf(groups: readonly Group[], recorded: Claimed['recorded'], sourceOfAuthor: (author: string) => string): Claimed {
+export function claimsOf(groups: readonly Group[], recorded: Claimed['recorded'], authorSource: (author: string) => string): Claimed {
+  const own = groups.find(({ author }) => author === undefined)?.source;
+  const sourceOfAuthor = (author: string): string => (author === OPERATOR && own !== undefined ? own : authorSource(author));
   const [declared, databases, handedOver] = [new Map<string, Set<string>>(), new Map<string, Set<string>>(), new Map<string, string>()];
   for (const group of groups)
     for (const draft of group.drafts) {

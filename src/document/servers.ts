@@ -1,5 +1,6 @@
 // servers.yaml → the fleet: every problem at its place, and an entry that is wrong keeps only itself out.
 import type { Author, Fleet, Scope, ServerEntry, ServerPolicy } from '../model/fleet.ts';
+import { OPERATOR } from '../model/sources.ts';
 import { DAY_MS, durationMs } from '../model/duration.ts';
 import type { Position } from '../model/entries.ts';
 import { LIMITS } from '../model/limits.ts';
@@ -101,9 +102,12 @@ function checkEntry(node: MappingNode, path: Path, complain: ComplainAt): void {
   sayRepeated(valueOf(node, 'authors'), [...path, 'authors'], 'the author', complain);
   const authors = valueOf(node, 'authors');
   if (authors?.kind === 'list')
-    for (const [index, author] of authors.items.entries())
+    for (const [index, author] of authors.items.entries()) {
+      if (namesOf(author).includes(OPERATOR))
+        complain(author.offset, [...path, 'authors', index, 'name'], `${show(OPERATOR)} is how \`movedTo\` calls you; choose another name`);
       if (author.kind === 'mapping' && valueOf(author, 'grace') !== undefined && stringOf(valueOf(author, 'onGone')) !== 'remove')
         complain(author.offset, [...path, 'authors', index, 'grace'], '`grace` means something only with `onGone: remove`; add that, or leave it out');
+    }
 }
 
 function sayRepeated(list: Node | undefined, path: Path, what: string, complain: ComplainAt): void {

@@ -36,6 +36,9 @@ export interface Sources {
   readonly tolerated: ReadonlySet<string>;
 }
 
+/** How `movedTo` calls the operator; no author is called so. */
+export const OPERATOR = 'operator';
+
 /** What an author's roles are recorded under: its own name, so that other ConfigMaps of its are no other source. No `namespace/name` can be called so. */
 export const authorSource = (author: string): string => `author:${author}`;
 

@@ -1,4 +1,5 @@
 // The plan: spec + catalog → ordered changes, what is held back, and what is to be said. Pure; every reader of a plan reads this value.
+import { handedOverRoles } from './hand-over.ts';
 import { membersOfAdopted } from './adopted.ts';
 import { canonical } from './canonical.ts';
 import type { Catalog, ManagedRole } from '../model/catalog.ts';
@@ -75,6 +76,7 @@ function* planWith(read: PlanInput): InParts<Plan> {
   const [wanted, held] = withoutHeld([...creations, ...compared, ...privileges.changes], input);
   const taken = [
     ...recognitions(catalog),
+    ...handedOverRoles(catalog, law.whose, document, entities),
     ...wanted,
     ...forgottenPrivileges(input, law, entities),
     ...passwordsToSet(withoutTaken(input), openings, entities),

@@ -27,6 +27,7 @@ export function managedRoleSql(changes: readonly Change[], facts: RoleFacts): st
   const opened: string[] = [];
   const known: object[] = [];
   const renamed: object[] = [];
+  const whose: object[] = [];
   for (const change of changes) {
     const definition = definitionOf(change);
     const name = subjectOf(change);
@@ -55,6 +56,9 @@ export function managedRoleSql(changes: readonly Change[], facts: RoleFacts): st
       case 'renamed':
         if (memory.recorded !== undefined && memory.recorded !== name) renamed.push({ name, recorded: memory.recorded, oid: memory.oid });
         break;
+      case 'whose':
+        whose.push({ name, source: memory.source });
+        break;
       case 'no privileges':
         undeclared.push(name);
         break;
@@ -70,6 +74,12 @@ export function managedRoleSql(changes: readonly Change[], facts: RoleFacts): st
     ...(known.length === 0 ? [] : [recognisedSql(known, facts.server)]),
     ...(renamed.length === 0 ? [] : renamedSql(renamed)),
     ...(upserts.length === 0 ? [] : [upsertSql(upserts, facts)]),
+    // What declared it is a document of its former source.
+    ...(whose.length === 0
+      ? []
+      : [
+          `UPDATE pgsteward.managed_role m SET source = x.source, document = NULL FROM jsonb_to_recordset(${records(whose)}) AS x(name text, source text) WHERE m.name = x.name`,
+        ]),
     ...(witnesses.length === 0 ? [] : [witnessSql(witnesses)]),
     ...(statuses.length === 0
       ? []

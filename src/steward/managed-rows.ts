@@ -59,6 +59,9 @@ export function afterOutcomes(
       case 'status':
         update(name, { status: memory.status, disabledAt: result.get(name)?.disabledAt ?? new Date().toISOString() });
         break;
+      case 'whose':
+        update(name, { source: memory.source });
+        break;
       case 'no longer ours':
         result.delete(name);
         break;
@@ -90,9 +93,7 @@ export function correctedRows(
     if (row === undefined || recognised.has(name) || !catalog.oids.has(name) || !isSameRole(row, catalog)) continue;
     const wanted = {
       entity,
-      // An author's is its own by now, whoever has had it; the operator's stays as it is recorded.
-      source: document.sources?.claims.get(name) ?? row.source,
-      ...declaredBy(document.sources?.documents.get(name) ?? row.document),
+      ...declaredBy(documentOf(row, document)),
       status: 'active' as const,
       oid: catalog.oids.get(name) ?? row.oid,
       // Once in a while it cannot be read, and is the same for all that.
@@ -106,7 +107,6 @@ export function correctedRows(
     };
     const same =
       row.entity === wanted.entity &&
-      row.source === wanted.source &&
       row.document === wanted.document &&
       row.status === wanted.status &&
       row.oid === wanted.oid &&
@@ -122,6 +122,12 @@ export function correctedRows(
     rows.push({ ...row, ...others, place: { ...place, server } });
   }
   return rows;
+}
+
+/** Of one that is handed over it is known by whom once that is recorded. */
+function documentOf({ name, source, document }: ManagedRole, { sources }: Document): string | undefined {
+  if (sources === undefined) return document;
+  return sources.claims.get(name) === source ? (sources.documents.get(name) ?? document) : document;
 }
 
 const declaredBy = (document: string | undefined): Pick<ManagedRole, 'document'> => (document === undefined ? {} : { document });

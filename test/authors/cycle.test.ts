@@ -198,6 +198,21 @@ describe('what somebody else has', () => {
     manifests.author('shop', { ...none, roles: [{ name: 'common', movedTo: 'bill' }] });
     await cycle();
     expect(await sources()).toMatchObject({ common: 'author:bill' });
+    const handed = (): Promise<readonly object[]> =>
+      server.query(`SELECT role, object, why, outcome FROM pgsteward.audit_log WHERE change = 'hand_over_role' ORDER BY id DESC LIMIT 1`);
+    const why = expect.stringMatching(/^bill\/.*@/) as string;
+    expect(await handed()).toEqual([{ role: 'common', object: 'from author:shop to author:bill', why, outcome: 'applied' }]);
+    // And to the operator, and back again.
+    manifests.author('bill', { ...none, roles: [{ name: 'common', movedTo: 'operator' }] });
+    manifests.users(JSON.stringify({ users: [{ username: 'operator_user', login: false }], roles: [{ name: 'common' }] }));
+    await cycle();
+    expect(await sources()).toMatchObject({ common: 'postgres/postgres-users-config' });
+    expect(await handed()).toEqual([expect.objectContaining({ object: 'from author:bill to postgres/postgres-users-config' })]);
+    manifests.users(JSON.stringify({ users: [{ username: 'operator_user', login: false }], roles: [{ name: 'common', movedTo: 'bill' }] }));
+    manifests.author('bill', { ...none, roles: [{ name: 'common' }] });
+    await cycle();
+    expect(await sources()).toMatchObject({ common: 'author:bill' });
+    manifests.users([{ username: 'operator_user', login: false }]);
     manifests.author('shop', none);
     await cycle();
     await cycle();

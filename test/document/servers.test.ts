@@ -189,6 +189,11 @@ describe('what is wrong', () => {
     ]);
   });
 
+  it('no author is called as `movedTo` calls the operator', () => {
+    const author = { name: 'operator', from: { namespace: 'x', matchLabels: { a: 'b' } }, may: { names: ['x_*'] } };
+    expect(said(stringify({ servers: [{ ...FULL, authors: [author] }] })).join('\n')).toMatch(/authors\[0\]\.name: `operator` is how `movedTo` calls you/);
+  });
+
   it('no text stops or outwits it: half YAML, aliases, prototypes, tags, NUL, control characters', () => {
     for (const text of [
       '\u0000',
