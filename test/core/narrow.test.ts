@@ -1,6 +1,6 @@
 // Plans of a part, as values: whatever is changed in the document or by hand, the plan made of a part is the plan of everything.
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Catalog, ManagedRole } from '../../src/model/catalog.ts';
 import type { ConnectGrant, Membership, Role } from '../../src/model/cluster.ts';
 import type { Document } from '../../src/model/entries.ts';
@@ -56,6 +56,50 @@ it('where our admin gets into a role by way of others, whoever is to be a member
   const changed = inputOf({ ...catalog, cluster: { ...catalog.cluster, memberships: [...catalog.cluster.memberships, member('theirs', 'ours')] } });
   expect(plan(changed).notices.map(({ kind, subject }) => `${kind} ${subject}`)).toContain('unmanaged u');
   expect(partOf(quiet, changed)).toBeUndefined();
+});
+
+describe('of one that is only named, and is not to be managed any more, all is planned', () => {
+  const frame = read(JSON.stringify({ databases: [{ name: 'postgres', createdBy: ['team'] }], users: [{ username: 'u' }] }));
+  const documentOf = (roles: readonly string[]): Document => {
+    const { users } = read(
+      JSON.stringify({
+        users: [
+          { username: 'u', login: false, roles },
+          { username: 'v', login: false },
+        ],
+      }),
+    );
+    return { ...frame, users };
+  };
+  const base = catalogOf(['team', 'u', 'v'], [['team', 'u']]);
+  const connect = (grantee: string): ConnectGrant => ({
+    object: { kind: 'database', name: 'postgres' },
+    grantee,
+    grantor: 'postgres',
+    privilege: 'CONNECT',
+    grantable: false,
+  });
+  const catalog: Catalog = {
+    ...base,
+    managed: new Map([...base.managed].map(([name, one]) => [name, name === 'team' ? one : { ...one, entity: 'user' }])),
+    cluster: { ...base.cluster, grants: ['u', 'v'].map(connect) },
+  };
+  const superuser = { ...(catalog.cluster.roles.get('team') as Role), superuser: true };
+  const raised: Catalog = { ...catalog, cluster: { ...catalog.cluster, roles: new Map([...catalog.cluster.roles, ['team', superuser]]) } };
+  const inputOf = (document: Document, of: Catalog): PlanInput => ({
+    ...inputOfPlans(document, of),
+    law: { ...policyOfPlans.law, allowedRoles: new Set(['team']) },
+  });
+  const named = documentOf(['team']);
+  it.each([
+    ['nobody is to be a member of it', documentOf([]), catalog],
+    ['it is a superuser', named, raised],
+  ])('%s', (_, document, of) => {
+    const quiet = quietOf(inputOf(named, catalog), plan(inputOf(named, catalog)));
+    expect(quiet?.plan.entities.has('team')).toBe(true);
+    expect(plan(inputOf(document, of)).entities.has('team')).toBe(false);
+    expect(partOf(quiet, inputOf(document, of))).toBeUndefined();
+  });
 });
 
 const USERS = ['u0', 'u1', 'u2', 'u3', 'u4', 'u5'];

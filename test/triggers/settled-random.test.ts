@@ -118,6 +118,9 @@ const MAKERS: readonly ((name: string) => string)[] = [
   (name) => `CREATE TEMP TABLE IF NOT EXISTS ${identifier(name)} (id serial)`,
   (name) => `CREATE SCHEMA ${identifier(name)} CREATE TABLE ${identifier(one(NAMES))} (id serial)`,
   (name) => `CREATE VIEW ${at(name)} AS SELECT 1 AS id`,
+  () =>
+    `ALTER DEFAULT PRIVILEGES IN SCHEMA ${identifier(one(SCHEMAS))} GRANT SELECT ON ${one(['TABLES', 'SEQUENCES'])} TO ${identifier(one(ROLES))}${one(['', ' WITH GRANT OPTION'])}`,
+  (name) => `CREATE OR REPLACE VIEW ${at(name)} AS SELECT 1 AS id`,
   (name) => `CREATE FOREIGN TABLE IF NOT EXISTS ${at(name)} (id int) SERVER nowhere`,
 ];
 const SESSIONS = [
