@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 /** Project → what it runs. */
 const SLOW = {
   attacks:
-    'test/{authors/hostile,cycle/{alone,blockers,bounds,dodging,locks,secret-faults,secret-races},sessions/*,daemon/notified,http/bounds,triggers/guest,{core,document}/{aside,cost,fuzz-cost,limits,plan-cost}}.test.ts',
+    'test/{authors/{attacks,hostile},cycle/{alone,blockers,bounds,dodging,locks,secret-faults,secret-races},sessions/*,daemon/notified,http/bounds,triggers/guest,{core,document}/{aside,cost,fuzz-cost,limits,plan-cost}}.test.ts',
   bounds: 'test/bounds/**/*.test.ts',
   clients: 'test/clients/**/*.test.ts',
   convergence: 'test/convergence/**/*.test.ts',

@@ -29,6 +29,12 @@ export interface Claimed {
 
 export const membersOf = ({ users, roles }: Pick<DocumentDraft, 'users' | 'roles'>): readonly MemberDraft[] => [...users, ...roles];
 
+export const namesIn = (drafts: readonly DocumentDraft[]): ReadonlySet<string> =>
+  new Set(drafts.flatMap((draft) => membersOf(draft).flatMap(({ names }) => names)));
+
+/** Where the name of an entry stands in it. */
+export const nameKey = ({ path }: MemberDraft): string => (path[0] === 'users' ? 'username' : 'name');
+
 const mayName = (group: Group, name: string): boolean => group.author === undefined || group.author.may.names.some((pattern) => isWithin(name, pattern));
 
 const mayUse = (group: Group, database: string): boolean =>
@@ -72,21 +78,41 @@ function noteHandover(
   for (const name of member.names) if (recorded.get(name) === source) handedOver.set(name, sourceOfAuthor(member.movedTo));
 }
 
+/** Why something is not this source's. */
+export interface Denial {
+  readonly message: string;
+  /** Whether it is so because others declare it as well. */
+  readonly isByOthers: boolean;
+}
+
+const denied = (message: string, isByOthers = false): Denial => ({ message, isByOthers });
+
+/** Of the two that log in for a user by turns, the one that is recorded as somebody else's. */
+export function takenTurn(member: MemberDraft, { source }: Group, { recorded }: Claimed): string | undefined {
+  return namesOf(member).find((name) => !member.names.includes(name) && (recorded.get(name) ?? source) !== source);
+}
+
 /** Why a name is not this source's; undefined where it is, or may become so. */
-export function whyNotIts(name: string, group: Group, claimed: Claimed): string | undefined {
+export function whyNotIts(name: string, group: Group, claimed: Claimed): Denial | undefined {
   const { recorded, declared, handedOver, sayOf } = claimed;
   const { source } = group;
   const owner = recorded.get(name);
   if (owner === source) return undefined;
   if (owner !== undefined) {
     const isHanded = handedOver.get(name) === source && mayName(group, name);
-    return isHanded ? undefined : `${show(name)} belongs to ${sayOf(owner)}, as the ledger says; it stays so until that one hands it over with \`movedTo\``;
+    return isHanded
+      ? undefined
+      : denied(`${show(name)} belongs to ${sayOf(owner)}, as the ledger says; it stays so until that one hands it over with \`movedTo\``);
   }
-  if (!mayName(group, name)) return `the name ${show(name)} is beyond what this author may; it may declare the names: ${listed(group.author?.may.names ?? [])}`;
+  if (!mayName(group, name))
+    return denied(`the name ${show(name)} is beyond what this author may; it may declare the names: ${listed(group.author?.may.names ?? [])}`);
   const rivals = [...(declared.get(name) ?? [])].filter((other) => other !== source);
   return rivals.length === 0
     ? undefined
-    : `${show(name)} is declared by ${rivals.slice(0, 5).map(sayOf).join(' and ')} as well, and nobody has it yet: neither gets it until one of them takes its entry out`;
+    : denied(
+        `${show(name)} is declared by ${rivals.slice(0, 5).map(sayOf).join(' and ')} as well, and nobody has it yet: neither gets it until one of them takes its entry out`,
+        true,
+      );
 }
 
 /** Whether a source has a role that it hands over to one that takes it. */
@@ -96,14 +122,18 @@ export function movesAway(name: string, group: Group, { recorded, handedOver, de
 }
 
 /** Why a database is not this source's to speak of. The operator's word goes over that of authors. */
-export function whyNotItsDatabase({ name }: DatabaseDraft, group: Group, { databases, sayOf }: Claimed, own: string): string | undefined {
+export function whyNotItsDatabase({ name }: DatabaseDraft, group: Group, { databases, sayOf }: Claimed, own: string): Denial | undefined {
   if (name === undefined || group.author === undefined) return undefined;
-  if (!mayUse(group, name)) return `the database ${show(name)} is beyond what this author may; it may use the databases: ${listed(group.author.may.databases)}`;
+  if (!mayUse(group, name))
+    return denied(`the database ${show(name)} is beyond what this author may; it may use the databases: ${listed(group.author.may.databases)}`);
   const rivals = [...(databases.get(name) ?? [])].filter((other) => other !== group.source);
-  if (rivals.includes(own)) return `the database ${show(name)} is declared by the operator`;
+  if (rivals.includes(own)) return denied(`the database ${show(name)} is declared by the operator`);
   return rivals.length === 0
     ? undefined
-    : `the database ${show(name)} is declared by ${rivals.slice(0, 5).map(sayOf).join(' and ')} as well: neither counts until one of them takes its entry out`;
+    : denied(
+        `the database ${show(name)} is declared by ${rivals.slice(0, 5).map(sayOf).join(' and ')} as well: neither counts until one of them takes its entry out, and what is there stays`,
+        true,
+      );
 }
 
 const listed = (patterns: readonly string[]): string => (patterns.length === 0 ? 'none' : patterns.slice(0, 20).map(show).join(', '));

@@ -1,15 +1,13 @@
 // One document of the operator's and those of authors: each source is read by itself, so that what is wrong with one is nobody else's, and then held against its scope.
-import { beyondQuota } from './quota.ts';
-import { claimsOf, type Claimed, type Group, membersOf, movesAway, whyNotIts, whyNotItsDatabase } from './claims.ts';
+import { inScope } from './author-scope.ts';
+import { claimsOf, type Claimed, type Denial, type Group, membersOf, movesAway, nameKey, namesIn, takenTurn, whyNotIts, whyNotItsDatabase } from './claims.ts';
 import { compose } from './compose.ts';
-import type { DatabaseDraft, DocumentDraft, Draft, ItemDraft, MemberDraft, RoleDraft } from './draft.ts';
-import { databaseFindings, NEVER, roleFindings, userFindings } from './scope.ts';
-import type { Finding, ScopeFacts } from './scope-facts.ts';
+import type { DatabaseDraft, DocumentDraft, Draft, ItemDraft, MemberDraft } from './draft.ts';
+import type { ItsRoles } from './quota.ts';
 import { show } from './show.ts';
 import type { Document, Problem } from '../model/entries.ts';
 import type { Author } from '../model/fleet.ts';
-import { isWithin } from '../model/pattern.ts';
-import { type AuthorFacts, authorSource, type Sources } from '../model/sources.ts';
+import { type Active, type AuthorFacts, authorSource, type Sources } from '../model/sources.ts';
 
 export interface AuthorDrafts extends Pick<AuthorFacts, 'heldBecause' | 'gone'> {
   readonly author: Author;
@@ -24,18 +22,20 @@ export interface SourcesInput {
   readonly authors: readonly AuthorDrafts[];
   /** Role → its source, as the ledger has it. */
   readonly recorded: ReadonlyMap<string, string>;
+  /** Those of them that are in use. */
+  readonly active?: ReadonlyMap<string, Active> | undefined;
   readonly defaultDatabase?: string | undefined;
 }
 
 /** Puts them together. Where there is no author it is what compose() makes of the operator's documents. */
-export function composeSources({ own, authors, recorded, defaultDatabase }: SourcesInput): Document {
+export function composeSources({ own, authors, recorded, active = new Map(), defaultDatabase }: SourcesInput): Document {
   if (authors.length === 0) return composeOwn(own.drafts, defaultDatabase);
   const groups: readonly Group[] = [
     { source: own.source, author: undefined, drafts: own.drafts },
     ...authors.map(({ author, drafts }) => ({ source: authorSource(author.name), author, drafts })),
   ];
   const claimed = claimsOf(groups, recorded, authorSource);
-  const parts = groups.map((group) => partOf(group, claimed, own.source, defaultDatabase));
+  const parts = groups.map((group) => partOf(group, { claimed, active, own: own.source, defaultDatabase }));
   return {
     users: parts.flatMap(({ document }) => document.users),
     roles: parts.flatMap(({ document }) => document.roles),
@@ -101,16 +101,29 @@ const moveOf = (name: string, { source }: Group, recorded: ReadonlyMap<string, s
   return owner === undefined || owner === source ? [] : [[name, owner]];
 };
 
+interface PartFacts extends Pick<SourcesInput, 'defaultDatabase'> {
+  readonly claimed: Claimed;
+  readonly active: ReadonlyMap<string, Active>;
+  /** The operator's source. */
+  readonly own: string;
+}
+
+const itsOf = (source: string, { claimed: { recorded }, active }: PartFacts): ItsRoles => ({
+  has: (name) => recorded.get(name) === source,
+  active: new Map([...active].filter(([, role]) => role.source === source)),
+});
+
 /** What one source's documents come to. */
-function partOf(group: Group, claimed: Claimed, own: string, defaultDatabase: string | undefined): PartOfDocument {
+function partOf(group: Group, facts: PartFacts): PartOfDocument {
+  const { claimed, own, defaultDatabase } = facts;
   const judged = group.drafts.map((draft) => (draft.usable ? ownPart(draft, group, claimed, own) : draft));
   const usable = judged.filter((draft) => draft.usable);
-  const names = new Set(usable.flatMap((draft) => membersOf(draft).flatMap((member) => member.names)));
-  const scoped = group.author === undefined ? usable : inScope(usable, group.author, claimed, names, defaultDatabase);
-  const document = inNamespace(compose(scoped, defaultDatabase), group.author);
-  const former = usable.flatMap((draft) => membersOf(draft).flatMap((member) => member.former?.name ?? []));
+  const scoped = group.author === undefined ? usable : inScope(usable, group.author, itsOf(group.source, facts), defaultDatabase);
+  const names = namesIn(scoped);
+  const document = asAuthors(compose(scoped, defaultDatabase), group.author);
+  const former = scoped.flatMap((draft) => membersOf(draft).flatMap((member) => member.former?.name ?? []));
   const problems = [...document.problems, ...problemsOf(judged)];
-  const documents = usable.flatMap((draft) =>
+  const documents = scoped.flatMap((draft) =>
     membersOf(draft).flatMap((member) => member.names.map((name) => [name, draft.report.positionOf(0).file] as const)),
   );
   return {
@@ -121,8 +134,8 @@ function partOf(group: Group, claimed: Claimed, own: string, defaultDatabase: st
   };
 }
 
-/** An author's Secrets are in its own namespace. */
-function inNamespace(document: Document, author: Author | undefined): Document {
+/** An author's Secrets are in its own namespace, and what it says of databases is its word also where it stays in force. */
+function asAuthors(document: Document, author: Author | undefined): Document {
   if (author === undefined) return document;
   const { namespace } = author.from;
   const users = document.users.map((user) => ({
@@ -130,7 +143,8 @@ function inNamespace(document: Document, author: Author | undefined): Document {
     secret: { ...user.secret, namespace },
     connectionSecret: user.connectionSecret === undefined ? undefined : { ...user.connectionSecret, namespace },
   }));
-  return { ...document, users };
+  const source = authorSource(author.name);
+  return { ...document, users, databases: document.databases.map((entry) => ({ ...entry, source })) };
 }
 
 const withSource = (problem: Problem, { author, source }: Group): Problem => (author === undefined ? problem : { ...problem, source });
@@ -148,102 +162,29 @@ function ownPart(draft: DocumentDraft, group: Group, claimed: Claimed, own: stri
     }
     return true;
   };
-  const isItsDatabase = (item: DatabaseDraft): boolean => {
+  const itsDatabase = (item: DatabaseDraft): readonly DatabaseDraft[] => {
     const why = whyNotItsDatabase(item, group, claimed, own);
-    return why === undefined || refuse(item, item.offset, 'name', why);
+    if (why === undefined) return [item];
+    refuse(item, item.offset, 'name', why);
+    // Nobody takes what another's entry gave by declaring the same.
+    return why.isByOthers ? [{ ...item, entry: undefined }] : [];
   };
-  return { ...draft, users: draft.users.filter(isIts), roles: draft.roles.filter(isIts), databases: draft.databases.filter(isItsDatabase) };
+  const users = draft.users.filter(isIts).map((user): Draft => {
+    const taken = takenTurn(user, group, claimed);
+    if (taken === undefined) return user;
+    const message = `makes a user ${show(taken)}, and that belongs to ${claimed.sayOf(claimed.recorded.get(taken) ?? '')}, as the ledger says; it stays as it is`;
+    user.report.add({ offset: user.nameOffset, path: [...user.path, 'rotation'], message, username: user.names[0], isByOthers: true });
+    return { ...user, entry: undefined };
+  });
+  return { ...draft, users, roles: draft.roles.filter(isIts), databases: draft.databases.flatMap(itsDatabase) };
 }
 
-const nameKey = ({ path }: ItemDraft): string => (path[0] === 'users' ? 'username' : 'name');
-
-function refuse(item: ItemDraft, offset: number, key: string, message: string): false {
-  item.report.add({ offset, path: [...item.path, key], message });
+function refuse(item: ItemDraft, offset: number, key: string, { message, isByOthers }: Denial): false {
+  item.report.add({ offset, path: [...item.path, key], message, isByOthers });
   return false;
 }
 
 function warn(item: MemberDraft, message: string): false {
   item.report.add({ offset: item.nameOffset, path: item.path, message, severity: 'warning' });
   return false;
-}
-
-/** What is an author's, with what is beyond its scope found wrong. */
-function inScope(drafts: readonly DocumentDraft[], author: Author, claimed: Claimed, names: ReadonlySet<string>, defaultDatabase: string | undefined) {
-  const facts: ScopeFacts = { scope: author.may, namespace: author.from.namespace, defaultDatabase };
-  const source = authorSource(author.name);
-  const owned = (name: string | undefined, path: Finding['path'], position?: Finding['position']): readonly Finding[] =>
-    name === undefined || names.has(name)
-      ? []
-      : [{ path, message: `${show(name)} is no role or user that this author declares; declare it, or name one that it does`, position }];
-  const judgeDatabase = (draft: DatabaseDraft): DatabaseDraft => {
-    const { entry } = draft;
-    if (entry === undefined) return draft;
-    const findings = [
-      ...databaseFindings(entry, facts),
-      ...owned(entry.owner, ['owner']),
-      ...entry.schemas.flatMap(({ owner, position }, index) => owned(owner, ['schemas', index, 'owner'], position)),
-      ...entry.createdBy.flatMap((name, index) => owned(name, ['createdBy', index])),
-    ];
-    return report(draft, entry.position, findings) ? draft : { ...draft, entry: undefined };
-  };
-  const judged = drafts.map((draft): DocumentDraft => {
-    for (const { position } of draft.guardrails)
-      draft.report.addAt(position, { path: ['guardrails'], message: `${NEVER.map(show).join(', ')} hold for everybody, so only the operator writes them` });
-    return {
-      ...draft,
-      guardrails: [],
-      users: draft.users.map((user) => judgeMember(user, user.entry, (entry) => userFindings(entry, facts), { entry: undefined })),
-      roles: draft.roles.map((role) => judgeMember(role, role.declaration, (entry) => roleFindings(entry, facts), { declaration: undefined })),
-      databases: draft.databases.map(judgeDatabase),
-    };
-  });
-  return withinQuota(withinNames(judged, facts), author, (name) => claimed.recorded.get(name) === source);
-}
-
-/** What is already there under a name that was allowed once stays as it is. */
-const withinNames = (drafts: readonly DocumentDraft[], facts: ScopeFacts): readonly DocumentDraft[] =>
-  drafts.map((draft) => ({
-    ...draft,
-    users: draft.users.map((user) => (isOutOfNames(user, facts) ? { ...user, entry: undefined } : user)),
-    roles: draft.roles.map((role) => (isOutOfNames(role, facts) ? { ...role, declaration: undefined } : role)),
-  }));
-
-function isOutOfNames(member: MemberDraft, { scope }: ScopeFacts): boolean {
-  const outside = member.names.find((name) => !scope.names.some((pattern) => isWithin(name, pattern)));
-  if (outside === undefined) return false;
-  const message = `the name ${show(outside)} is beyond what this author may by now; it stays as it is. It may declare the names: ${scope.names.slice(0, 20).map(show).join(', ')}`;
-  member.report.add({ offset: member.nameOffset, path: [...member.path, nameKey(member)], message, username: outside });
-  return true;
-}
-
-function judgeMember<T extends Draft | RoleDraft, E extends { readonly position: Finding['position'] & {} }>(
-  draft: T,
-  entry: E | undefined,
-  findingsOf: (entry: E) => readonly Finding[],
-  without: Partial<T>,
-): T {
-  if (entry === undefined || report(draft, entry.position, findingsOf(entry), draft.names[0])) return draft;
-  return { ...draft, ...without };
-}
-
-/** @returns whether there is nothing to report. */
-function report(item: ItemDraft, position: NonNullable<Finding['position']>, findings: readonly Finding[], username?: string): boolean {
-  for (const finding of findings.slice(0, 100))
-    item.report.addAt(finding.position ?? position, { path: [...item.path, ...finding.path], message: finding.message, username });
-  return findings.length === 0;
-}
-
-function withinQuota(drafts: readonly DocumentDraft[], author: Author, isRecorded: (name: string) => boolean): readonly DocumentDraft[] {
-  const beyond = beyondQuota({ users: drafts.flatMap(({ users }) => users), roles: drafts.flatMap(({ roles }) => roles) }, author.may, isRecorded);
-  if (beyond.size === 0) return drafts;
-  const isBeyond = (member: MemberDraft): boolean => {
-    const message = beyond.get(member);
-    if (message !== undefined) member.report.add({ offset: member.nameOffset, path: member.path, message, username: member.names[0] });
-    return message !== undefined;
-  };
-  return drafts.map((draft) => ({
-    ...draft,
-    users: draft.users.map((user) => (isBeyond(user) ? { ...user, entry: undefined } : user)),
-    roles: draft.roles.map((role) => (isBeyond(role) ? { ...role, declaration: undefined } : role)),
-  }));
 }

@@ -18,7 +18,7 @@ export interface SourceText {
   readonly good?: Uint8Array | undefined;
 }
 
-export interface TextsInput extends Pick<SourcesInput, 'recorded' | 'defaultDatabase'> {
+export interface TextsInput extends Pick<SourcesInput, 'recorded' | 'active' | 'defaultDatabase'> {
   readonly own: { readonly source: string; readonly texts: readonly SourceText[] };
   readonly authors: readonly (Omit<AuthorDrafts, 'drafts' | 'isUnread'> & {
     readonly texts: readonly SourceText[];
@@ -33,7 +33,7 @@ export interface ComposedTexts {
   readonly usable: ReadonlySet<string>;
 }
 
-export function composeTexts({ own, authors, recorded, defaultDatabase }: TextsInput): ComposedTexts {
+export function composeTexts({ own, authors, recorded, active, defaultDatabase }: TextsInput): ComposedTexts {
   const usable = new Set<string>();
   const read = (texts: readonly SourceText[]): readonly DocumentDraft[] => texts.flatMap((text) => draftsOf(text, usable));
   const document = composeSources({
@@ -45,6 +45,7 @@ export function composeTexts({ own, authors, recorded, defaultDatabase }: TextsI
       return { ...author, drafts: [...drafts, ...failed], isUnread };
     }),
     recorded,
+    active,
     defaultDatabase,
   });
   return { document, usable };

@@ -40,9 +40,9 @@ function judge(member: string, wanted: readonly RoleEntry[], sources: Sources, o
   const problems: Problem[] = [];
   const tolerated: string[] = [];
   const roles = wanted.filter((role) => {
-    const verdict = onCycles.has(membershipKey(role.name, member)) ? LOOP : source === undefined ? undefined : whyNot(role, source, sources);
+    const verdict = whyNotAgreed(role, source, sources) ?? (onCycles.has(membershipKey(role.name, member)) ? LOOP : undefined);
     if (verdict === undefined) return true;
-    if (verdict === UNDECIDED) tolerated.push(membershipKey(role.name, member));
+    if (verdict === UNDECIDED || verdict === LOOP) tolerated.push(membershipKey(role.name, member));
     const message = `the membership in ${show(role.name)} ${verdict}`;
     problems.push({ severity: 'warning', position: role.position, path: '', message, username: member, source });
     return false;
@@ -51,7 +51,10 @@ function judge(member: string, wanted: readonly RoleEntry[], sources: Sources, o
 }
 
 const UNDECIDED = 'stays as it is, as nobody can tell now whether it is shared: what declares it is wrong or could not be read';
-const LOOP = 'would, over roles of others, make it a member of itself';
+const LOOP = 'stays as it is: with memberships of others it would make a role a member of itself';
+
+const whyNotAgreed = (role: RoleEntry, source: string | undefined, sources: Sources): string | undefined =>
+  source === undefined ? undefined : whyNot(role, source, sources);
 
 function whyNot({ name, admin }: RoleEntry, source: string, sources: Sources): string | undefined {
   if (sources.claims.get(name) === source) return undefined;
@@ -62,13 +65,14 @@ function whyNot({ name, admin }: RoleEntry, source: string, sources: Sources): s
   return `waits: it is no role of this author, and becomes one of its own only as it declares it, or as whoever has it writes \`sharedWith: [${author}]\`${may}`;
 }
 
-/** Memberships between sources that lie on a cycle, by membershipKey. */
-function crossingCycles({ users, roles }: Document, { claims }: Sources): ReadonlySet<string> {
-  const place = (name: string) => ({ name, offset: 0, path: [] });
-  const members: readonly Member[] = [
-    ...users.map(({ username, roles: of }) => ({ names: [username], roles: of.map(({ name }) => place(name)) })),
-    ...roles.map(({ name, memberOf = [] }) => ({ names: [name], roles: memberOf.map((one) => place(one.name)) })),
-  ];
+/** Memberships between sources that lie on a cycle of such as are agreed on, by membershipKey. Nobody takes a membership of others by asking for one. */
+function crossingCycles({ users, roles }: Document, sources: Sources): ReadonlySet<string> {
+  const { claims } = sources;
+  const memberOf = (member: string, of: readonly RoleEntry[]): Member => ({
+    names: [member],
+    roles: of.flatMap((role) => (whyNotAgreed(role, claims.get(member), sources) === undefined ? [{ name: role.name, offset: 0, path: [] }] : [])),
+  });
+  const members = [...users.map((user) => memberOf(user.username, user.roles)), ...roles.map((role) => memberOf(role.name, role.memberOf ?? []))];
   const found = membershipCycles(members);
   const keys = found.map(({ draft, role }) => [role.name, draft.names[0] ?? ''] as const).filter(([role, member]) => claims.get(role) !== claims.get(member));
   return new Set(keys.map(([role, member]) => membershipKey(role, member)));

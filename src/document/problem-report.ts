@@ -11,6 +11,7 @@ export interface Finding {
   readonly message: string;
   readonly severity?: Problem['severity'];
   readonly username?: string | undefined;
+  readonly isByOthers?: Problem['isByOthers'];
 }
 
 /** Takes a problem at a place. */
@@ -64,8 +65,9 @@ export class ProblemReport {
   }
 
   /** A finding whose place is a position already. */
-  addAt(position: Position, { path, message, severity = 'error', username }: Omit<Finding, 'offset'>): void {
-    if (this.#problems.length < LIMITS.problems) this.#problems.push({ severity, position, path: showPath(path), message, username });
+  addAt(position: Position, { path, message, severity = 'error', username, isByOthers }: Omit<Finding, 'offset'>): void {
+    const problem = { severity, position, path: showPath(path), message, username };
+    if (this.#problems.length < LIMITS.problems) this.#problems.push(isByOthers === true ? { ...problem, isByOthers } : problem);
     else {
       this.#firstLeftOut ??= position;
       this.#leftOut += 1;

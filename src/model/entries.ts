@@ -140,6 +140,8 @@ export interface DatabaseEntry {
   readonly extensions: readonly { readonly name: string; readonly schema?: string | undefined; readonly position: Position }[];
   /** Who else creates objects here, beside the owners and the roles with CREATE. */
   readonly createdBy: readonly string[];
+  /** The source of the author whose entry it is, also where it stays in force while another one is there; undefined for the operator's. */
+  readonly source?: string | undefined;
   readonly position: Position;
 }
 
@@ -197,6 +199,8 @@ export interface Problem {
   readonly username?: string | undefined;
   /** The source of the author whose document it is; undefined for the operator's. */
   readonly source?: string | undefined;
+  /** Whether others brought it about, so that what this document lost is what it meant to lose: it holds no removal back. */
+  readonly isByOthers?: boolean | undefined;
 }
 
 /** Stands among invalid databases for an entry of which nobody knows which database it is about. */

@@ -1,5 +1,5 @@
 // Every role that a document mentions, valid or not: none of them is removed.
-import type { Document } from './entries.ts';
+import type { DatabaseEntry, Document } from './entries.ts';
 import { onceFor } from './once-for.ts';
 
 /** Names of users and roles, also those that they had, of what they are members of, and of those that own something. */
@@ -21,9 +21,11 @@ export const namesIn = onceFor((document: Document): ReadonlySet<string> => {
   return names;
 });
 
-/** Roles that databases and schemas are to be owned by. */
-export const ownersIn = (document: Document): readonly string[] =>
-  document.databases.flatMap((entry) => [entry.owner, ...entry.schemas.map((schema) => schema.owner)].filter((owner) => owner !== undefined));
+/** Roles that one database and its schemas are to be owned by. */
+export const ownersOf = ({ owner, schemas }: Pick<DatabaseEntry, 'owner' | 'schemas'>): readonly string[] =>
+  [owner, ...schemas.map((schema) => schema.owner)].filter((name) => name !== undefined);
+
+export const ownersIn = ({ databases }: Pick<Document, 'databases'>): readonly string[] => databases.flatMap(ownersOf);
 
 /** Users and roles with an entry of their own. */
 export const declaredNames = onceFor(

@@ -39,6 +39,15 @@ export interface Sources {
 /** How `movedTo` calls the operator; no author is called so. */
 export const OPERATOR = 'operator';
 
+/** A role that is recorded and in use. */
+export interface Active {
+  readonly source: string;
+  readonly entity: 'user' | 'role';
+  /** As the server has it; undefined where that was not asked. */
+  readonly login?: boolean | undefined;
+  readonly connectionLimit?: number | undefined;
+}
+
 /** What an author's roles are recorded under: its own name, so that other ConfigMaps of its are no other source. No `namespace/name` can be called so. */
 export const authorSource = (author: string): string => `author:${author}`;
 

@@ -4,7 +4,7 @@ import type { Entity } from '../changes/change.ts';
 import type { Document, Position, RoleDeclaration, RoleEntry, Settings, UserEntry } from '../model/entries.ts';
 import type { Law } from './law/law.ts';
 import { ALL_DATABASES, type Cluster, type ConnectGrant, type Membership, membershipKey, type Role, type SettingMap } from '../model/cluster.ts';
-import { declaredNames, namesIn, ownersIn } from '../model/named.ts';
+import { declaredNames, namesIn, ownersOf } from '../model/named.ts';
 import type { Notice } from '../changes/notice.ts';
 import { isClosed } from './secrets/opening.ts';
 import { homes, needConnects } from './desired-connects.ts';
@@ -111,7 +111,10 @@ export function desiredOf(input: DesiredInput): Desired {
     needConnects(user, input, grants, notices);
   }
   // An owner that is there already belongs to whoever made it.
-  for (const owner of ownersIn(document)) if (!catalog.cluster.roles.has(owner) || catalog.managed.has(owner)) needBareRole(owner);
+  for (const entry of document.databases)
+    for (const owner of ownersOf(entry))
+      // What an author says of a database makes no role that is not its own.
+      if ((!catalog.cluster.roles.has(owner) || catalog.managed.has(owner)) && law.refuseOwnership(owner, entry.source) === undefined) needBareRole(owner);
   for (const name of away) notices.push(...renamedNotice(name, catalog));
   return { cluster: { roles, memberships, grants }, entities, named: namesIn(whole), tolerated, notices };
 }
@@ -158,7 +161,8 @@ function tooOldFor(roles: readonly RoleEntry[], subject: string, catalog: Catalo
 function reasonToKeep(user: UserEntry, { catalog, law }: DesiredInput): Notice | undefined {
   const subject = user.username;
   const declared = declaredUserOf(user);
-  const refusal = law.refuseToManage(subject) ?? (declared === subject ? undefined : law.refuseToManage(declared));
+  // Who logs in for another one by turns is of the same source.
+  const refusal = declared === subject ? law.refuseToManage(subject) : (law.refuseToManage(subject, law.whose.of(declared)) ?? law.refuseToManage(declared));
   if (refusal !== undefined) return { kind: 'refused', subject, position: user.position, message: `the user is refused: ${refusal}` };
   return renamedNotice(subject, catalog, user.position)[0] ?? tooOldFor(user.roles, subject, catalog, 'the user');
 }

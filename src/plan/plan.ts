@@ -205,7 +205,7 @@ const cannotNotice = ({ change, inability }: Plan['blocked'][number]): Notice =>
 
 /** Nothing is removed on the word of a document that is wrong somewhere: what it lost may be what it meant to keep. */
 function reasonsToHoldRemovals({ problems, sources }: Document): (role: ManagedRole) => string | undefined {
-  const wrong = new Set(problems.flatMap(({ severity, source }) => (severity === 'error' ? [source] : [])));
+  const wrong = new Set(problems.flatMap(({ severity, source, isByOthers }) => (severity === 'error' && isByOthers !== true ? [source] : [])));
   const because = 'the document has errors, and nothing is removed until they are mended';
   return ({ source, document }) => {
     const author = sources?.authors.get(source);

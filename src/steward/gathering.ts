@@ -75,12 +75,14 @@ export function createGathering(options: GatheringOptions): DocumentSource {
       own: { source: own.source, texts },
       authors: theirs.map((one) => ({ author: one.author, texts: one.texts, ...heldOf(one, facts, gone) })),
       recorded: facts.sources,
+      active: facts.active,
       defaultDatabase,
     };
     const version = digestOf([
       [...texts, ...theirs.flatMap((one) => one.texts)].map(memory.versionOf),
       input.authors.map(({ failure, gone: away }) => [failure, [...away]]),
       [...facts.sources],
+      [...facts.active],
       requests,
     ]);
     if (last?.version === version) return last;

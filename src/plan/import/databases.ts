@@ -35,7 +35,7 @@ export function databaseEntries(whole: WholeServer, holdings: ReadonlyMap<string
       return [];
     }
     const entry = new Map<string, Written>([['name', name]]);
-    const refusal = refuseOwner(facts.owner, name, law, adminDatabase) ?? bringsMore(facts, contents.get(name), catalog.server.major);
+    const refusal = refuseOwner({ name }, facts.owner, law, adminDatabase) ?? bringsMore(facts, contents.get(name), catalog.server.major);
     if (refusal === undefined) entry.set('owner', facts.owner);
     else if (name !== adminDatabase) remarks.push({ subject: name, message: `the owner of the database, ${facts.owner}, is left out: ${refusal}` });
     const found = contents.get(name);
@@ -72,7 +72,7 @@ function bringsMore({ owner }: DatabaseFacts, contents: DatabaseContents | undef
 function schemasOf({ groups }: DatabaseContents, owner: string, law: Law): readonly Written[] {
   const said = groups.flatMap((group): (readonly [name: string, Written])[] => {
     if (group.kind !== 'schema' || group.extension) return [];
-    const isSaid = group.owner !== DATABASE_OWNER && group.owner !== owner && law.refuseOwnership(group.owner) === undefined;
+    const isSaid = group.owner !== DATABASE_OWNER && group.owner !== owner && law.refuseOwnership(group.owner, undefined) === undefined;
     return group.names.map(ownName).flatMap((name): (readonly [string, Written])[] => {
       if (isSystemSchema(name) || nameProblem(name, 'schema') !== undefined) return [];
       const entry: readonly [string, Written][] = [

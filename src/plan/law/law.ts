@@ -25,10 +25,10 @@ export interface Law {
   readonly refuseToManage: (name: string, source?: string) => string | undefined;
   /** May a document make somebody a member of this role? */
   readonly refuseMembership: (role: string) => string | undefined;
-  /** May a document make this role the owner of a database or schema? */
-  readonly refuseOwnership: (role: string) => string | undefined;
-  /** May the owner of a database or schema that is there give way to this role? An author takes what is nobody's or its own. */
-  readonly refuseTaking: (present: string, owner: string) => string | undefined;
+  /** May a document make this role the owner of a database or schema? @param source whose entry says so; undefined for the operator's. */
+  readonly refuseOwnership: (role: string, source: string | undefined) => string | undefined;
+  /** May the owner of a database or schema that is there give way to what this source declares? An author takes what is nobody's or its own. */
+  readonly refuseTaking: (present: string, source: string | undefined) => string | undefined;
   /** May what a removed user made run with the rights of this role? */
   readonly refuseHeir: (role: string) => string | undefined;
   /** Why nobody may touch this role, whosoever it is; undefined where nothing speaks against it. */
@@ -61,6 +61,9 @@ export function lawOf(catalog: Catalog, options: LawOptions, document: { readonl
     return owner === undefined || owner === source || document.sources?.moves.get(name) === owner ? undefined : belongsTo(owner);
   };
 
+  /** Whether a source has this role by the ledger, or gets it by declaring it. */
+  const isOf = (name: string, source: string): boolean => whose.of(name) === source || (isOurs(name) && catalog.managed.get(name)?.source === source);
+
   /** What was there before an author is somebody else's: it gets it from whoever has it, and not by naming it. */
   const foundByAuthor = (name: string): string | undefined =>
     whose.of(name) !== options.source && roles.has(name) && !isOurs(name)
@@ -77,12 +80,17 @@ export function lawOf(catalog: Catalog, options: LawOptions, document: { readonl
       return strength === undefined ? reservedReason(role) : `${strength}; REASSIGN_TO_POWERFUL=${role} allows it`;
     },
     protects: protectedReason,
-    refuseOwnership: (role) => reservedReason(role) ?? protectedReason(role) ?? foreignReason(role) ?? foundByAuthor(role),
-    refuseTaking: (present, owner) => {
-      const source = whose.of(owner);
-      const isFree = source === options.source || isAdmin(present) || whose.of(present) === source || catalog.managed.get(present)?.source === source;
-      return isFree ? undefined : `it has the owner ${present}, who is none of this author's`;
-    },
+    refuseOwnership: (role, source) =>
+      reservedReason(role) ??
+      protectedReason(role) ??
+      foreignReason(role) ??
+      foundByAuthor(role) ??
+      (source === undefined || isOf(role, source) ? undefined : 'it is no role of this author'),
+    // Whoever owns something is there: that an author names it makes it nobody's.
+    refuseTaking: (present, source) =>
+      source === undefined || isAdmin(present) || (isOurs(present) && catalog.managed.get(present)?.source === source)
+        ? undefined
+        : `it has the owner ${present}, who is none of this author's`,
     refuseToManage: (name, source = whose.of(name)) => {
       const reserved = reservedReason(name);
       if (reserved !== undefined) return reserved;

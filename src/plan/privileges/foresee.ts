@@ -10,10 +10,11 @@ import { refuseOwner } from './plan-database.ts';
 const entry = (grantee: string, grantor: string, privilege: string): AclEntry => ({ grantee, grantor, privilege, grantable: false });
 
 /** Whether the plan creates this database: it is missing, meant to be created, and our admin may. */
-function isPlanned({ name, owner, create }: DatabaseEntry, catalog: Catalog, law: Law, adminDatabase: string): boolean {
+function isPlanned(wanted: DatabaseEntry, catalog: Catalog, law: Law, adminDatabase: string): boolean {
+  const { name, owner, create } = wanted;
   const { server, cluster, databases } = catalog;
   const mayCreate = server.superuser || cluster.roles.get(server.admin)?.createdb === true;
-  return create && mayCreate && !databases.has(name) && (owner === undefined || refuseOwner(owner, name, law, adminDatabase) === undefined);
+  return create && mayCreate && !databases.has(name) && (owner === undefined || refuseOwner(wanted, owner, law, adminDatabase) === undefined);
 }
 
 /** The catalog as it will be once the planned databases are there. */

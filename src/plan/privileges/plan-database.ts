@@ -22,7 +22,7 @@ export function planDatabase(entry: DatabaseEntry, catalog: Catalog, law: Law, a
   const { name, owner, position } = entry;
   const facts = catalog.databases.get(name);
   const isKept = owner === undefined || (facts?.owner === owner && facts.planned !== true);
-  const refusal = isKept ? undefined : facts?.isTemplate === true ? TEMPLATE : refuseOwner(owner, name, law, adminDatabase);
+  const refusal = isKept ? undefined : facts?.isTemplate === true ? TEMPLATE : refuseOwner(entry, owner, law, adminDatabase);
   const subject = owner ?? '';
   if (refusal !== undefined)
     return { changes: [], notices: [{ kind: 'refused', subject, position, message: `${owner} is refused as the owner of database ${name}: ${refusal}` }] };
@@ -34,17 +34,22 @@ export function planDatabase(entry: DatabaseEntry, catalog: Catalog, law: Law, a
     };
   }
   if (owner === undefined || facts.owner === owner) return { changes: [], notices: [] };
-  const taking = law.refuseTaking(facts.owner, owner);
+  const taking = law.refuseTaking(facts.owner, entry.source);
   if (taking !== undefined)
     return { changes: [], notices: [{ kind: 'refused', subject, position, message: `${owner} is refused as the owner of database ${name}: ${taking}` }] };
   return { changes: [{ kind: 'alter_database_owner', database: name, owner, from: facts.owner }], notices: [] };
 }
 
 /** Why a role may not become the owner of a database; undefined where it may. */
-export function refuseOwner(owner: string, database: string, law: Law, adminDatabase: string): string | undefined {
+export function refuseOwner(
+  { name: database, source }: Pick<DatabaseEntry, 'name' | 'source'>,
+  owner: string,
+  law: Law,
+  adminDatabase: string,
+): string | undefined {
   if (TEMPLATES.has(database)) return TEMPLATE;
   if (database === adminDatabase) return 'the database holds the memory of pgsteward (DB_NAME)';
-  return law.refuseOwnership(owner);
+  return law.refuseOwnership(owner, source);
 }
 
 /** Schemas of a database that was read, those for its extensions included. */
@@ -59,9 +64,10 @@ export function planContents(entry: DatabaseEntry, contents: DatabaseContents, l
     };
     if (isSystemSchema(schema)) refuse('it belongs to the server or to pgsteward');
     else if (isTemplate && owner !== undefined && owner !== present) refuse(TEMPLATE);
-    else if (owner !== undefined && owner !== present && law.refuseOwnership(owner) !== undefined) refuse(law.refuseOwnership(owner) ?? '');
-    else if (owner !== undefined && owner !== present && present !== undefined && law.refuseTaking(present, owner) !== undefined)
-      refuse(law.refuseTaking(present, owner) ?? '');
+    else if (owner !== undefined && owner !== present && law.refuseOwnership(owner, entry.source) !== undefined)
+      refuse(law.refuseOwnership(owner, entry.source) ?? '');
+    else if (owner !== undefined && owner !== present && present !== undefined && law.refuseTaking(present, entry.source) !== undefined)
+      refuse(law.refuseTaking(present, entry.source) ?? '');
     else if (present === undefined) result.changes.push({ kind: 'create_schema', database, schema, owner });
     else if (owner !== undefined && owner !== present) {
       const role = acting.as(present, database);

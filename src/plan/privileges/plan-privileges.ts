@@ -80,9 +80,13 @@ export function* planPrivileges(input: PrivilegesInput): InParts<PrivilegesPlan>
     }
   }
   // What an entry meant that is wrong now may be what keeps somebody's access: nothing is taken away there.
-  const { invalidDatabases: invalid } = document;
+  const { invalidDatabases: invalid, sources } = document;
+  // Of an author's entry that was never right since we began nobody knows who creates objects there: what those give stays, where they are authors' own.
+  const isLost = (change: { readonly database: string; readonly creator: string }): boolean =>
+    sources?.keptDatabases.has(change.database) === true && !entries.has(change.database) && sources.claims.has(change.creator);
   const isTold = (change: Change): boolean => {
     if (change.kind !== 'revoke_privilege' && change.kind !== 'revoke_default_privilege') return true;
+    if (change.kind === 'revoke_default_privilege' && isLost(change)) return false;
     const follows = change.kind === 'revoke_default_privilege' || change.role === PUBLIC;
     if (follows && invalid.has(UNKNOWN_DATABASE)) return false;
     return !invalid.has(change.kind === 'revoke_default_privilege' ? change.database : change.on.database || firstName(change.on));
