@@ -52,7 +52,7 @@ it('the rules of an event trigger take as many bytes as they may, and with one m
   };
   const bytesOf = (count: number): number => {
     const rules = atOnce(triggerRulesOf(subjects(count, 1), 'shop', true, createPace()));
-    return Buffer.byteLength(atOnce(rulesDocument(rules, 'shop', createPace())).text);
+    return atOnce(rulesDocument(rules, 'shop', createPace())).bytes;
   };
   const left = LIMITS.triggerRules - bytesOf(0);
   const each = bytesOf(1) - bytesOf(0);
