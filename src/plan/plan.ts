@@ -41,10 +41,9 @@ export function* planOf(read: PlanInput): InParts<Plan> {
 function* planWith(read: PlanInput): InParts<Plan> {
   const pace = createPace();
   const input = yield* canonical(read, pace);
-  const { document } = input;
+  const { document, whole = document } = input;
   const law = lawOf(input.catalog, input.law, document);
   const catalog = withPlannedDatabases(input.catalog, document, law, input.adminDatabase);
-  const { whole = document } = input;
   const desired = desiredOf({ ...input, whole, catalog, law, held: input.renaming.held });
   const { entities } = desired;
   const decisions = decisionsOf(input, catalog, entities);
