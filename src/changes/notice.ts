@@ -111,6 +111,8 @@ export interface Notice {
   readonly kind: NoticeKind;
   /** The user or role that it is about; empty for the document as a whole. */
   readonly subject: string;
+  /** The source of the author whose it is, where the subject alone does not tell. */
+  readonly source?: string | undefined;
   /** What is so, what stays in force, and what to do. Never holds a password. */
   readonly message: string;
   /** What somebody who may can run. */

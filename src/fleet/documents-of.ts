@@ -4,6 +4,7 @@ import type { Config } from '../config.ts';
 import type { Ports } from '../sources/ports.ts';
 import type { ManyDocuments } from '../steward/many-documents.ts';
 import type { FleetSource } from './fleet-source.ts';
+import { watchAll } from './watch-all.ts';
 
 export interface ServerDocuments {
   /** Of its first document, and of the Secrets of all. */
@@ -21,15 +22,20 @@ export function documentsOf(
 ): ServerDocuments {
   const ports = fleet.portsOf(config.source, warn);
   if (documents.length === 1 && authors.length === 0) return { ports, many: undefined };
-  const sourceOf = (configMapName: string): Ports['documents'] => fleet.portsOf({ ...config.source, configMapName }, () => undefined).documents;
-  const readers = documents.map(({ name }, index) => ({ name, source: index === 0 ? ports.documents : sourceOf(name) }));
+  // The further ones are read for their text alone, so they watch no Secrets.
+  const further = (configMapName: string): Ports => fleet.portsOf({ ...config.source, configMapName, secretAccess: 'get' }, () => undefined);
+  const all = documents.map(({ name }, index) => ({ name, ports: index === 0 ? ports : further(name) }));
   const { namespace } = config.source;
+  const more = all.slice(1).map((one) => one.ports.watcher);
   return {
-    ports,
+    ports: { ...ports, watcher: watchAll(ports, more, authors) },
     many: {
       authors,
       finder: ports.finder,
-      documents: readers.map(({ name, source }) => ({ ref: `${namespace}/${name}`, read: (signal, patience) => source.read(signal, patience) })),
+      documents: all.map(({ name, ports: { documents: source } }) => ({
+        ref: `${namespace}/${name}`,
+        read: (signal, patience) => source.read(signal, patience),
+      })),
     },
   };
 }

@@ -112,7 +112,18 @@ async function term(
   const config = serverConfig(fleet, entry, identity, secrets, reserved);
   const { ports, many } = documentsOf(entry, config, source, (message) => view.log.warn(message));
   const login = createSecretLogin(entry, identity, secrets, onOther);
-  const steward = createSteward({ config, ports, many, view, output, wake, login, precedence: replicas?.of(entry.name), inTurn: lanes.inTurn });
+  const steward = createSteward({
+    name: entry.name,
+    config,
+    ports,
+    many,
+    view,
+    output,
+    wake,
+    login,
+    precedence: replicas?.of(entry.name),
+    inTurn: lanes.inTurn,
+  });
   const deadline = new Promise<void>((resolve) => stop.addEventListener('abort', () => setTimeout(resolve, END_MS).unref(), { once: true }));
   try {
     await Promise.race([steward.run(stop), deadline]);

@@ -18,6 +18,8 @@ import { asWriter, type WriterOptions } from '../steward/writer.ts';
 import type { View } from './view.ts';
 
 export interface StewardOptions {
+  /** Of one of several servers. */
+  readonly name?: string;
   readonly config: Omit<Config, 'server'> & { readonly server: Config['server'] & ConnectionSettings };
   readonly ports: Ports;
   /** Where what `ports` reads is one document of several. */
@@ -41,7 +43,7 @@ export interface Steward {
   close(): Promise<void>;
 }
 
-export function createSteward({ config, ports, many, view, output, wake, login, precedence, inTurn = (work) => work() }: StewardOptions): Steward {
+export function createSteward({ name = '', config, ports, many, view, output, wake, login, precedence, inTurn = (work) => work() }: StewardOptions): Steward {
   const { metrics, status, log } = view;
   const store = config.adminRotation.isOn ? ports.secretStore : undefined;
   const connections = createConnections(config.server, (error) => log.debug(`a session ended: ${describeFailure(error)}`), login);
@@ -57,7 +59,9 @@ export function createSteward({ config, ports, many, view, output, wake, login, 
     log: { warn: (message) => log.warn(message) },
     onProgress: () => status.beat(),
   });
-  const show = createShow({ ports, metrics, status, log, output, dryRun: config.dryRun, statusConfigMap: config.statusConfigMap });
+  const { forAuthor } = ports;
+  const authors = forAuthor === undefined ? [] : (many?.authors ?? []).map((author) => ({ name: author.name, ports: forAuthor(name, author) }));
+  const show = createShow({ ports, authors, metrics, status, log, output, dryRun: config.dryRun, statusConfigMap: config.statusConfigMap });
 
   const cycles = (fence: string | undefined, signal: AbortSignal, wanted?: AbortSignal): Promise<void> =>
     runLoop({

@@ -6,8 +6,10 @@ import type { Announcement } from '../model/announced.ts';
 import type { KubeClient } from './client.ts';
 import type { KubeObject } from './objects.ts';
 
+type Regarded = Pick<KubeObject, 'uid' | 'resourceVersion'>;
+
 export interface EventSink {
-  setConfigMap(object: KubeObject): void;
+  setConfigMap(object: Regarded): void;
   /** Writes what is new as Events, and what is said again within ten minutes into the Event that has said it. Never throws. */
   emit(announcements: readonly Announcement[], signal: AbortSignal): Promise<void>;
 }
@@ -43,13 +45,13 @@ export function createEventSink(
 ): EventSink {
   const { namespace, configMapName } = options;
   const now = options.now ?? (() => performance.now());
-  let configMap: KubeObject | undefined;
+  let configMap: Regarded | undefined;
   const written = new Map<string, Written>();
   /** Refusals by the right that is missing; a first one is not believed, as an API server that has just started refuses everybody. */
   const refusals = new Map<string, number>();
   const take = createBudget(now);
 
-  const say = async (announcement: Announcement, object: KubeObject, signal: AbortSignal): Promise<void> => {
+  const say = async (announcement: Announcement, object: Regarded, signal: AbortSignal): Promise<void> => {
     const key = `${announcement.type}\0${announcement.reason}\0${announcement.note}`;
     const known = written.get(key);
     if (known === undefined || !known.stored) {

@@ -14,6 +14,15 @@ export interface StatusConfigMap {
   publish(conditions: Conditions, signal: AbortSignal): Promise<string | undefined>;
 }
 
+/** What one of several writers of the same ConfigMap says: each has keys of its own, and takes away nothing of another's. */
+export interface StatusPart {
+  /** Whose these keys are, at most 128 characters. */
+  readonly manager: string;
+  readonly data: typeof statusData;
+}
+
+const WHOLE: StatusPart = { manager: 'pgsteward', data: statusData };
+
 /** What is there is read again so often: somebody may have changed or deleted it. */
 const LOOK_AGAIN_MS = 600_000;
 /** After a right was missing, it may have been given since. An API server that has just started refuses everybody, so the first time is not believed. */
@@ -23,9 +32,9 @@ const REFUSED_MS = 20_000;
 
 export function createStatusConfigMap(
   client: KubeClient,
-  options: { readonly namespace: string; readonly configMapName: string; readonly warn: (message: string) => void },
+  options: { readonly namespace: string; readonly configMapName: string; readonly warn: (message: string) => void; readonly part?: StatusPart },
 ): StatusConfigMap {
-  const { namespace, configMapName, warn } = options;
+  const { namespace, configMapName, warn, part = WHOLE } = options;
   const name = `${configMapName}-status`;
   const target = (verb: 'get' | 'patch'): ResourceAttributes => ({ verb, resource: 'configmaps', namespace, name });
   /** Its data as far as we know; undefined where that has to be looked up. */
@@ -49,7 +58,7 @@ export function createStatusConfigMap(
     const metadata = { name, namespace, labels, annotations: { 'pgsteward.dev/status-of': configMapName } };
     return client.send(target('patch'), {
       signal,
-      query: { fieldManager: 'pgsteward', force: 'true' },
+      query: { fieldManager: part.manager, force: 'true' },
       contentType: 'application/apply-patch+yaml',
       body: { apiVersion: 'v1', kind: 'ConfigMap', metadata, data },
     });
@@ -69,7 +78,7 @@ export function createStatusConfigMap(
           present = await read(signal);
           lookAgain = now + LOOK_AGAIN_MS;
         }
-        const data = statusData(conditions, present, new Date());
+        const data = part.data(conditions, present, new Date());
         const before = present;
         if (Object.entries(data).every(([key, value]) => before[key] === value)) return succeed(before);
         await write(data, signal);

@@ -21,8 +21,9 @@ const LONGEST_MESSAGE = 300;
 /**
  * @param before the data as they are, whose times are kept for what has not changed.
  * @param now the time of whatever changes its status.
+ * @param most bytes of it.
  */
-export function statusData({ overall, applied, entities }: Conditions, before: Data, now: Date): Data {
+export function statusData({ overall, applied, entities }: Conditions, before: Data, now: Date, most: number = MOST_BYTES): Data {
   const last = parse(before['status.json']);
   const time = `${now.toISOString().slice(0, 19)}Z`;
   const stamp = ({ ready, reason, message }: Condition, previous: Stamped | undefined): Stamped => {
@@ -63,7 +64,7 @@ export function statusData({ overall, applied, entities }: Conditions, before: D
   };
   for (const limit of LIMITS) {
     const result = everything(limit);
-    if (Buffer.byteLength(result['status.json'] ?? '') <= MOST_BYTES) return result;
+    if (Buffer.byteLength(result['status.json'] ?? '') <= most) return result;
   }
   return data({ counts, complete: false, users: {}, roles: {} });
 }

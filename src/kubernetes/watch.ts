@@ -13,8 +13,8 @@ export interface Watched {
   readonly name?: string;
   /** Only those with these labels. */
   readonly labelSelector?: string;
-  /** The objects that matter at present. */
-  names(): Iterable<string>;
+  /** The objects that matter at present. @param versions all that there are. */
+  names(versions: ReadonlyMap<string, string>): Iterable<string>;
   /** Whether this state of an object (undefined: it is not there) is another one than was last read. */
   isNews(name: string, version: string | undefined): boolean;
 }
@@ -31,11 +31,9 @@ export async function runWatch(client: KubeClient, watched: Watched, observer: W
   await listAndWatch(client, { resource, namespace, selector }, signal, times, {
     listed: (versions) => {
       observer.heard(what);
-      for (const one of watched.names())
-        if (watched.isNews(one, versions.get(one))) {
-          observer.changed(what);
-          break;
-        }
+      // Each is asked for: whoever is asked may take note of it.
+      const news = [...watched.names(versions)].filter((one) => watched.isNews(one, versions.get(one)));
+      if (news.length > 0) observer.changed(what);
     },
     connected: (isConnected) => observer.connected(what, isConnected),
     heard: () => observer.heard(what),

@@ -4,6 +4,7 @@ import { type CycleReport, CYCLE_RESULTS, errorsOf, isPreview } from '../steward
 import { PROBE_OUTCOMES } from '../steward/probe.ts';
 import { rotationsAt, SPANS, validityAt, type ValidityEnd } from '../steward/validity.ts';
 import { CHANGE_KINDS } from '../changes/table.ts';
+import { createAuthorMetrics } from './author-metrics.ts';
 import { NOTICE_KINDS } from '../changes/notice.ts';
 import { OUTAGE_REASONS, type OutageReason } from '../model/outage.ts';
 import type { WatchObserver } from '../model/watched.ts';
@@ -138,6 +139,7 @@ export function createMetrics({
     for (const reason of OUTAGE_REASONS) outage.set({ reason }, reason === now ? 1 : 0);
   };
   setOutage();
+  const byAuthor = createAuthorMetrics(registry, now);
   return {
     registry,
     setStale: (isStale) => stale.set(isStale ? 1 : 0),
@@ -164,6 +166,7 @@ export function createMetrics({
       paused.set(report.requests?.paused === true ? 1 : 0);
       invalid.set(report.problems.filter((problem) => problem.severity === 'error').length);
       if (report.result === 'failed' || report.result === 'waiting') return;
+      byAuthor(report);
       users.set(report.users);
       roles.set(report.roles);
       ends = report.validity;

@@ -2,6 +2,7 @@
 import type { CycleReport } from '../steward/report.ts';
 import type { Ports } from '../sources/ports.ts';
 import { createAnnouncer } from './announcements.ts';
+import { createAuthorShow, type ToldAuthor } from './author-show.ts';
 import { conditionsOf } from './conditions.ts';
 import type { Log } from './log.ts';
 import type { LogOutput } from './log-output.ts';
@@ -11,6 +12,8 @@ import type { Status } from './status.ts';
 
 export interface ShowOptions {
   readonly ports: Pick<Ports, 'announcer' | 'statusPublisher'>;
+  /** Authors who are told of their own. */
+  readonly authors?: readonly ToldAuthor[];
   readonly metrics: Metrics;
   readonly status: Status;
   readonly log: Log;
@@ -23,16 +26,20 @@ export interface ShowOptions {
 /** Never throws but for an abort. */
 export type Show = (report: CycleReport, signal: AbortSignal) => Promise<void>;
 
-export function createShow({ ports, metrics, status, log, output, dryRun, statusConfigMap }: ShowOptions): Show {
+export function createShow({ ports, authors = [], metrics, status, log, output, dryRun, statusConfigMap }: ShowOptions): Show {
   const writeReport = createReportLog(log, output);
   const announcementsOf = createAnnouncer();
+  const tellAuthors = createAuthorShow(authors, statusConfigMap);
 
   const inKubernetes: Show = async (report, signal) => {
     await ports.announcer?.announce(announcementsOf(report), signal);
     const stale = statusConfigMap === 'on' ? await ports.statusPublisher?.publish(conditionsOf(report), signal) : undefined;
-    status.setStale(stale);
+    // What an author lacks is said here, and is no alarm of ours.
+    const theirs = await tellAuthors(report, signal);
+    const told = stale ?? theirs;
+    status.setStale(told);
     metrics.setStale(stale !== undefined);
-    if (stale !== undefined) await ports.announcer?.announce([{ reason: 'StatusNotWritten', type: 'Warning', note: stale }], signal);
+    if (told !== undefined) await ports.announcer?.announce([{ reason: 'StatusNotWritten', type: 'Warning', note: told }], signal);
   };
 
   return async (report, signal) => {

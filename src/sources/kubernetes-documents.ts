@@ -3,6 +3,7 @@ import type { KubeClient } from '../kubernetes/client.ts';
 import { listVersions } from '../kubernetes/list-versions.ts';
 import { readObject, versionOf } from '../kubernetes/objects.ts';
 import { PARALLEL } from '../kubernetes/session.ts';
+import { runWatch, type Watched } from '../kubernetes/watch.ts';
 import { sideBySide } from '../async/side-by-side.ts';
 import { bytesAt } from '../model/base64.ts';
 import { SourceError } from '../model/source-error.ts';
@@ -14,7 +15,21 @@ const MOST = 100;
 /** One for the life of the process. */
 export function createDocumentFinder(client: KubeClient): DocumentFinder {
   const known = new Map<string, FoundDocument>();
+  /** The versions that were last seen of all that are there. */
+  const seen = new Map<string, string>();
   return {
+    watch: async (from, observer, signal) => {
+      const prefix = prefixOf(from);
+      const watched: Watched = {
+        what: 'document',
+        resource: 'configmaps',
+        namespace: from.namespace,
+        labelSelector: selectorOf(from),
+        names: (versions) => new Set([...versions.keys(), ...[...seen.keys()].flatMap((key) => (key.startsWith(prefix) ? [key.slice(prefix.length)] : []))]),
+        isNews: (name, version) => seen.get(prefix + name) !== version,
+      };
+      await runWatch(client, watched, observer, signal);
+    },
     find: async (from, signal, patience) => {
       const { namespace } = from;
       const selector = { labelSelector: selectorOf(from) };
@@ -25,8 +40,7 @@ export function createDocumentFinder(client: KubeClient): DocumentFinder {
       });
       if (versions.size > MOST)
         throw new SourceError('malformed', `${versions.size} ConfigMaps of the namespace ${namespace} have the labels, and at most ${MOST} are read`);
-      // Of two authors in one namespace each has its own.
-      const prefix = `${namespace}\0${selector.labelSelector}\0`;
+      const prefix = prefixOf(from);
       const found: FoundDocument[] = [];
       await sideBySide(
         PARALLEL,
@@ -36,12 +50,23 @@ export function createDocumentFinder(client: KubeClient): DocumentFinder {
           found.push(before?.version === version ? before : await read(client, namespace, name, version, signal, patience));
         },
       );
-      for (const key of known.keys()) if (key.startsWith(prefix) && !versions.has(key.slice(prefix.length))) known.delete(key);
-      for (const one of found) if ('content' in one.said) known.set(prefix + one.ref.slice(namespace.length + 1), one);
+      for (const key of seen.keys())
+        if (key.startsWith(prefix) && !versions.has(key.slice(prefix.length))) {
+          known.delete(key);
+          seen.delete(key);
+        }
+      for (const one of found) {
+        const key = prefix + one.ref.slice(namespace.length + 1);
+        if ('content' in one.said) known.set(key, one);
+        seen.set(key, 'content' in one.said ? one.version : (versions.get(one.ref.slice(namespace.length + 1)) ?? ''));
+      }
       return found.toSorted((one, other) => (one.ref < other.ref ? -1 : 1));
     },
   };
 }
+
+/** Of two authors in one namespace each has its own. */
+const prefixOf = (from: LabelledIn): string => `${from.namespace}\0${selectorOf(from)}\0`;
 
 const selectorOf = ({ matchLabels }: LabelledIn): string =>
   Object.entries(matchLabels)

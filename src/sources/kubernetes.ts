@@ -6,6 +6,8 @@ import { createStatusConfigMap } from '../kubernetes/status-configmap.ts';
 import { runWatch, type Watched } from '../kubernetes/watch.ts';
 import { bytesAt } from '../model/base64.ts';
 import { requestsOf } from '../model/requests.ts';
+import { tellingAuthors } from './kubernetes-author-told.ts';
+import { watchingAuthors } from './kubernetes-author-watch.ts';
 import { createDocumentFinder } from './kubernetes-documents.ts';
 import { createSecretSweeps, type SecretSweepOptions, selectorOf } from './kubernetes-secrets.ts';
 import { createOwnSecrets } from './kubernetes-own-secrets.ts';
@@ -90,7 +92,7 @@ export function createKubernetesSource(options: KubernetesSourceOptions, shared?
   return {
     description: `kubernetes ConfigMap ${ref}`,
     documents: { read: readDocument },
-    finder: createDocumentFinder(client),
+    ...tellingAuthors(client, watchingAuthors(client, createDocumentFinder(client), options.secretAccess === 'get' ? undefined : memory), warn),
     secrets: { ...memory, refresh: sweeps.refresh },
     wholeSecrets: memory,
     secretStore: rememberingStore(labelling(createSecretStore(client), options.secretsSelector), memory),

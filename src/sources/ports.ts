@@ -2,6 +2,7 @@
 import type { Announcement, Conditions } from '../model/announced.ts';
 import type { PresentSecret, SecretContent } from '../model/connection-content.ts';
 import type { Document, SecretRef } from '../model/entries.ts';
+import type { Author } from '../model/fleet.ts';
 import type { Requests } from '../model/requests.ts';
 import type { SecretPlace } from '../model/secret-place.ts';
 import type { CandidateSecret } from '../plan/secrets/discovered.ts';
@@ -92,6 +93,8 @@ export interface FoundDocument {
 export interface DocumentFinder {
   /** All that are there. @throws SourceError where they cannot be listed: nothing may be concluded from that. */
   find(from: LabelledIn, signal: AbortSignal, patience?: AbortSignal): Promise<readonly FoundDocument[]>;
+  /** As a Watcher does, of these and of the Secrets of that namespace that are wanted; undefined where the watcher of the document hears of them. */
+  watch?(from: LabelledIn, observer: WatchObserver, signal: AbortSignal): Promise<void>;
 }
 
 /** Objects of one namespace that have all of these labels. */
@@ -165,6 +168,9 @@ export interface StatusPublisher {
   publish(conditions: Conditions, signal: AbortSignal): Promise<string | undefined>;
 }
 
+/** What an author is told where its ConfigMaps are. */
+export type AuthorPorts = Required<Pick<Ports, 'announcer' | 'statusPublisher'>>;
+
 /** Hears of changes. */
 export interface Watcher {
   /**
@@ -203,5 +209,7 @@ export interface Ports {
   readonly announcer?: Announcer;
   readonly statusPublisher?: StatusPublisher;
   readonly watcher?: Watcher;
+  /** The same for one of several authors; nothing is said to those whose ConfigMaps could not be listed. */
+  readonly forAuthor?: (server: string, author: Author) => AuthorPorts;
   close(): Promise<void>;
 }

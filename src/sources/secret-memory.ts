@@ -1,7 +1,7 @@
 // What is known of Secrets: the one memory that passwords, connection Secrets, rotations and the watch answer from, so that no two of them disagree.
 import { placeName, type SecretPlace } from '../model/secret-place.ts';
 import { LIMITS } from '../model/limits.ts';
-import { createKept, type Known, knownOf, type Wanted } from './secret-kept.ts';
+import { createKept, type Kept, type Known, knownOf, type Wanted } from './secret-kept.ts';
 import { chooseSecrets } from './secret-sweep.ts';
 import type { SourceError, SourceFailure } from '../model/source-error.ts';
 import type { SecretObject, SecretReader, SecretsWanted, WholeReading, WholeSecrets } from './ports.ts';
@@ -23,6 +23,10 @@ export interface SecretMemory extends Omit<SecretReader, 'refresh'>, WholeSecret
   readonly names: () => Iterable<string>;
   /** Whether this is another version of such a Secret than the one that is known. */
   readonly isNews: (name: string, version: string | undefined) => boolean;
+  /** The same for one of any namespace that is wanted; it is then read again before anything else. */
+  readonly hear: (place: SecretPlace, version: string | undefined) => boolean;
+  /** Names of those that are wanted of a namespace. */
+  readonly wantedIn: (namespace: string) => Iterable<string>;
 }
 
 /** They say nothing about the Secret: what was known goes on. */
@@ -55,6 +59,12 @@ export function createSecretMemory(ours: string, room: number = LIMITS.wholeSecr
   const fail = (place: SecretPlace, { reason, message }: SourceError): void => {
     if (ABSENT.has(reason) && known.all.has(placeName(place))) return doubt(place);
     known.set(placeName(place), { object: undefined, failure: { reason, detail: message }, values: new Map(), size: 0, lastRead: sweep, failed: true });
+  };
+
+  const namesIn = (namespace: string): readonly string[] => [...wanted.values()].flatMap(({ place }) => (place.namespace === namespace ? [place.name] : []));
+  const differs = (key: string, version: string | undefined): boolean => {
+    const entry = known.all.get(key);
+    return entry === undefined || entry.failure !== undefined || version !== entry.object?.version;
   };
 
   return {
@@ -91,28 +101,36 @@ export function createSecretMemory(ours: string, room: number = LIMITS.wholeSecr
       if (entry === undefined) return { kind: 'unreadable', reason: 'unavailable', detail: NOT_READ };
       return entry.failure === undefined ? { kind: 'read', object: entry.object } : { kind: 'unreadable', ...entry.failure };
     },
-    supposing: async (objects, work) => {
-      const before = objects.map(({ place }) => ({ place, object: known.all.get(placeName(place))?.object }));
-      for (const { place, object } of objects) note(place, object);
-      try {
-        return await work();
-      } finally {
-        for (const { place, object } of before) note(place, object);
-      }
-    },
+    supposing: supposingIn(known, note),
     note,
     doubt,
     forgetAll: () => known.retain(() => false),
     version: () => [...known.all].map(([key, { object, failure }]) => `${key} ${failure?.detail ?? ''} ${object?.version ?? ''}`).join('\n'),
-    names: () => new Set([...seen.keys(), ...[...wanted.values()].flatMap(({ place }) => (place.namespace === ours ? [place.name] : []))]),
+    names: () => new Set([...seen.keys(), ...namesIn(ours)]),
+    wantedIn: namesIn,
     isNews: (name, version) => {
       const key = placeName({ namespace: ours, name });
-      if (!wanted.has(key)) return seen.has(name) && seen.get(name) !== version;
-      const entry = known.all.get(key);
-      return entry === undefined || entry.failure !== undefined || version !== entry.object?.version;
+      return wanted.has(key) ? differs(key, version) : seen.has(name) && seen.get(name) !== version;
+    },
+    hear: (place, version) => {
+      const isOther = wanted.has(placeName(place)) && differs(placeName(place), version);
+      if (isOther) doubt(place);
+      return isOther;
     },
   };
 }
+
+const supposingIn =
+  (known: Pick<Kept, 'all'>, note: SecretMemory['note']): WholeSecrets['supposing'] =>
+  async (objects, work) => {
+    const before = objects.map(({ place }) => ({ place, object: known.all.get(placeName(place))?.object }));
+    for (const { place, object } of objects) note(place, object);
+    try {
+      return await work();
+    } finally {
+      for (const { place, object } of before) note(place, object);
+    }
+  };
 
 /** Every Secret once, with all that is wanted of it. */
 function wantedIn(ours: string, { refs, whole }: SecretsWanted): Map<string, Wanted> {

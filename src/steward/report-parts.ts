@@ -36,6 +36,7 @@ export const EMPTY: CycleReport = {
   turns: new Map(),
   rotationDue: new Map(),
   adminRotationDue: undefined,
+  sources: undefined,
   stateUnwritten: false,
   sourceFailure: undefined,
   error: undefined,
@@ -46,9 +47,10 @@ export const EMPTY: CycleReport = {
 };
 
 /** What a report says of its inputs however the cycle ends. */
-export const aboutInputs = (inputs: Inputs | undefined): Pick<CycleReport, 'requests' | 'document' | 'declared'> => ({
+export const aboutInputs = (inputs: Inputs | undefined): Pick<CycleReport, 'requests' | 'document' | 'sources' | 'declared'> => ({
   requests: inputs?.requests,
   document: inputs?.followed,
+  sources: inputs?.document?.sources,
   declared: inputs?.declared ?? EMPTY.declared,
 });
 

@@ -4,6 +4,7 @@ import { definitionOf } from '../changes/table.ts';
 import type { Problem } from '../model/entries.ts';
 import type { GuardrailCount } from '../guard/say.ts';
 import { aboutNotice, type Notice } from '../changes/notice.ts';
+import type { Sources } from '../model/sources.ts';
 import type { WhyNot } from '../postgres/outage-of.ts';
 import type { Requests } from '../model/requests.ts';
 import type { Outcome } from '../postgres/run.ts';
@@ -55,6 +56,8 @@ export interface CycleReport {
   readonly requests: Requests | undefined;
   /** Which document it is whose entries are followed: its version, and the SHA-256 of its content. */
   readonly document: { readonly version: string; readonly hash: string } | undefined;
+  /** Whose what of it is, where there are authors. */
+  readonly sources: Sources | undefined;
   /** Users and roles that it declares, whether we manage them or not. */
   readonly declared: ReadonlyMap<string, Entity>;
 }

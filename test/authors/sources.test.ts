@@ -69,6 +69,7 @@ describe('a document of several sources', () => {
     expect(planFor(document, catalog).notices).toContainEqual({
       kind: 'kept',
       subject: 'shop_a',
+      source: shop,
       message: 'no longer named, but kept: it could not be read',
     });
   });

@@ -187,8 +187,11 @@ describe('the manifests', () => {
       [
         'author/role.yaml',
         [
-          { apiGroups: [''], resources: ['configmaps'], verbs: ['get', 'list'] },
+          { apiGroups: [''], resources: ['configmaps'], verbs: ['get', 'list', 'watch'] },
           { apiGroups: [''], resources: ['secrets'], verbs: ['get'] },
+          { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] },
+          { apiGroups: [''], resources: ['configmaps'], resourceNames: ['pgsteward-status'], verbs: ['patch'] },
+          { apiGroups: [''], resources: ['configmaps'], verbs: ['create'] },
         ],
       ],
       [

@@ -55,7 +55,7 @@ const fakeClient = (answer: (verb: string) => Record<string, unknown> = () => ({
 const say = (note: string, reason = 'Failed'): Announcement => ({ reason, type: 'Warning', note });
 const sinkWith = (client: KubeClient, clock: { now: number }, warnings: string[] = []) => {
   const sink = createEventSink(client, { namespace: 'n', configMapName: 'users-', now: () => clock.now, warn: (message) => void warnings.push(message) });
-  sink.setConfigMap({ name: 'users', uid: 'u', resourceVersion: '1', annotations: {}, data: {}, binaryData: {} });
+  sink.setConfigMap({ uid: 'u', resourceVersion: '1' });
   return sink;
 };
 

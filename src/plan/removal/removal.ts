@@ -45,14 +45,22 @@ export function namedOnly(document: Document, { managed, cluster }: Catalog, who
 export function planRemoval(facts: RemovalInput): Removal {
   const { catalog } = facts;
   const all = removalCandidates(catalog.managed.values(), facts.law.whose, facts.named);
-  const waiting = all.flatMap(({ name }): Notice[] => {
+  const whose = (source: string): Pick<Notice, 'source'> => (facts.law.whose.author(source) === undefined ? {} : { source });
+  const waiting = all.flatMap(({ name, source }): Notice[] => {
     const reason = reasonToWait(name, catalog);
-    return reason === undefined ? [] : [{ kind: 'kept', subject: name, message: `no longer named, but neither removed nor forgotten: ${reason}` }];
+    return reason === undefined
+      ? []
+      : [{ kind: 'kept', subject: name, ...whose(source), message: `no longer named, but neither removed nor forgotten: ${reason}` }];
   });
   const sure = all.filter(({ name }) => !catalog.unsure.has(name));
   const reasons = new Map(sure.map((role) => [role.name, facts.heldBecause(role)]));
   const [candidates, held] = partition(sure, ({ name }) => reasons.get(name) === undefined);
-  const heldNotices = held.map(({ name }): Notice => ({ kind: 'kept', subject: name, message: `no longer named, but kept: ${reasons.get(name) ?? ''}` }));
+  const heldNotices = held.map(({ name, source }): Notice => ({
+    kind: 'kept',
+    subject: name,
+    ...whose(source),
+    message: `no longer named, but kept: ${reasons.get(name) ?? ''}`,
+  }));
   if (candidates.length === 0) return { changes: [], notices: [...waiting, ...heldNotices], breakerTripped: false };
   const { kept, notices, tripped } = withBreaker(removalsOf(candidates, facts), facts);
   return {
@@ -119,7 +127,7 @@ function breakerOf(source: string, removals: readonly OneRemoval[], { catalog, o
   const whose = author === undefined ? '' : ` of the author ${author.name}`;
   const raise = author === undefined ? `MAX_DELETIONS to ${beginning}` : `its \`maxDeletions\` to ${beginning}`;
   const message = `${beginning} of ${ours} roles${whose} would be removed in one cycle and the limit is ${limit}: none is removed; raise ${raise} if this is meant`;
-  const notices: readonly Notice[] = [{ kind: 'breaker', subject: '', message }];
+  const notices: readonly Notice[] = [{ kind: 'breaker', subject: '', ...(author === undefined ? {} : { source }), message }];
   return { kept: removals.filter((removal) => !removal.begins), notices, tripped: true };
 }
 
