@@ -115,6 +115,12 @@ export function whyNotIts(name: string, group: Group, claimed: Claimed): Denial 
       );
 }
 
+/** Why a role that is handed over gets no other name: both are told of it by the one that it has. */
+export const notTakenYet = (name: string, { source }: Group, { recorded }: Claimed): Denial | undefined =>
+  (recorded.get(name) ?? source) === source
+    ? undefined
+    : denied(`${show(name)} is handed over by the name that it has: declare it so first, and rename it then`);
+
 /** Whether a source has a role that it hands over to one that takes it. */
 export function movesAway(name: string, group: Group, { recorded, handedOver, declared }: Claimed): string | undefined {
   const to = handedOver.get(name);

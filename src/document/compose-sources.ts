@@ -1,6 +1,19 @@
 // One document of the operator's and those of authors: each source is read by itself, so that what is wrong with one is nobody else's, and then held against its scope.
 import { inScope } from './author-scope.ts';
-import { claimsOf, type Claimed, type Denial, type Group, membersOf, movesAway, nameKey, namesIn, takenTurn, whyNotIts, whyNotItsDatabase } from './claims.ts';
+import {
+  claimsOf,
+  type Claimed,
+  type Denial,
+  type Group,
+  membersOf,
+  movesAway,
+  nameKey,
+  namesIn,
+  notTakenYet,
+  takenTurn,
+  whyNotIts,
+  whyNotItsDatabase,
+} from './claims.ts';
 import { compose } from './compose.ts';
 import type { DatabaseDraft, DocumentDraft, Draft, ItemDraft, MemberDraft } from './draft.ts';
 import type { ItsRoles } from './quota.ts';
@@ -134,17 +147,23 @@ function partOf(group: Group, facts: PartFacts): PartOfDocument {
   };
 }
 
-/** An author's Secrets are in its own namespace, and what it says of databases is its word also where it stays in force. */
+/** An author's Secrets are in its own namespace, and its entries are its own, also where they stay in force while others are there. */
 function asAuthors(document: Document, author: Author | undefined): Document {
   if (author === undefined) return document;
   const { namespace } = author.from;
+  const source = authorSource(author.name);
   const users = document.users.map((user) => ({
     ...user,
+    source,
     secret: { ...user.secret, namespace },
     connectionSecret: user.connectionSecret === undefined ? undefined : { ...user.connectionSecret, namespace },
   }));
-  const source = authorSource(author.name);
-  return { ...document, users, databases: document.databases.map((entry) => ({ ...entry, source })) };
+  return {
+    ...document,
+    users,
+    roles: document.roles.map((role) => ({ ...role, source })),
+    databases: document.databases.map((entry) => ({ ...entry, source })),
+  };
 }
 
 const withSource = (problem: Problem, { author, source }: Group): Problem => (author === undefined ? problem : { ...problem, source });
@@ -154,7 +173,7 @@ function ownPart(draft: DocumentDraft, group: Group, claimed: Claimed, own: stri
   const isIts = (member: MemberDraft): boolean => {
     const names = [...member.names, ...(member.former === undefined ? [] : [member.former.name])];
     for (const name of names) {
-      const why = whyNotIts(name, group, claimed);
+      const why = whyNotIts(name, group, claimed) ?? (member.names.includes(name) ? undefined : notTakenYet(name, group, claimed));
       if (why !== undefined) return refuse(member, member.nameOffset, member.names.includes(name) ? nameKey(member) : 'renamedFrom', why);
       const to = movesAway(name, group, claimed);
       if (to !== undefined)

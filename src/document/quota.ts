@@ -68,6 +68,7 @@ function limitConnections(users: readonly Draft[], most: number, its: ItsRoles, 
     const now = allNames(draft)
       .map((name) => its.active.get(name))
       .find((role) => role !== undefined);
+    const before = beyond.size;
     if (connectionLimit < 0)
       beyond.set(draft, { message: `needs a \`connectionLimit\`, as this author's users may have ${most} connections together`, waits: false });
     else if (sum + connectionLimit > most && !(waits && now !== undefined && connectionLimit <= present(now)))
@@ -75,7 +76,8 @@ function limitConnections(users: readonly Draft[], most: number, its: ItsRoles, 
         message: `is too much with \`connectionLimit: ${connectionLimit}\`: this author's users may have ${most} connections together, and others have ${sum}`,
         waits,
       });
-    else sum += connectionLimit;
+    // One that is refused keeps what it has.
+    sum += beyond.size === before ? connectionLimit : now === undefined ? 0 : present(now);
   }
 }
 

@@ -125,6 +125,8 @@ export interface RoleDeclaration {
   readonly deletionPolicy?: DeletionPolicy | undefined;
   /** Authors whose users and roles may become its members. */
   readonly sharedWith?: readonly string[] | undefined;
+  /** The source of the author whose entry it is; undefined for the operator's. */
+  readonly source?: string | undefined;
   readonly position: Position;
 }
 
@@ -184,6 +186,8 @@ export interface UserEntry {
   /** From `privileges`, `grants` and `permissions`; undefined: the user declares none, and beyond CONNECT its privileges are left alone. */
   readonly rules?: readonly GrantRule[] | undefined;
   readonly additive?: boolean | undefined;
+  /** The source of the author whose entry it is; undefined for the operator's. */
+  readonly source?: string | undefined;
   readonly position: Position;
 }
 

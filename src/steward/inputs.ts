@@ -124,8 +124,10 @@ const unreadable = ({ message }: SourceError, file: string): Problem => ({ sever
 function merge(document: Document, before: Document | undefined): Document | undefined {
   if (!document.usable) return before === undefined ? undefined : { ...before, problems: document.problems };
   const isKept = keptIn(document);
-  const kept = (before?.users ?? []).filter((user) => isKept(user.username));
-  const roles = (before?.roles ?? []).filter((role) => isKept(role.name));
+  // What another source said of a name is nothing that its new one keeps.
+  const isIts = (name: string, { source }: { readonly source?: string | undefined }): boolean => document.sources?.claims.get(name) === source;
+  const kept = (before?.users ?? []).filter((user) => isKept(user.username) && isIts(user.username, user));
+  const roles = (before?.roles ?? []).filter((role) => isKept(role.name) && isIts(role.name, role));
   const databases = (before?.databases ?? []).filter((entry) => isKeptDatabase(document)(entry.name));
   const all = {
     ...document,

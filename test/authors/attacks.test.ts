@@ -119,6 +119,34 @@ describe('a user of the operator with two users that log in by turns', () => {
   });
 });
 
+describe('a name that another author declared first, and nobody got', () => {
+  it('has nothing of that one’s entry, as its password', async () => {
+    await server.query('CREATE DATABASE shop');
+    const scope = { names: ['*'], databases: ['shop'] };
+    const { manifests, cycle } = await beginning([authorOf('bill', scope), authorOf('shop', scope)]);
+    manifests.author('bill', { users: [{ username: 'common', database: 'shop', passwordSecretRef: { name: 'chosen' } }] });
+    await cycle();
+    manifests.author('bill', none);
+    manifests.authorSecret('bill', 'chosen', 'chosen by somebody else');
+    manifests.author('shop', { users: [{ username: 'common', database: 'shop', nonsense: 1 }] });
+    await cycle();
+    await cycle();
+    expect(await names()).toEqual(['operator_user']);
+  });
+
+  it('is handed over as it is called, and not by a name that it has not yet', async () => {
+    const role = (more: object) => JSON.stringify({ ...none, roles: [{ name: 'shop_x', memberOf: ['reporting'], ...more }, { name: 'reporting' }] });
+    const { manifests, cycle } = await beginning([authorOf('shop')], role({}));
+    await cycle();
+    manifests.users(role({ movedTo: 'shop' }));
+    manifests.author('shop', { ...none, roles: [{ name: 'shop_y', renamedFrom: 'shop_x' }] });
+    await cycle();
+    await cycle();
+    expect(await names()).toEqual(['reporting', 'shop_x']);
+    expect(await members()).toEqual(['reporting shop_x']);
+  });
+});
+
 describe('a quota', () => {
   it('counts entries that became wrong, which stay in force', async () => {
     await server.query('CREATE DATABASE shop');
@@ -145,6 +173,22 @@ describe('a quota', () => {
     await cycle();
     await cycle();
     expect((await names()).filter((name) => roles.includes(name))).toHaveLength(1);
+  });
+
+  it('of connections counts what users keep whose entries are wrong or too much', async () => {
+    await server.query('CREATE DATABASE shop');
+    const { manifests, cycle } = await beginning([authorOf('shop', { connections: 10 })]);
+    const limited = (username: string, connectionLimit: number, more: object = {}) =>
+      user(username, { login: true, password: 'none', connectionLimit, ...more });
+    const limits = () => column(`SELECT rolname || ' ' || rolconnlimit FROM pg_roles WHERE rolname ~ '^shop_'`);
+    manifests.author('shop', { users: [limited('shop_a', 6), limited('shop_b', 4)] });
+    await cycle();
+    manifests.author('shop', { users: [limited('shop_a', 6, { nonsense: 1 }), limited('shop_b', 10), limited('shop_c', 1)] });
+    await cycle();
+    expect(await limits()).toEqual(['shop_a 6', 'shop_b 4']);
+    manifests.author('shop', { users: [limited('shop_a', 6, { nonsense: 1 }), limited('shop_b', 3), limited('shop_c', 1)] });
+    await cycle();
+    expect(await limits()).toEqual(['shop_a 6', 'shop_b 3', 'shop_c 1']);
   });
 
   it('counts who is not named any more as long as nothing takes them away', async () => {
