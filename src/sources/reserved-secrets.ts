@@ -8,7 +8,12 @@ export function withoutReserved(ports: Ports, namespace: string, reserved: () =>
   const { secrets, wholeSecrets } = ports;
   return {
     ...ports,
-    secrets: { ...secrets, valueOf: (ref) => (reserved().has(ref.name) ? { kind: 'unreadable', detail: DETAIL } : secrets.valueOf(ref)) },
+    secrets: {
+      ...secrets,
+      // An author's Secret of the same name is in its own namespace, and another one.
+      valueOf: (ref) =>
+        (ref.namespace ?? namespace) === namespace && reserved().has(ref.name) ? { kind: 'unreadable', detail: DETAIL } : secrets.valueOf(ref),
+    },
     ...(wholeSecrets === undefined
       ? {}
       : {
