@@ -72,6 +72,8 @@ export interface ManagedRole {
   readonly source: string;
   /** The ConfigMap of its author that declared it last; of the operator's roles it is not recorded. */
   readonly document?: string;
+  /** Since when that one is gone, in ISO 8601; undefined while it is there. */
+  readonly goneSince?: string | undefined;
   /** pg_authid.oid when it became ours; a role of the same name with another OID is somebody else's. 0 where unknown. */
   readonly oid: number;
   /** Where the OID was read; nulls where an older version did not record it. */

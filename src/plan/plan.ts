@@ -75,9 +75,8 @@ function* planWith(read: PlanInput): InParts<Plan> {
   const [wanted, held] = withoutHeld([...creations, ...compared, ...privileges.changes], input);
   const taken = [
     ...recognitions(catalog),
-    ...handedOverRoles(catalog, law.whose, document, entities),
     ...wanted,
-    ...forgottenPrivileges(input, law, entities),
+    ...remembered(input, law, entities),
     ...passwordsToSet(withoutTaken(input), openings, entities),
     ...passwordsOutOfTurn(document, catalog, entities),
     ...drained.changes,
@@ -212,6 +211,12 @@ function reasonsToHoldRemovals({ problems, sources }: Document): (role: ManagedR
     return author?.heldBecause ?? (wrong.has(author === undefined ? undefined : source) ? because : gone);
   };
 }
+
+/** What is only recorded of roles. */
+const remembered = (input: PlanInput, law: Law, entities: Desired['entities']): readonly Change[] => [
+  ...handedOverRoles(input.catalog, law.whose, input.document, entities),
+  ...forgottenPrivileges(input, law, entities),
+];
 
 /** Roles whose privileges we kept, and whose entry declares none any more. */
 function forgottenPrivileges({ catalog, document }: PlanInput, { whose }: Law, entities: ReadonlyMap<string, Entity>): Change[] {

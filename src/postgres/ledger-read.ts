@@ -20,6 +20,8 @@ export interface LedgerKnows {
   readonly knowsPlace: boolean;
   /** Which ConfigMap of an author declared it. */
   readonly knowsDocument: boolean;
+  /** And since when that one is gone. */
+  readonly knowsGone: boolean;
 }
 
 const hasColumn = (name: string): string =>
@@ -32,6 +34,7 @@ export const LEDGER_KNOWS: { readonly [K in keyof LedgerKnows]: string } = {
   knowsDrain: hasColumn('drain'),
   knowsPlace: hasColumn('server'),
   knowsDocument: hasColumn('document'),
+  knowsGone: hasColumn('gone_since'),
 };
 
 interface LedgerRow extends Omit<ManagedRole, 'place' | 'witness'> {
@@ -43,7 +46,7 @@ interface LedgerRow extends Omit<ManagedRole, 'place' | 'witness'> {
   readonly ledger: number | null;
 }
 
-const ledgerColumns = ({ knowsPrivileges, knowsDrain, knowsPlace, knowsDocument }: LedgerKnows) =>
+const ledgerColumns = ({ knowsPrivileges, knowsDrain, knowsPlace, knowsDocument, knowsGone }: LedgerKnows) =>
   columns<LedgerRow>({
     name: 'name',
     entity: 'entity',
@@ -62,6 +65,7 @@ const ledgerColumns = ({ knowsPrivileges, knowsDrain, knowsPlace, knowsDocument 
     server: knowsPlace ? 'server' : 'NULL',
     ledger: knowsPlace ? 'ledger' : 'NULL',
     document: knowsDocument ? 'document' : 'NULL',
+    goneSince: knowsGone ? `pg_catalog.to_char(gone_since AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')` : 'NULL',
   });
 
 const LEDGER_PART = partSql('oid::bigint');
@@ -82,9 +86,9 @@ export const keptLedger = (hasLedger: boolean, knows: LedgerKnows): Kept<Managed
 const readRow =
   (row: (values: Row) => LedgerRow) =>
   (values: Row): ManagedRole => {
-    const { version, salt, iterations, proof, server, ledger, document, ...role } = row(values);
+    const { version, salt, iterations, proof, server, ledger, document, goneSince, ...role } = row(values);
     const witness: Witness | null = proof === null ? null : { version: version ?? '', salt: salt ?? '', iterations: iterations ?? 0, proof };
-    return { ...role, ...(document == null ? {} : { document }), place: { server, ledger }, witness };
+    return { ...role, ...(document == null ? {} : { document }), ...(goneSince == null ? {} : { goneSince }), place: { server, ledger }, witness };
   };
 
 /** By name. */

@@ -67,6 +67,8 @@ const MIGRATIONS: readonly string[] = [
    COMMENT ON COLUMN pgsteward.managed_role.ledger IS 'The OID of this table there: a dump that is restored gives it another one, and the roles as well'`,
   `ALTER TABLE pgsteward.managed_role ADD document text;
    COMMENT ON COLUMN pgsteward.managed_role.document IS 'The ConfigMap of its author that declared it last; null for what the operator declares'`,
+  `ALTER TABLE pgsteward.managed_role ADD gone_since timestamptz;
+   COMMENT ON COLUMN pgsteward.managed_role.gone_since IS 'Since when that ConfigMap is gone; null while it is there'`,
 ];
 
 /** How the ledger is: usable, or why not (what to run is in the reason). */

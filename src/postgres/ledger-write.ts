@@ -78,7 +78,7 @@ export function managedRoleSql(changes: readonly Change[], facts: RoleFacts): st
     ...(whose.length === 0
       ? []
       : [
-          `UPDATE pgsteward.managed_role m SET source = x.source, document = NULL FROM jsonb_to_recordset(${records(whose)}) AS x(name text, source text) WHERE m.name = x.name`,
+          `UPDATE pgsteward.managed_role m SET source = x.source, document = NULL, gone_since = NULL FROM jsonb_to_recordset(${records(whose)}) AS x(name text, source text) WHERE m.name = x.name`,
         ]),
     ...(witnesses.length === 0 ? [] : [witnessSql(witnesses)]),
     ...(statuses.length === 0
@@ -136,27 +136,28 @@ const witnessSql = (witnesses: readonly object[]): string =>
 /** What is remembered without any change on the server: rows that differ from what the document says or the catalogs show. */
 export function rememberSql(rows: readonly ManagedRole[]): string[] {
   if (rows.length === 0) return [];
-  const flat = rows.map(({ witness, deletionPolicy, disabledAt, place, ...row }) => ({
+  const flat = rows.map(({ witness, deletionPolicy, disabledAt, goneSince, place, ...row }) => ({
     ...row,
     ...place,
     deletion_policy: deletionPolicy,
     disabled_at: disabledAt,
+    gone_since: goneSince,
     witness_version: witness?.version,
     witness_salt: witness?.salt,
     witness_iterations: witness?.iterations,
     witness_proof: witness?.proof,
   }));
   const columns =
-    'name, entity, origin, source, oid, server, ledger, status, deletion_policy, witness_version, witness_salt, witness_iterations, witness_proof, privileges, drain, disabled_at, document';
+    'name, entity, origin, source, oid, server, ledger, status, deletion_policy, witness_version, witness_salt, witness_iterations, witness_proof, privileges, drain, disabled_at, document, gone_since';
   return [
     `INSERT INTO pgsteward.managed_role (${columns}) SELECT ${columns}
      FROM jsonb_to_recordset(${records(flat)}) AS x(name text, entity text, origin text, source text, oid oid, server text, ledger oid, status text, deletion_policy text,
-       witness_version text, witness_salt text, witness_iterations int, witness_proof text, privileges boolean, drain text, disabled_at timestamptz, document text)
+       witness_version text, witness_salt text, witness_iterations int, witness_proof text, privileges boolean, drain text, disabled_at timestamptz, document text, gone_since timestamptz)
      ON CONFLICT (name) DO UPDATE SET entity = excluded.entity, origin = excluded.origin, source = excluded.source, oid = excluded.oid, server = excluded.server,
        ledger = excluded.ledger, status = excluded.status,
        deletion_policy = excluded.deletion_policy, witness_version = excluded.witness_version, witness_salt = excluded.witness_salt,
        witness_iterations = excluded.witness_iterations, witness_proof = excluded.witness_proof, privileges = excluded.privileges,
-       drain = excluded.drain, disabled_at = excluded.disabled_at, document = excluded.document`,
+       drain = excluded.drain, disabled_at = excluded.disabled_at, document = excluded.document, gone_since = excluded.gone_since`,
   ];
 }
 

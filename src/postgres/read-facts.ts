@@ -53,11 +53,11 @@ export async function beginWithFacts(client: pg.ClientBase, timeouts: Timeouts):
     `${beginSql(timeouts, 'REPEATABLE READ READ ONLY')}; SELECT ${factsColumns(identifier).list} FROM pg_catalog.pg_roles r WHERE rolname = current_user`;
   const values = (await withIdentifier(client, sql)).at(-1)?.[0];
   if (values === undefined) throw new Error('the server did not say who we are');
-  const { bootstrap, hasLedger, identifier, ledgerOid, epoch, knowsPrivileges, knowsTriggers, knowsDrain, knowsPlace, knowsDocument, ...facts } =
+  const { bootstrap, hasLedger, identifier, ledgerOid, epoch, knowsPrivileges, knowsTriggers, knowsDrain, knowsPlace, knowsDocument, knowsGone, ...facts } =
     factsColumns('').row(values);
   const grantor = facts.superuser && facts.major >= 16 ? bootstrap : facts.admin;
   const server = { ...facts, grantor, place: { server: identifier, ledger: hasLedger ? ledgerOid : null } };
-  const knows = { knowsPrivileges, knowsTriggers, knowsDrain, knowsPlace, knowsDocument };
+  const knows = { knowsPrivileges, knowsTriggers, knowsDrain, knowsPlace, knowsDocument, knowsGone };
   const { place, major, admin, readsVerifiers } = server;
   return { server, bootstrap, hasLedger, ...knows, epoch: JSON.stringify([epoch, place, major, admin, readsVerifiers, knows]) };
 }

@@ -163,6 +163,7 @@ const managed = z.strictObject({
   origin: z.enum(['created', 'adopted']),
   source: text,
   document: text.exactOptional(),
+  goneSince: text.optional(),
   oid,
   place,
   status: z.enum(['active', 'removing', 'disabled']),

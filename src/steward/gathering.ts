@@ -112,12 +112,12 @@ export function createGathering(options: GatheringOptions): DocumentSource {
 }
 
 /** Why nothing of an author goes, and which of its ConfigMaps are gone. */
-function heldOf({ author, texts, failure }: Found & { readonly author: Author }, { documents }: RecordedSources, gone: GoneDocuments) {
+function heldOf({ author, texts, failure }: Found & { readonly author: Author }, { documents, gone: recordedGone }: RecordedSources, gone: GoneDocuments) {
   const named = documents.get(authorSource(author.name)) ?? new Set<string>();
   // What is recorded of no document goes, or stays, with the last of them.
   const recorded = texts.length === 0 ? named.union(new Set([''])) : named;
   const isListed = failure === undefined || failure.reason === 'not_found';
-  const away = gone.of(author, recorded, isListed ? new Set(texts.map(({ file }) => file)) : undefined);
+  const away = gone.of(author, recorded, isListed ? new Set(texts.map(({ file }) => file)) : undefined, recordedGone.get(authorSource(author.name)));
   const held = failure === undefined || (isListed && author.onGone === 'remove') ? undefined : failure.message;
   return { failure: failure?.message, heldBecause: held, gone: away };
 }

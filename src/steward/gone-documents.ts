@@ -6,24 +6,36 @@ export interface GoneDocuments {
    * Those of an author → why what they declared stays; null where it goes.
    * @param recorded that declared what the ledger has as the author's.
    * @param present undefined where nobody could tell.
+   * @param goneFor what the ledger has as gone, and for how many milliseconds.
    */
-  of(author: Author, recorded: ReadonlySet<string>, present: ReadonlySet<string> | undefined): ReadonlyMap<string, string | null>;
+  of(
+    author: Author,
+    recorded: ReadonlySet<string>,
+    present: ReadonlySet<string> | undefined,
+    goneFor: ReadonlyMap<string, number> | undefined,
+  ): ReadonlyMap<string, string | null>;
   forget(): void;
 }
 
-/** One for the life of a steward: since when they are gone is known from when it first saw that, so that a restart grants the time again. */
+/** One for the life of a steward: since when they are gone the ledger says, and where there is none it is known from when it first saw that. */
 export function createGoneDocuments(now: () => number): GoneDocuments {
   const since = new Map<string, number>();
   return {
-    of: (author, recorded, present) => {
+    of: (author, recorded, present, goneFor) => {
       const gone = new Map<string, string | null>();
       for (const document of recorded) {
         const key = `${author.name}\0${document}`;
-        if (present === undefined || present.has(document)) {
+        const known = goneFor?.get(document);
+        if (present === undefined) {
+          // While nobody can tell, the time goes on, and nothing goes.
+          if (known !== undefined) gone.set(document, `nobody can tell now whether the ConfigMap ${document} of the author ${author.name} is still gone`);
+          continue;
+        }
+        if (present.has(document)) {
           since.delete(key);
           continue;
         }
-        const first = since.get(key) ?? now();
+        const first = Math.min(since.get(key) ?? now(), now() - (known ?? 0));
         since.set(key, first);
         gone.set(document, whyKept(author, document, now() - first));
       }

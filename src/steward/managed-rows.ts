@@ -116,12 +116,22 @@ export function correctedRows(
       row.witness === wanted.witness &&
       row.privileges === wanted.privileges &&
       row.drain === wanted.drain &&
-      row.disabledAt === wanted.disabledAt;
+      row.disabledAt === wanted.disabledAt &&
+      row.goneSince === undefined;
     if (same) continue;
     const { server, ...others } = wanted;
-    rows.push({ ...row, ...others, place: { ...place, server } });
+    rows.push({ ...row, ...others, goneSince: undefined, place: { ...place, server } });
   }
-  return rows;
+  return [...rows, ...goneRows(catalog, entities, document)];
+}
+
+/** Since when what declared a role is gone: a restart grants no time again. */
+function goneRows(catalog: Catalog, entities: ReadonlyMap<string, Entity>, { sources }: Document): readonly ManagedRole[] {
+  return [...catalog.managed.values()].flatMap((row) => {
+    const isGone = sources?.authors.get(row.source)?.gone.has(row.document ?? '') === true;
+    if (isGone === (row.goneSince !== undefined) || entities.has(row.name) || !isSameRole(row, catalog)) return [];
+    return [{ ...row, goneSince: isGone ? new Date(catalog.server.now).toISOString() : undefined }];
+  });
 }
 
 /** Of one that is handed over it is known by whom once that is recorded. */

@@ -145,11 +145,31 @@ describe('an author that cannot be read', () => {
     steward = await createSteward(server, {}, manifests, undefined, undefined, true, [authorOf('shop', {}, { onGone: 'remove', grace: 3_600_000 })]);
     const early = await steward.cycle();
     expect(early.notices).toContainEqual(expect.objectContaining({ subject: 'shop_app', message: expect.stringContaining('as `grace` says') }));
-    await steward.close();
-    manifests.users([{ username: 'operator_user', login: false }]);
-    steward = await createSteward(server, {}, manifests, undefined, undefined, true, [authorOf('shop', {}, { onGone: 'remove', grace: 0 })]);
-    await steward.cycle();
-    await steward.cycle();
+    const again = async (env: Readonly<Record<string, string>> = {}): Promise<Steward> => {
+      await steward?.close();
+      manifests.users([{ username: 'operator_user', login: false }]);
+      const authors = [authorOf('shop', {}, { onGone: 'remove', grace: 3_600_000 })];
+      return (steward = await createSteward(server, env, manifests, undefined, undefined, true, authors));
+    };
+    const goneSince = async (): Promise<unknown> => (await server.query(`SELECT gone_since::text FROM pgsteward.managed_role WHERE name = 'shop_app'`))[0];
+    const since = await goneSince();
+    await (await again()).cycle();
+    expect(await goneSince()).toEqual(since);
+    await server.query(`UPDATE pgsteward.managed_role SET gone_since = gone_since - interval '59 minutes' WHERE name = 'shop_app'`);
+    await (await again()).cycle();
+    expect(await names()).toEqual(['operator_user', 'shop_app']);
+    // One that is there again begins anew.
+    manifests.author('shop', { users: [user('shop_app')] });
+    await steward?.cycle();
+    expect(await goneSince()).toEqual({ gone_since: null });
+    manifests.author('shop', undefined);
+    await steward?.cycle();
+    await server.query(`UPDATE pgsteward.managed_role SET gone_since = gone_since - interval '61 minutes' WHERE name = 'shop_app'`);
+    const planned = await (await again({ DRY_RUN: 'true' })).cycle();
+    expect(planned.planned.map((change) => change.kind)).toContain('drop_role');
+    await again();
+    await steward?.cycle();
+    await steward?.cycle();
     expect(await names()).toEqual(['operator_user']);
   });
 });
