@@ -5,6 +5,7 @@ import { CHANGE_KINDS, type Change } from '../../src/changes/table.ts';
 import type { Catalog, Dependency, ManagedRole } from '../../src/model/catalog.ts';
 import type { Membership, Role } from '../../src/model/cluster.ts';
 import type { AclEntry, DatabaseContents, ObjectGroup, ObjectName } from '../../src/model/contents.ts';
+import type { Document } from '../../src/model/entries.ts';
 import { atOnce } from '../../src/model/in-parts.ts';
 import { planOf } from '../../src/plan/plan.ts';
 import type { Plan, PlanInput } from '../../src/plan/plan-input.ts';
@@ -21,7 +22,7 @@ const entry = (value: object): string => JSON.stringify(value);
 const OLD = { declared: each('d'), left: each('l'), closed: each('c'), taken: each('t'), foreign: each('f'), bare: each('b'), gone: each('g') };
 const FRESH = { users: each('n'), roles: each('m') };
 
-const document = read(`databases: [
+const declared = read(`databases: [
   {name: shop, owner: ${list(OLD.bare).slice(1).split(',')[0]}, schemas: ${JSON.stringify([...each('s').map((name) => ({ name })), ...each('o').map((name) => ({ name, owner: OLD.bare[5] }))])}, extensions: [hstore, citext, pg_trgm], public: revoked},
   {name: other, public: revoked}, {name: tidy},
   ${each('made')
@@ -108,6 +109,23 @@ const dependency = (database: string): Dependency => ({
     ['pg_proc', 1],
   ]),
 });
+
+/** The operator hands some of its users over to an author. */
+const handedOver = OLD.declared.slice(2, 5);
+const document: Document = {
+  ...declared,
+  sources: {
+    authors: new Map([['author:a', { name: 'a', lent: ['*'], heldBecause: undefined, gone: new Map(), maxDeletions: 100 }]]),
+    claims: new Map(handedOver.map((name) => [name, 'author:a'])),
+    moves: new Map(handedOver.map((name) => [name, inputOfPlans(declared, catalogOf([], [])).removal.source])),
+    shared: new Map(),
+    undecided: new Set(),
+    documents: new Map(),
+    databases: new Map(),
+    keptDatabases: new Set(),
+    tolerated: new Set(),
+  },
+};
 
 /** A server on which everything is otherwise than the document says. @param admin what our admin is. */
 function server(admin: { readonly superuser: boolean; readonly readsVerifiers: boolean }): Catalog {
