@@ -5,29 +5,11 @@ import { withConsent } from '../../src/document/consent.ts';
 import { readText } from '../../src/document/parse.ts';
 import type { Document } from '../../src/model/entries.ts';
 import type { Author, Scope } from '../../src/model/fleet.ts';
+import { authorOf as declaredAuthor } from '../support/authors.ts';
 
 const OWN = 'postgres/users';
 
-const authorOf = (name: string, may: Partial<Scope>): Author => ({
-  name,
-  from: { namespace: `ns-${name}`, matchLabels: { team: name } },
-  may: {
-    names: [`${name}_*`],
-    databases: [name],
-    schemas: ['*'],
-    roles: [],
-    users: undefined,
-    declaredRoles: undefined,
-    connections: undefined,
-    settings: [],
-    create: false,
-    connectionSecrets: false,
-    ...may,
-  },
-  onGone: 'keep',
-  grace: 86_400_000,
-  maxDeletions: undefined,
-});
+const authorOf = (name: string, may: Partial<Scope>): Author => declaredAuthor(name, may, { from: { namespace: `ns-${name}`, matchLabels: { team: name } } });
 
 interface Said {
   readonly own?: object;

@@ -2,12 +2,12 @@
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
 import { afterEach, expect, it } from 'vitest';
 import type { Daemon } from '../support/daemon.ts';
 import { makeStandby } from '../support/outages.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
 import { entryOf, FleetFolder, shownBy, startFleet, until } from './folder.ts';
+import { logsIn } from '../support/logs-in.ts';
 
 const servers: Postgres[] = [];
 let daemon: Daemon | undefined;
@@ -22,18 +22,6 @@ afterEach(async () => {
   await Promise.all(servers.splice(0).map((server) => server.stop()));
 });
 
-const logsIn = async (server: Postgres, user: string, password: string): Promise<boolean> => {
-  const client = new pg.Client({ host: server.host, port: server.port, user, password, database: 'postgres', connectionTimeoutMillis: 3000 });
-  client.on('error', () => undefined);
-  try {
-    await client.connect();
-    return true;
-  } catch {
-    return false;
-  } finally {
-    void client.end().catch(() => undefined);
-  }
-};
 const holds = (what: string, read: () => Promise<boolean>): Promise<unknown> =>
   until(
     what,

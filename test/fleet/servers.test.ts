@@ -2,12 +2,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { Daemon } from '../support/daemon.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
 import { resetServer } from '../support/steward.ts';
 import { entryOf, FleetFolder, shownBy, startFleet, until } from './folder.ts';
+import { logsIn } from '../support/logs-in.ts';
 
 let one: Postgres;
 let two: Postgres;
@@ -42,18 +42,6 @@ const converged = async (at: Daemon, ...names: readonly string[]): Promise<void>
       async () => ({ is: await isRight(name)(at), shown: await shownBy(at) }),
       ({ is }) => is,
     );
-};
-const logsIn = async (server: Postgres, user: string, password: string): Promise<boolean> => {
-  const client = new pg.Client({ host: server.host, port: server.port, user, password, database: 'postgres' });
-  client.on('error', () => undefined);
-  try {
-    await client.connect();
-    return true;
-  } catch {
-    return false;
-  } finally {
-    await client.end().catch(() => undefined);
-  }
 };
 const holds = (what: string, read: () => Promise<boolean>): Promise<{ is: boolean }> =>
   until(

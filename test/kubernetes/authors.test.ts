@@ -1,7 +1,8 @@
 // Teams that share a server, each from a namespace of its own with the shipped Role, on a real API server: whatever becomes of what they say, nobody loses anything.
 import { expect, it } from 'vitest';
 import { KubeCase } from '../support/kube-case.ts';
-import { KubeFleet, KubeTeam, logsIn } from '../support/kube-fleet.ts';
+import { KubeFleet, KubeTeam } from '../support/kube-fleet.ts';
+import { logsIn } from '../support/logs-in.ts';
 
 const at = new KubeCase();
 

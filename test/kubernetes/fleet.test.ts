@@ -1,7 +1,8 @@
 // Two servers that a ConfigMap declares, on a real API server with the shipped Role and the component `servers`: watched, told in Kubernetes by server, each with its own Secrets.
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { KubeCase } from '../support/kube-case.ts';
-import { KubeFleet, logsIn } from '../support/kube-fleet.ts';
+import { KubeFleet } from '../support/kube-fleet.ts';
+import { logsIn } from '../support/logs-in.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
 
 const at = new KubeCase();

@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
 import { expect } from 'vitest';
 import { parseAllDocuments, stringify } from 'yaml';
 import { type Daemon, daemonEnv, ROOT, startDaemon } from './daemon.ts';
@@ -143,17 +142,4 @@ export interface Rule {
   readonly resources: readonly string[];
   readonly verbs: readonly string[];
   readonly resourceNames?: readonly string[];
-}
-
-export async function logsIn(server: Postgres, user: string, password: string): Promise<boolean> {
-  const client = new pg.Client({ host: server.host, port: server.port, user, password, database: 'postgres' });
-  client.on('error', () => undefined);
-  try {
-    await client.connect();
-    return true;
-  } catch {
-    return false;
-  } finally {
-    await client.end().catch(() => undefined);
-  }
 }
