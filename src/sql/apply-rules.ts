@@ -1,7 +1,7 @@
 // The body of the function that runs in the transaction of an application's DDL: finds what it touched, and gives and takes what the rules say.
 import { KINDS, type ObjectKind } from '../model/kinds.ts';
 import { codeOf, comparedRows, IN_DATABASES, kindOf, schemaOf, type StoredKind, targetOf } from './stored.ts';
-import { applySettled, SETTLED_VARIABLES } from './apply-settled.ts';
+import { RUN_STATEMENTS, applySettled, SETTLED_VARIABLES } from './apply-settled.ts';
 import { isNewTag, tagIs } from './trigger-tags.ts';
 import { APPLYING, NOTIFY, RELATIONS, ROUTINES, TRIGGER_SCHEMA } from '../model/trigger-names.ts';
 
@@ -151,14 +151,7 @@ BEGIN${applySettled()}
       rest := true;
     END IF;
   END IF;
-  IF statements IS NOT NULL THEN
-    earlier := pg_catalog.current_setting('${APPLYING}', true);
-    PERFORM pg_catalog.set_config('${APPLYING}', 'on', true);
-    FOREACH statement IN ARRAY statements LOOP
-      EXECUTE statement;
-    END LOOP;
-    PERFORM pg_catalog.set_config('${APPLYING}', coalesce(earlier, ''), true);
-  END IF;
+  ${RUN_STATEMENTS}
   IF rest THEN
     ${NOTIFY}
   END IF;

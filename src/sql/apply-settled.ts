@@ -14,6 +14,16 @@ const NAME = `(?:PUBLIC|(?:U&)?"(?:[^"]|"")+")`;
 const COMMAND = `CASE WHEN command ~ '^GRANT [A-Z]+(?:, [A-Z]+)* ON (?:TABLE|SEQUENCE) %s TO %s(?: WITH GRANT OPTION)?$' AND grantees ~ '^${NAME}(?:, ${NAME})*$'
           THEN pg_catalog.format(command, made.identity, grantees) END`;
 
+/** Runs what is in `statements`, by which the trigger hears nothing of itself. */
+export const RUN_STATEMENTS = `IF statements IS NOT NULL THEN
+      earlier := pg_catalog.current_setting('${APPLYING}', true);
+      PERFORM pg_catalog.set_config('${APPLYING}', 'on', true);
+      FOREACH statement IN ARRAY statements LOOP
+        EXECUTE statement;
+      END LOOP;
+      PERFORM pg_catalog.set_config('${APPLYING}', coalesce(earlier, ''), true);
+    END IF;`;
+
 /** What it needs of variables. */
 export const SETTLED_VARIABLES = `
   made record;
@@ -71,14 +81,7 @@ export const applySettled = (): string => `
         statements := statements || ${COMMAND};
       END IF;
     END LOOP;
-    IF statements IS NOT NULL THEN
-      earlier := pg_catalog.current_setting('${APPLYING}', true);
-      PERFORM pg_catalog.set_config('${APPLYING}', 'on', true);
-      FOREACH statement IN ARRAY statements LOOP
-        EXECUTE statement;
-      END LOOP;
-      PERFORM pg_catalog.set_config('${APPLYING}', coalesce(earlier, ''), true);
-    END IF;
+    ${RUN_STATEMENTS}
     RETURN;
   EXCEPTION
     WHEN lock_not_available THEN waited := true;
