@@ -1,5 +1,5 @@
 // A real PostgreSQL server for a test, a demo or a benchmark: started in about a second, gone with the process that started it.
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { chownSync, closeSync, existsSync, mkdtempSync, openSync, readFileSync, readSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createHash, randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
@@ -36,6 +36,8 @@ export interface Postgres {
   mark(): void;
   /** SIGKILL to the postmaster and all of its children. */
   kill9(): Promise<void>;
+  /** Its System V segment, as `ipcs -m` names it. */
+  segment(): string | undefined;
   /** Shuts it down as an administrator would; start() takes it up again. */
   shutDown(): Promise<void>;
   start(): Promise<void>;
@@ -107,8 +109,11 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
       }
   };
   const end = (): void => {
+    const segment = sharedSegment(dataDir);
     killTree('SIGKILL');
     child?.kill('SIGKILL');
+    // It outlives a server that is killed, and a system has 4,096 of them.
+    if (segment !== undefined) spawnSync('ipcrm', ['-m', segment]);
     rmSync(base, REMOVAL);
   };
 
@@ -167,6 +172,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
       killTree('SIGKILL');
       while (pid !== undefined && isAlive(pid)) await sleep(10);
     },
+    segment: () => sharedSegment(dataDir),
     pause: () => killTree('SIGSTOP'),
     resume: () => killTree('SIGCONT'),
     shutDown: async () => {
@@ -233,6 +239,12 @@ const postmasterPid = (dataDir: string): number | undefined => {
   const file = join(dataDir, 'postmaster.pid');
   const pid = existsSync(file) ? Number(readFileSync(file, 'utf8').split('\n')[0]) : Number.NaN;
   return pid > 0 && isAlive(pid) ? pid : undefined;
+};
+
+/** The System V segment by which a running server holds its folder: the last number of the seventh line. */
+const sharedSegment = (dataDir: string): string | undefined => {
+  const file = join(dataDir, 'postmaster.pid');
+  return existsSync(file) ? /[0-9]+$/.exec(readFileSync(file, 'utf8').split('\n')[6]?.trim() ?? '')?.[0] : undefined;
 };
 
 const childrenOf = (pid: number): number[] => {

@@ -1,4 +1,4 @@
-// A file of tests that fails in the middle leaves nothing behind: no daemon, no server, no folder.
+// A file of tests that fails in the middle leaves nothing behind: no daemon, no server, no folder, no shared memory.
 import { spawn } from 'node:child_process';
 import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -12,7 +12,14 @@ interface Told {
   readonly daemon: number;
   readonly ports: readonly number[];
   readonly folders: readonly string[];
+  readonly segment: string;
 }
+
+/** The System V segments of the machine, by their numbers. */
+const segments = (): (string | undefined)[] =>
+  readFileSync('/proc/sysvipc/shm', 'utf8')
+    .split('\n')
+    .map((line) => line.trim().split(/ +/)[1]);
 
 const isAlive = (pid: number): boolean => {
   try {
@@ -63,13 +70,15 @@ it('ends and removes all of it', async () => {
   if (!existsSync(toldFile)) throw new Error(output);
   const told = JSON.parse(readFileSync(toldFile, 'utf8')) as Told;
   expect(output).toContain('on purpose');
+  expect(told.segment).toMatch(/^[0-9]+$/);
   const left = async (): Promise<unknown> => ({
     daemon: isAlive(told.daemon),
     ports: await Promise.all(told.ports.map(listens)),
     folders: told.folders.filter((folder) => existsSync(folder)),
+    isShared: segments().includes(told.segment),
     others: readdirSync(tmp).filter((name) => !name.startsWith('pgsteward-cache-') && name !== 'node-compile-cache'),
   });
-  const nothing = { daemon: false, ports: [false, false], folders: [], others: [] };
+  const nothing = { daemon: false, ports: [false, false], folders: [], isShared: false, others: [] };
   // What watches over a server has its own few seconds.
   for (const end = Date.now() + 20_000; Date.now() < end && JSON.stringify(await left()) !== JSON.stringify(nothing);) await sleep(100);
   expect(await left()).toEqual(nothing);
