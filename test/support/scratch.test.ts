@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { ROOT } from './daemon.ts';
+import { startPostgres } from './postgres.ts';
 import { endings, scratch } from './scratch.ts';
 
 interface Told {
@@ -82,4 +83,13 @@ it('ends and removes all of it', async () => {
   // What watches over a server has its own few seconds.
   for (const end = Date.now() + 20_000; Date.now() < end && JSON.stringify(await left()) !== JSON.stringify(nothing);) await sleep(100);
   expect(await left()).toEqual(nothing);
+});
+
+it('leaves no shared memory of a server that a test ends, or that was killed before', async () => {
+  const [ended, killed] = await Promise.all([startPostgres(), startPostgres()]);
+  const ours = [ended.segment(), killed.segment()];
+  expect(ours.map((segment) => segments().includes(segment))).toEqual([true, true]);
+  await killed.kill9();
+  await Promise.all([ended.stop(), killed.stop()]);
+  expect(ours.map((segment) => segments().includes(segment))).toEqual([false, false]);
 });
