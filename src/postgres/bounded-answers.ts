@@ -1,10 +1,19 @@
-// Answers of the server are bounded: whoever may make roles, objects or settings decides how long they are.
+// Answers of the server are bounded, and are messages of its protocol, from the first byte on: of several servers, whoever answers for one must not end, fill or hang the process.
 import type pg from 'pg';
 import { LIMITS } from '../model/limits.ts';
+import { createMessageCheck, NoMessage } from './message-check.ts';
+
+type Listener = (chunk: Buffer) => void;
+
+interface Stream {
+  readonly destroyed: boolean;
+  on(event: 'data' | 'end', listener: Listener): void;
+  destroy(error: Error): void;
+}
 
 interface Wire {
   readonly connection: {
-    readonly stream: { on(event: 'data', listener: (chunk: Buffer) => void): void; destroy(error: Error): void };
+    attachListeners(stream: Stream): void;
     on(event: 'readyForQuery' | 'notification', listener: () => void): void;
   };
 }
@@ -17,7 +26,10 @@ export class AnswerTooLarge extends Error {
   }
 }
 
-/** Ends the session where an answer is longer than LIMITS.answerBytes: rows cannot be refused one by one, and a single one may have a gigabyte. */
+/**
+ * Ends the session where an answer is longer than LIMITS.answerBytes: rows cannot be refused one by one, and a single one may have a gigabyte. And where pg
+ * cannot read it: what it throws then would end the process. To be called before the client connects.
+ */
 export function boundAnswers(client: pg.Client): void {
   const { connection } = client as unknown as Wire;
   let received = 0;
@@ -27,8 +39,26 @@ export function boundAnswers(client: pg.Client): void {
   connection.on('readyForQuery', begin);
   // Those come between answers.
   connection.on('notification', begin);
-  connection.stream.on('data', (chunk) => {
-    received += chunk.length;
-    if (received > LIMITS.answerBytes) connection.stream.destroy(new AnswerTooLarge());
-  });
+  const attach = connection.attachListeners.bind(connection);
+  connection.attachListeners = (stream) => {
+    const check = createMessageCheck();
+    const guarded =
+      (read: Listener): Listener =>
+      (chunk) => {
+        // What was on its way already when the session was ended.
+        if (stream.destroyed) return;
+        try {
+          received += chunk.length;
+          if (received > LIMITS.answerBytes) throw new AnswerTooLarge();
+          check(chunk);
+          read(chunk);
+        } catch (error) {
+          stream.destroy(error instanceof AnswerTooLarge || error instanceof NoMessage ? error : new NoMessage(error));
+        }
+      };
+    attach({ ...NO_STREAM, on: (event, listener) => stream.on(event, event === 'data' ? guarded(listener) : listener) });
+  };
 }
+
+/** pg only listens to it. */
+const NO_STREAM = { destroyed: false, destroy: () => undefined };

@@ -76,6 +76,7 @@ export function createConnections(
     const ssl = isPlain ? false : await tlsOptions(tls).catch((error: unknown) => Promise.reject(notOpened(error) as Error));
     const client = new pg.Client({ ...options(settings, at, database), password, ssl });
     client.on('error', onIdleError);
+    boundAnswers(client);
     const version = toldVersion(client);
     try {
       await client.connect();
@@ -86,7 +87,6 @@ export function createConnections(
       if (tls.mode === 'prefer' && !isPlain && String(error).includes('does not support SSL')) return loginAt(at, database, password, true);
       throw notOpened(error);
     }
-    boundAnswers(client);
     keepSeverities(client);
     open.add(client);
     client.on('end', () => open.delete(client));

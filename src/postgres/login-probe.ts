@@ -1,5 +1,6 @@
 // The login probe: a real login with a Secret's password, ended at once.
 import pg from 'pg';
+import { boundAnswers } from './bounded-answers.ts';
 import { type ServerAddress, tlsOptions } from './connection.ts';
 import { readSalt } from './salt-probe.ts';
 
@@ -37,6 +38,7 @@ export async function tryLogin(server: ServerAddress, { user, password, database
     connectionTimeoutMillis: 3000,
   });
   client.on('error', () => undefined);
+  boundAnswers(client);
   try {
     await client.connect();
     return { kind: 'accepted' };
