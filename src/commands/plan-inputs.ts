@@ -9,6 +9,7 @@ import { MANIFEST_LIMITS } from '../document/manifests.ts';
 import { unreadableDocument } from '../document/parse.ts';
 import { oneLine } from '../document/show.ts';
 import type { ServerDocuments } from '../fleet/documents-of.ts';
+import { defaultsIn } from '../model/connection-content.ts';
 import { digestOf } from '../model/digest.ts';
 import type { Document, Problem } from '../model/entries.ts';
 import { createConnections } from '../postgres/connection.ts';
@@ -83,7 +84,7 @@ export async function readPlanInputs(
   const secrets = createSecrets({
     ...ports,
     namespace: config.source.namespace,
-    connection: { ...config.connectionSecrets, database: config.policy.defaultDatabase },
+    connection: defaultsIn(config.connectionSecrets, config.policy.defaultDatabase),
     sourceId: config.source.id,
   });
   const reading = (source: Ports['documents']): ReturnType<typeof readOnce> => readOnce(source, secrets, ports, config, signal);

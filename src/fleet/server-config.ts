@@ -3,7 +3,7 @@ import { join, parse } from 'node:path';
 import { type Config, configOf, type FleetSettings, type Settings } from '../config.ts';
 import type { HostPort, ServerEntry, ServerPolicy } from '../model/fleet.ts';
 import { LIMITS } from '../model/limits.ts';
-import { createHosts } from '../postgres/hosts.ts';
+import { createHosts, type Hosts } from '../postgres/hosts.ts';
 import type { OwnSecrets } from '../sources/ports.ts';
 import type { AdminIdentity } from '../steward/secret-login.ts';
 
@@ -81,6 +81,8 @@ export function serverConfig(
   const server = {
     ...config.server,
     hosts: more.length === 0 ? undefined : hosts,
+    // The host may be that of a Secret.
+    keepsPassword: true,
     tls: { ...config.server.tls, ca: ca && (() => certificates(ca, secrets)) },
     get host() {
       return hosts.current.host;
@@ -89,8 +91,19 @@ export function serverConfig(
       return hosts.current.port;
     },
   };
-  return { ...config, source: { ...config.source, reservedSecrets }, server };
+  return { ...config, source: { ...config.source, reservedSecrets }, server, connectionSecrets: toldBy(config.connectionSecrets, entry.connection, hosts) };
 }
+
+/** What connection Secrets say: where the primary is, unless the entry says another place. */
+const toldBy = (said: Config['connectionSecrets'], connection: ServerEntry['connection'], hosts: Hosts): Config['connectionSecrets'] => ({
+  sslmode: said.sslmode,
+  get host() {
+    return connection?.host ?? hosts.current.host;
+  },
+  get port() {
+    return connection?.port ?? (connection?.host === undefined ? hosts.current.port : said.port);
+  },
+});
 
 /** @throws what keeps us from them: without them nobody is trusted. */
 async function certificates({ name, key }: { readonly name: string; readonly key: string }, secrets: OwnSecrets): Promise<string> {

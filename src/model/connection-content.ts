@@ -15,6 +15,18 @@ export interface ConnectionDefaults {
   readonly database: string;
 }
 
+/** With the database; where the server is may change meanwhile. */
+export const defaultsIn = (said: Omit<ConnectionDefaults, 'database'>, database: string): ConnectionDefaults => ({
+  get host() {
+    return said.host;
+  },
+  get port() {
+    return said.port;
+  },
+  sslmode: said.sslmode,
+  database,
+});
+
 /** Everything that a connection Secret is made from, but for the password. */
 export interface ConnectionFacts extends ConnectionDefaults {
   /** As whom programs log in. */

@@ -9,6 +9,7 @@ import { type AdminPassword, type ConfiguredPassword, configuredPassword, isLogi
 import { boundAnswers } from './bounded-answers.ts';
 import { describeFailure, notOpened } from './failures.ts';
 import type { Hosts } from './hosts.ts';
+import { atPrimary } from './primary.ts';
 import { sessionPins } from './pins.ts';
 import { keepSeverities } from './severity.ts';
 import { createSessionPool } from './session-pool.ts';
@@ -59,6 +60,8 @@ export interface ServerLogin extends ServerAddress {
 export interface ConnectionSettings extends ServerLogin, ConfiguredPassword {
   /** All hosts of the server, where there are several: only a primary among them is worked on. */
   readonly hosts?: Hosts | undefined;
+  /** Whether the password itself is only for a server whose certificate was verified, and any other has to know it already (SCRAM, MD5). */
+  readonly keepsPassword?: boolean | undefined;
   /** In the admin database: how many stay open when there is nothing to do, and how many there are at most. */
   readonly sessions: { readonly min: number; readonly max: number };
   readonly timeouts: Timeouts;
@@ -77,6 +80,7 @@ export function createConnections(
     const client = new pg.Client({ ...options(settings, at, database), password, ssl });
     client.on('error', onIdleError);
     boundAnswers(client);
+    if (settings.keepsPassword === true && (ssl === false || ssl.rejectUnauthorized !== true)) keepPassword(client);
     const version = toldVersion(client);
     try {
       await client.connect();
@@ -154,6 +158,20 @@ async function pinned(client: pg.Client, user: string): Promise<pg.Client> {
   }
 }
 
+/** Ends the session where the server asks for the password itself. A client that has not connected. */
+function keepPassword(client: pg.Client): void {
+  const { connection } = client as unknown as { connection: NodeJS.EventEmitter & { stream: { destroy(error: Error): void } } };
+  connection.on('authenticationCleartextPassword', () => {
+    client.password = '';
+    connection.stream.destroy(
+      new Outage(
+        'login_refused',
+        'the server asks for the password itself, which is given only to one whose certificate is verified (`mode: verify-full` under `tls`); a line with scram-sha-256 in its pg_hba.conf needs no such thing',
+      ),
+    );
+  });
+}
+
 /** What the server says of its version as it lets us in, as «14.23 (Debian 14.23-1)»; empty where it says nothing. */
 function toldVersion(client: pg.Client): () => string {
   let version = '';
@@ -186,35 +204,6 @@ function options({ user, timeouts }: ConnectionSettings, { host, port }: HostPor
     // A server that hangs never sends its own timeout; ours comes a little later than its.
     query_timeout: timeouts.statementTimeout * 1000 + 10_000,
   };
-}
-
-/** A session with the primary among several hosts. @throws what keeps us from it; of several reasons that of a password first, as another one may be right. */
-async function atPrimary(hosts: Hosts, login: (host: HostPort) => Promise<pg.Client>): Promise<pg.Client> {
-  const failures: unknown[] = [];
-  for (const host of hosts.inOrder()) {
-    try {
-      const client = await login(host);
-      if (!(await isStandby(client))) {
-        hosts.primary(host);
-        return client;
-      }
-      client.end().catch(() => undefined);
-      failures.push(new Outage('standby', `${host.host}:${host.port} is a standby, and read-only, and so is every host of this server that answers`));
-    } catch (error) {
-      failures.push(error);
-    }
-  }
-  throw failures.find(isWrongPassword) ?? failures.find((error) => error instanceof Outage) ?? failures[0];
-}
-
-async function isStandby(client: pg.Client): Promise<boolean> {
-  try {
-    const { rows } = await client.query<[boolean]>({ text: 'SELECT pg_catalog.pg_is_in_recovery()', rowMode: 'array' });
-    return rows[0]?.[0] !== false;
-  } catch (error) {
-    client.end().catch(() => undefined);
-    throw notOpened(error);
-  }
 }
 
 async function readCertificates(path: string): Promise<string> {

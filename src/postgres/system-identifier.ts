@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { query, type Row } from './query.ts';
 
 /** SQL: the identifier, or NULL where we may not ask for it. It is made by initdb; standbys, snapshots and restores to a point in time share it. */
-const IDENTIFIER = `CASE WHEN pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')
+export const IDENTIFIER = `CASE WHEN pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')
   THEN (SELECT c.system_identifier::pg_catalog.text FROM pg_catalog.pg_control_system() c) END`;
 
 /** Sessions of servers that have the function and refuse to answer it, as platforms without a control file do. */

@@ -1,4 +1,5 @@
 // Reconcile: the parts of a cycle put together, and a report of each, whatever happens.
+import { defaultsIn } from '../model/connection-content.ts';
 import type { Woken } from '../model/wake.ts';
 import type { AdminRotation } from './admin-rotation.ts';
 import { type AuditBounds, createAuditRetention } from './audit-retention.ts';
@@ -129,7 +130,7 @@ function partsOf({ config, ports, many, connections, residents, approval, proves
   const secrets = createSecrets({
     ...ports,
     namespace: config.source.namespace,
-    connection: { ...config.connectionSecrets, database: defaultDatabase },
+    connection: defaultsIn(config.connectionSecrets, defaultDatabase),
     sourceId: server.source,
   });
   const databases = createDatabases(server, residents, provesKept);

@@ -1,4 +1,4 @@
-// Whatever answers at the port of one server ends, fills or hangs none of the others.
+// Whatever answers at the port of one server ends, fills or hangs none of the others, and is given no password.
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Daemon } from '../support/daemon.ts';
 import { LIES, type LyingServer, startLyingServer } from '../support/lying-server.ts';
@@ -18,7 +18,7 @@ afterEach(async () => {
   await Promise.all([good.stop(), lying.close()]);
 });
 
-it('what one server answers, that is no PostgreSQL, stops nothing on another', async () => {
+it('what one server answers, that is no PostgreSQL, stops nothing on another, and its password stays with us', async () => {
   const folder = new FleetFolder();
   folder.admin('good-admin', good);
   folder.admin('lying-admin', { host: '127.0.0.1', port: lying.port, user: 'steward', password: 'not-for-everybody' });
@@ -41,7 +41,10 @@ it('what one server answers, that is no PostgreSQL, stops nothing on another', a
     async () => ({ is: await logsIn(good, 'alice', 'alice-2') }),
     ({ is }) => is,
   );
+  expect(lying.heard()).toContain('steward');
+  expect(lying.heard()).not.toContain('not-for-everybody');
   const told = at.lines().map(({ message }) => message);
   expect(told.filter((line) => line.includes('pgsteward started'))).toHaveLength(1);
   expect(told.join('\n')).toMatch(/request for GSSAPI and not for a password/);
+  expect(told.join('\n')).toMatch(/the password itself, which is given only to one whose certificate is verified/);
 });
