@@ -5,7 +5,7 @@ import { oneLine } from '../document/show.ts';
 import { suggest } from '../document/suggest.ts';
 import { createFleetReader, type FleetSource } from '../fleet/fleet-source.ts';
 import { documentsOf } from '../fleet/documents-of.ts';
-import { reservedBy, serverConfig } from '../fleet/server-config.ts';
+import { serverConfig } from '../fleet/server-config.ts';
 import type { Fleet, ServerEntry } from '../model/fleet.ts';
 import { readAdmin } from '../steward/secret-login.ts';
 import { settingsFrom } from './settings.ts';
@@ -88,7 +88,7 @@ export async function chosenOf(entry: ServerEntry, { fleet, settings, source }: 
   const admin = await readAdmin(entry, secrets).catch((error: unknown) => {
     throw new UsageError(`server ${entry.name}: ${oneLine(error instanceof Error ? error.message : String(error))}`);
   });
-  const asDeclared = serverConfig(settings, entry, admin.identity, secrets, () => reservedBy(fleet.servers));
+  const asDeclared = serverConfig(settings, entry, admin.identity, secrets, () => fleet.reserved);
   const config = { ...asDeclared, server: { ...asDeclared.server, password: admin.passwords[0], passwordFile: undefined } };
   return { config, documents: (warn) => documentsOf(entry, config, source, warn) };
 }

@@ -25,8 +25,9 @@ const mapping = (keys: Readonly<Record<string, Shape>>, required: readonly strin
 const MOST = 2_147_483_647;
 const SECONDS = 1_000_000;
 
-const label = (what: string) =>
-  text((name) => (/^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/.test(name) ? undefined : `${what} is called by 1 to 63 lower-case letters, digits and \`-\``));
+/** Whether a server or an author can be called so. */
+export const isLabel = (name: string): boolean => /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/.test(name);
+const label = (what: string) => text((name) => (isLabel(name) ? undefined : `${what} is called by 1 to 63 lower-case letters, digits and \`-\``));
 const configMap = text((name) =>
   secretNameProblem(name) === undefined ? undefined : 'this is no name of a ConfigMap; use lower-case letters, digits, `-` and `.`',
 );

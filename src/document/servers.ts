@@ -9,7 +9,7 @@ import { repeatedKeys, unknownKeys } from './keys.ts';
 import { linesOf } from './lines.ts';
 import { aliasBudget, loadYaml } from './load-yaml.ts';
 import { type ComplainAt, ProblemReport } from './problem-report.ts';
-import { readHost, SERVER_SHAPE, SERVERS_KEYS } from './servers-shape.ts';
+import { isLabel, readHost, SERVER_SHAPE, SERVERS_KEYS } from './servers-shape.ts';
 import { checkShape } from './shape.ts';
 import { show } from './show.ts';
 import { decode } from './text.ts';
@@ -23,7 +23,7 @@ export function parseServers(content: Uint8Array, file: string, placed: (positio
   const { text, message } = decode(content);
   const lines = linesOf(text, file);
   const report = new ProblemReport((offset) => placed(lines(offset)));
-  const nothing = (): Fleet => ({ servers: [], invalid: new Set(), complete: false, problems: report.sorted() });
+  const nothing = (): Fleet => ({ servers: [], invalid: new Set(), complete: false, reserved: new Set(), problems: report.sorted() });
   if (message !== undefined) {
     report.add({ offset: text.length, path: [], message: message.replace('the document', 'servers.yaml') });
     return nothing();
@@ -50,6 +50,8 @@ function listIn(root: Node, report: ProblemReport): ListNode | undefined {
   if (list === undefined) report.add({ offset: root.offset, path: [], message: 'the key `servers` is missing, so nothing is changed; add it' });
   else if (list.kind !== 'list')
     report.add({ offset: list.offset, path: ['servers'], message: `${mismatch('a list of servers', list)}, so nothing is changed` });
+  else if (list.items.length === 0)
+    report.add({ offset: list.offset, path: ['servers'], message: 'the list of servers is empty, so nothing is changed: every server is kept as it was' });
   else if (list.items.length > LIMITS.servers)
     report.add({
       offset: list.offset,
@@ -81,13 +83,24 @@ function readServers(list: ListNode, report: ProblemReport): Fleet {
   return {
     servers,
     invalid: new Set(invalid.flatMap(({ names }) => names)),
-    complete: invalid.every(({ names }) => names.length > 0),
+    // What can be no server's name says nothing of which one is meant.
+    complete: invalid.every(({ names }) => names.some(isLabel)),
+    reserved: new Set(items.flatMap(({ node }) => reservedIn(node))),
     problems: report.sorted(),
   };
 }
 
 const namesOf = (node: Node): readonly string[] =>
   node.kind === 'mapping' ? node.pairs.flatMap(({ key, value }) => (key === 'name' ? (stringOf(value) ?? []) : [])) : [];
+
+/** Secrets of the server itself; of a repeated key every one. */
+const reservedIn = (node: Node): readonly string[] => [
+  ...valuesAt(node, 'adminSecretRef').flatMap(namesOf),
+  ...valuesAt(node, 'tls').flatMap((tls) => valuesAt(tls, 'caSecretRef').flatMap(namesOf)),
+];
+
+const valuesAt = (node: Node, key: string): readonly Node[] =>
+  node.kind === 'mapping' ? node.pairs.flatMap((pair) => (pair.key === key ? [pair.value] : [])) : [];
 
 /** What shapes cannot say of one entry. */
 function checkEntry(node: MappingNode, path: Path, complain: ComplainAt): void {

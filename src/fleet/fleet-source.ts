@@ -23,7 +23,7 @@ export interface FleetReading {
   readonly failure: string | undefined;
 }
 
-const NOTHING: Fleet = { servers: [], invalid: new Set(), complete: false, problems: [] };
+const NOTHING: Fleet = { servers: [], invalid: new Set(), complete: false, reserved: new Set(), problems: [] };
 
 /** A reader of the declared servers. What cannot be read says nothing about anybody. */
 export function createFleetReader({ documents }: Pick<Ports, 'documents'>): (signal: AbortSignal) => Promise<FleetReading> {

@@ -57,7 +57,9 @@ export function startServer(first: ServerEntry, options: ServerLifeOptions): Ser
       get dryRun() {
         return entry.policy.dryRun ?? options.config.dryRun;
       },
-      interval: entry.policy.syncInterval ?? options.config.interval,
+      get interval() {
+        return entry.policy.syncInterval ?? options.config.interval;
+      },
       log,
     },
     () => options.replicas?.live().length ?? 1,
@@ -110,6 +112,8 @@ async function term(
   const identity = await identityNow(entry, secrets);
   if (stop.aborted) return;
   const config = serverConfig(fleet, entry, identity, secrets, reserved);
+  if (config.adminRotation.isOn && source.ports.secretStore === undefined)
+    view.log.error('`adminRotation: on` in its policy needs SOURCE=kubernetes: nothing else can be written to, and the password of the admin stays as it is');
   const { ports, many } = documentsOf(entry, config, source, (message) => view.log.warn(message));
   const login = createSecretLogin(entry, identity, secrets, onOther);
   const steward = createSteward({

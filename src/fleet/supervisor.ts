@@ -84,10 +84,12 @@ function createLives(options: Omit<SupervisorOptions, 'wake'>, metrics: ReturnTy
   const kept = new Gauge({ name: 'postgres_controller_servers', help: 'Servers that are declared and kept', registers: [metrics.own] });
   const lives = new Map<string, ServerLife>();
   const ending = new Map<string, Promise<void>>();
+  let reserved: ReadonlySet<string> = new Set();
   const life = {
     ...options,
     lanes: createLanes(LANES, LANE_MS),
-    reserved: () => reservedBy([...lives.values()].map((one) => one.entry)),
+    // Also of entries that are wrong, or wait.
+    reserved: () => reservedBy([...lives.values()].map((one) => one.entry)).union(reserved),
   };
 
   const start = (entry: ServerEntry): void => {
@@ -108,7 +110,9 @@ function createLives(options: Omit<SupervisorOptions, 'wake'>, metrics: ReturnTy
   };
 
   /** @returns servers that cannot be begun yet: their document is still kept for another one, or they have not ended. */
-  const follow = ({ fleet: { servers, invalid, complete } }: FleetReading): readonly string[] => {
+  const follow = ({ fleet }: FleetReading): readonly string[] => {
+    const { servers, invalid, complete } = fleet;
+    reserved = complete ? fleet.reserved : reserved.union(fleet.reserved);
     const declared = new Map(servers.map((entry) => [entry.name, entry]));
     for (const [name, one] of lives) if (complete && !declared.has(name) && !invalid.has(name)) letGo(name, one);
     const held = new Map(
@@ -120,7 +124,7 @@ function createLives(options: Omit<SupervisorOptions, 'wake'>, metrics: ReturnTy
       const holder = entry.documents.map(({ name }) => held.get(name)).find((name) => name !== undefined);
       if (holder !== undefined || ending.has(entry.name)) waiting.push(entry.name);
       else if (one === undefined) start(entry);
-      else if (digestOf(one.entry) !== digestOf(entry)) {
+      else if (one.entry !== entry && digestOf(one.entry) !== digestOf(entry)) {
         log.info({ server: entry.name }, 'the entry of the server has changed: it is begun anew');
         one.change(entry);
       }

@@ -28,7 +28,7 @@ export interface ViewOptions {
  * @param replicas how many of us live.
  */
 export function createView(about: ViewOptions, replicas: () => number): View {
-  const { interval, log } = about;
+  const { log } = about;
   let counts = (): Counts => ({ listening: 0, deaf: 0, connecting: 0 });
   return {
     log,
@@ -40,7 +40,9 @@ export function createView(about: ViewOptions, replicas: () => number): View {
       get dryRun() {
         return about.dryRun;
       },
-      patience: Math.max(600_000, interval * 3000),
+      get patience() {
+        return Math.max(600_000, about.interval * 3000);
+      },
     }),
     listenersOf: (next) => {
       counts = next;

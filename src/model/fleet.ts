@@ -124,5 +124,7 @@ export interface Fleet {
   readonly invalid: ReadonlySet<string>;
   /** False where nothing of the file can be used, or an entry has no name that can be read: then a server that is not named is not gone. */
   readonly complete: boolean;
+  /** Secrets that any entry names as the login or the certificates of a server, also one that is wrong: no document may have them. */
+  readonly reserved: ReadonlySet<string>;
   readonly problems: readonly Problem[];
 }

@@ -35,10 +35,11 @@ export function createFleetMetrics(): FleetMetrics {
 
   const collect = async (): Promise<Registry> => {
     const all = new Registry();
-    const families = new Map<string, Family>();
+    const families = new Map<string, Family & { readonly values: Family['values'][number][] }>();
     const add = (family: Family, values: Family['values'], name = family.name): void => {
       const known = families.get(name);
-      families.set(name, { ...family, name, values: [...(known?.values ?? []), ...values] });
+      if (known === undefined) families.set(name, { ...family, name, values: [...values] });
+      else for (const value of values) known.values.push(value);
     };
     const totals = new Map<string, { readonly family: Family; total: number }>();
     for (const [server, registry] of servers)

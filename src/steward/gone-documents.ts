@@ -20,6 +20,8 @@ export interface GoneDocuments {
 /** One for the life of a steward: since when they are gone the ledger says, and where there is none it is known from when it first saw that. */
 export function createGoneDocuments(now: () => number): GoneDocuments {
   const since = new Map<string, number>();
+  /** Those that we saw there ourselves. */
+  const seen = new Set<string>();
   return {
     of: (author, recorded, present, goneFor) => {
       const gone = new Map<string, string | null>();
@@ -33,15 +35,18 @@ export function createGoneDocuments(now: () => number): GoneDocuments {
         }
         if (present.has(document)) {
           since.delete(key);
+          seen.add(key);
           continue;
         }
-        const first = Math.min(since.get(key) ?? now(), now() - (known ?? 0));
+        const ours = since.get(key) ?? now();
+        // The ledger has it by the server's clock, which may be set meanwhile: whoever saw it go knows better.
+        const first = seen.has(key) ? ours : Math.min(ours, now() - (known ?? 0));
         since.set(key, first);
         gone.set(document, whyKept(author, document, now() - first));
       }
       return gone;
     },
-    forget: () => since.clear(),
+    forget: () => [since, seen].forEach((one) => one.clear()),
   };
 }
 

@@ -103,6 +103,9 @@ it('discovered servers are entries of a valid servers.yaml, each once, with no p
       secret('No_Name', {}, { username: 'u', host: 'h' }),
       secret('another', { 'pgsteward.dev/server': 'orders' }, { username: 'u', host: '10.0.0.9' }),
       secret('user-alice-secret', {}, {}),
+      // A connection Secret of our own leads to the same server, as one of its users; and so does what somebody wrote by hand.
+      secret('alice-connection', { 'app.kubernetes.io/managed-by': 'pgsteward' }, { username: 'alice', host: '10.0.0.77' }),
+      secret('by-hand-superuser', {}, { username: 'steward', host: 'shop.db.svc' }),
     ],
     'db',
   );
@@ -113,9 +116,9 @@ it('discovered servers are entries of a valid servers.yaml, each once, with no p
     [
       "hippo hippo-pguser-postgres hippo-primary.db.svc 5432",
       "orders orders-superuser orders-rw.db.svc.cluster.local 5432",
+      "shop postgres.shop.credentials.postgresql.acid.zalan.do shop.db.svc 5432",
       "orders-2 another 10.0.0.9 5432",
       "plain-one plain.one fd00::1 5433",
-      "shop postgres.shop.credentials.postgresql.acid.zalan.do shop.db.svc 5432",
     ]
   `);
   expect(text + JSON.stringify(found.map(({ remarks }) => remarks))).not.toContain('sesame');

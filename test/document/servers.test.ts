@@ -127,7 +127,7 @@ describe('what is wrong', () => {
         "12:91 servers[2].policy.protectedRoles[0]: \`pg*\` is a pattern, and only exact names are taken here",
       ]
     `);
-    expect(read(text)).toMatchObject({ invalid: new Set(['Orders', 'second']), complete: true });
+    expect(read(text)).toMatchObject({ invalid: new Set(['Orders', 'second']), complete: false });
     expect(read(text).servers.map(({ name }) => name)).toEqual(['good']);
   });
 
@@ -166,11 +166,24 @@ describe('what is wrong', () => {
       '',
       'servers: [\n',
       'server: []',
+      'servers: []',
       'servers: []\nservers: []',
     ])
       expect({ text, ...read(text) }).toMatchObject({ text, complete: false, servers: [] });
     expect(read('servers: [{name: a, name: b}]').invalid).toEqual(new Set(['a', 'b']));
-    expect(read('servers: []')).toMatchObject({ complete: true, problems: [] });
+    // `orders` may be meant, which is kept.
+    expect(read(`servers: [{name: Orders, adminSecretRef: {name: s}, documents: [{name: d}]}]`)).toMatchObject({ complete: false, servers: [] });
+    expect(said('servers: []')).toEqual(['1:10 servers: the list of servers is empty, so nothing is changed: every server is kept as it was']);
+  });
+
+  it('keeps the Secrets of every entry from documents, also of one that is wrong', () => {
+    const text = `servers:
+  - {name: a, adminSecretRef: {name: a-admin}, tls: {mode: verify-full, caSecretRef: {name: a-ca}}, documents: [{name: d}]}
+  - {name: b, adminSecretRef: {name: b-admin, name: b-second}, polcy: {}, documents: [{name: d}]}
+  - {adminSecretRef: {name: c-admin}}
+  - 5
+`;
+    expect(read(text).reserved).toEqual(new Set(['a-admin', 'a-ca', 'b-admin', 'b-second', 'c-admin']));
   });
 
   it('is told of what is wrong with an author', () => {

@@ -162,6 +162,10 @@ it('a servers.yaml that is broken, empty of sense or gone keeps every server as 
   };
   folder.servers('servers: [');
   await keeps(/"problems":\[\{"severity":"error"/);
+  folder.servers('servers: []');
+  await keeps(/the list of servers is empty/);
+  folder.servers([entryOf('One'), entryOf('two')]);
+  await keeps(/a server is called by 1 to 63 lower-case letters/);
   folder.servers('servers: [{nam: one}]');
   await keeps(/the key `name` is missing/);
   folder.gone('configmap-servers');
@@ -191,6 +195,19 @@ it('a Secret that changes its host or user is another login, to which no passwor
     daemon = undefined;
     await two.query('REASSIGN OWNED BY deputy TO postgres; DROP OWNED BY deputy');
   }
+});
+
+it('the login of a server whose entry is wrong from the start is nobody else’s password either', async () => {
+  folder.servers([{ ...entryOf('one'), polcy: {} }, entryOf('two')]);
+  folder.document('two-users', [{ username: 'bob' }, { username: 'eve', passwordSecretRef: { name: 'one-admin' } }]);
+  const at = await start();
+  await holds('bob is there', () => logsIn(two, 'bob', 'bob-1'));
+  await until(
+    'it is told',
+    () => at.get('/status?server=two'),
+    ({ body }) => /the Secret one-admin .*no document may name it/.test(body),
+  );
+  expect(await logsIn(two, 'eve', one.password)).toBe(false);
 });
 
 it('no document has the login of a server, of this or of another one, as a password', async () => {

@@ -2,6 +2,7 @@
 import { secretNameProblem } from '../../document/names.ts';
 import type { Written } from '../../document/write-yaml.ts';
 import type { HostPort } from '../../model/fleet.ts';
+import { MANAGED_BY } from '../../model/secret-annotations.ts';
 import { type AdminCredentials, adminCredentialsIn, type SecretValues } from './admin-credentials.ts';
 
 export interface CandidateSecret {
@@ -64,16 +65,20 @@ export const SELECTORS: readonly Readonly<Record<string, string>>[] = [
 export function discoveredIn(secrets: readonly CandidateSecret[], namespace: string): readonly Discovered[] {
   const found = new Map<string, Discovered>();
   const names = new Set<string>();
+  const addresses = new Set<string>();
   for (const secret of secrets.toSorted((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1))) {
     const credentials = adminCredentialsIn(secret.values, { name: secret.name });
-    if (typeof credentials === 'string' || secretNameProblem(secret.name) !== undefined) continue;
-    const kind = KINDS.find((one) => typeof secret.labels[one.cluster] === 'string');
+    // Connection Secrets that we made lead to servers that are kept, as users of theirs.
+    if (typeof credentials === 'string' || secretNameProblem(secret.name) !== undefined || secret.labels[MANAGED_BY] === 'pgsteward') continue;
+    const kind = kindOf(secret);
     const cluster = kind === undefined ? undefined : String(secret.labels[kind.cluster]);
     if (kind?.user !== undefined && credentials.user !== kind.user) continue;
     const address = addressOf(kind, cluster, credentials, namespace);
     if (address === undefined) continue;
-    const key = kind === undefined ? `${address.host}:${address.port}` : `${kind.what} ${cluster}`;
-    if (found.has(key)) continue;
+    const where = `${address.host}:${address.port}`;
+    const key = kind === undefined ? where : `${kind.what} ${cluster}`;
+    if (found.has(key) || addresses.has(where)) continue;
+    addresses.add(where);
     const wish = secret.labels['pgsteward.dev/server'];
     const name = freeName(typeof wish === 'string' ? wish : (cluster ?? secret.name), names);
     found.set(key, { entry: entryOf(name, secret, address), remarks: remarksOf(name, secret, kind, cluster) });
@@ -81,9 +86,13 @@ export function discoveredIn(secrets: readonly CandidateSecret[], namespace: str
   return [...found.values()];
 }
 
-/** Of the users of one cluster the one that is called postgres comes first. */
-const rank = ({ labels, name }: CandidateSecret): number =>
-  labels['postgres-operator.crunchydata.com/pguser'] === 'postgres' || name.endsWith('-superuser') ? 0 : 1;
+const kindOf = ({ labels }: CandidateSecret): Kind | undefined => KINDS.find((one) => typeof labels[one.cluster] === 'string');
+
+/** Of the users of one cluster the one that is called postgres comes first, and what an operator made before what leads to the same place. */
+function rank(secret: CandidateSecret): number {
+  if (kindOf(secret) === undefined) return 2;
+  return secret.labels['postgres-operator.crunchydata.com/pguser'] === 'postgres' || secret.name.endsWith('-superuser') ? 0 : 1;
+}
 
 /** The whole name of the Service, which means the same everywhere. */
 function addressOf(kind: Kind | undefined, cluster: string | undefined, { address }: AdminCredentials, namespace: string): HostPort | undefined {
