@@ -19,6 +19,10 @@ export interface PostgresOptions {
   readonly fresh?: boolean;
   /** A data directory to copy, of a server that was stopped. */
   readonly copyOf?: string;
+  /** It begins as a standby; `settings` says of whom. */
+  readonly standby?: boolean;
+  /** Any free one by default. */
+  readonly port?: number;
 }
 
 export interface Postgres {
@@ -64,7 +68,8 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   if (account.uid !== undefined && account.gid !== undefined) chownSync(base, account.uid, account.gid);
   execFileSync('cp', ['-a', '--', template, dataDir]);
   if (options.fresh === true) rmSync(dirname(template), { recursive: true });
-  const port = await freePort();
+  if (options.standby === true) writeFileSync(join(dataDir, 'standby.signal'), '');
+  const port = options.port ?? (await freePort());
   const settings = {
     log_statement: 'all',
     // What a server that is killed wrote stays with the system: only a machine that loses its power would need more.
