@@ -21,7 +21,8 @@ export async function validate({ options, operands }: Given, { stdin, stdout, en
   if (paths.length > MANIFEST_LIMITS.files) throw new UsageError(`validate takes ${MANIFEST_LIMITS.files} files at most`);
   const operator = guardrailsOf(env);
   const document = await found(await readInputs(paths, stdin));
-  const contradictions = (document.apart ?? [document.document]).flatMap((one) => contradictionsOf(one, operator, env['DB_NAME'] || undefined));
+  const apart = document.apart ?? [{ document: document.document, guardrails: [] }];
+  const contradictions = apart.flatMap((one) => contradictionsOf(one.document, [...one.guardrails, ...operator], env['DB_NAME'] || undefined));
   const verdict = withProblems(document, contradictions);
   await say(
     stdout,

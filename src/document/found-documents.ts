@@ -1,5 +1,5 @@
 // Files → the documents that stand in them: users documents themselves, and ConfigMaps of manifests that hold one; and the servers that they belong to.
-import { byServer, type FoundDraft } from './by-server.ts';
+import { type Apart, byServer, type FoundDraft } from './by-server.ts';
 import type { DocumentDraft } from './draft.ts';
 import { placeOfLiteral } from './literal-place.ts';
 import { type Manifest, type Part, partsOf, readParts } from './manifests.ts';
@@ -27,7 +27,7 @@ export interface FoundDocuments {
   /** All of them as one. Whatever cannot be read is a problem of it. */
   readonly document: Document;
   /** The same, of each server by itself: only documents of one server are held against each other. */
-  readonly apart?: readonly Document[];
+  readonly apart?: readonly Apart[];
   /** How many valid servers are declared; undefined where no file declares any. */
   readonly servers?: number | undefined;
   /** How many documents were found. */
@@ -63,7 +63,10 @@ export function findDocuments(files: readonly InputFile[], defaultDatabase?: str
   const apart = byServer(found.drafts, found.fleets.length > 0 ? servers : undefined, defaultDatabase);
   const problems = found.fleets.flatMap((fleet) => fleet.problems);
   return {
-    document: together(apart, problems),
+    document: together(
+      apart.map(({ document }) => document),
+      problems,
+    ),
     apart,
     ...(found.fleets.length === 0 ? {} : { servers: servers.length }),
     count: found.count,

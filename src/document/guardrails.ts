@@ -24,36 +24,51 @@ export const BY_WORDS = ['*', 'roles', 'PUBLIC', 'new'] as const;
 
 const DEFAULT_WAYS: GuardedWays = { setRole: true, ownership: true, superuser: false, definer: false };
 
-/** What can be used of a list of guardrails; what is wrong goes to the report. @returns undefined where anything is wrong. */
-export function readGuardrails(node: Node | undefined, origin: Guardrail['origin'], report: ProblemReport): readonly Guardrail[] | undefined {
+/**
+ * What can be used of a list of guardrails; what is wrong goes to the report.
+ * @param at where the list stands.
+ * @returns undefined where anything is wrong.
+ */
+export function readGuardrails(
+  node: Node | undefined,
+  origin: Guardrail['origin'],
+  report: ProblemReport,
+  at: Path = ['guardrails'],
+): readonly Guardrail[] | undefined {
   if (node === undefined) return [];
   const complaints = report.complaints();
   const { complain } = complaints;
-  if (node.kind !== 'list') complain(node.offset, ['guardrails'], mismatch('a list of guardrails', node));
+  if (node.kind !== 'list') complain(node.offset, at, mismatch('a list of guardrails', node));
   else if (node.items.length > LIMITS.guardrails)
-    complain(node.offset, ['guardrails'], `there are ${node.items.length} guardrails, and at most ${LIMITS.guardrails} are read; use patterns`);
+    complain(node.offset, at, `there are ${node.items.length} guardrails, and at most ${LIMITS.guardrails} are read; use patterns`);
   if (!complaints.none || node.kind !== 'list') return undefined;
-  const read = readEach(node.items, origin, report, complain);
+  const read = readEach(node.items, at, origin, report, complain);
   const seen = new Set<string>();
   for (const [index, item] of node.items.entries()) {
     const name = item.kind === 'mapping' ? stringOf(valueOf(item, 'name')) : undefined;
     if (name === undefined) continue;
-    if (seen.has(name)) complain(item.offset, ['guardrails', index, 'name'], `there are two guardrails called ${show(name)}; choose another name`);
+    if (seen.has(name)) complain(item.offset, [...at, index, 'name'], `there are two guardrails called ${show(name)}; choose another name`);
     seen.add(name);
   }
   return complaints.none ? read.flatMap((one) => one ?? []) : undefined;
 }
 
 /** Until they are about more than is compared: each of it with each object. */
-function readEach(items: readonly Node[], origin: Guardrail['origin'], report: ProblemReport, complain: ComplainAt): readonly (Guardrail | undefined)[] {
+function readEach(
+  items: readonly Node[],
+  at: Path,
+  origin: Guardrail['origin'],
+  report: ProblemReport,
+  complain: ComplainAt,
+): readonly (Guardrail | undefined)[] {
   const read: (Guardrail | undefined)[] = [];
   let targets = 0;
   for (const [index, item] of items.entries()) {
-    const one = readGuardrail(item, ['guardrails', index], origin, report, complain);
+    const one = readGuardrail(item, [...at, index], origin, report, complain);
     read.push(one);
     targets += one?.targets.length ?? 0;
     if (targets <= LIMITS.guardrailTargets) continue;
-    complain(item.offset, ['guardrails', index], `up to here ${tooMany(targets)}`);
+    complain(item.offset, [...at, index], `up to here ${tooMany(targets)}`);
     break;
   }
   return read;

@@ -219,10 +219,13 @@ const guardrail = keyed(
   ['name', 'never', 'on', 'by'],
 );
 
+/** The same in a document and in the policy of a server. */
+export const guardrailsSchema = said('What must never be.', { ...listOf(guardrail), maxItems: LIMITS.guardrails });
+
 const document = keyed(
   TOP_LEVEL,
   {
-    guardrails: said('What must never be.', { ...listOf(guardrail), maxItems: LIMITS.guardrails }),
+    guardrails: guardrailsSchema,
     timestamp: said('Ignored.', {}),
     databases: said('What belongs to a database.', listOf(database)),
     permissions: said('Named blocks of grants.', listOf({ ...block([], { name: { type: 'string', minLength: 1 } }), required: ['name'] })),

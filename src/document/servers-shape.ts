@@ -2,6 +2,7 @@
 import { CONNECTION_MODES, type HostPort, TLS_MODES } from '../model/fleet.ts';
 import { DAY_MS, drainTime, durationMs } from '../model/duration.ts';
 import { LIMITS } from '../model/limits.ts';
+import { guardrailsSchema } from './json-schema.ts';
 import {
   labelKeyProblem,
   labelValueProblem,
@@ -93,6 +94,9 @@ export const POLICY_SHAPES = {
   ),
 } as const satisfies Readonly<Record<string, Shape>>;
 
+/** The only part of a policy that is no setting of the environment: there it is a file. */
+const GUARDRAILS: Shape = { kind: 'elsewhere', schema: guardrailsSchema, about: 'What must never be on this server, beside GUARDRAILS_FILE.' };
+
 const SCOPE = mapping(
   {
     names: listOf(pattern('role'), 'Users and roles that it may declare: names, or patterns.', 1),
@@ -144,7 +148,7 @@ const SERVER = mapping(
       'How sessions are secured.',
     ),
     connection: mapping({ host: text(hostProblem), port, sslmode: words(CONNECTION_MODES) }, [], 'What connection Secrets say.'),
-    policy: mapping(POLICY_SHAPES, [], 'Settings of this server; what is left out is as the environment says.'),
+    policy: mapping({ ...POLICY_SHAPES, guardrails: GUARDRAILS }, [], 'Settings of this server; what is left out is as the environment says.'),
     secretsSelector: labels('Labels of the Secrets of its users: only these are listed and watched.'),
     documents: listOf(mapping({ name: configMap }, ['name'], 'A ConfigMap in the namespace of pgsteward.'), 'Its documents: all that the laws allow.'),
     authors: listOf(AUTHOR, 'Who else declares something of it.'),

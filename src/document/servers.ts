@@ -4,6 +4,8 @@ import { OPERATOR } from '../model/sources.ts';
 import { DAY_MS, durationMs } from '../model/duration.ts';
 import type { Position } from '../model/entries.ts';
 import { LIMITS } from '../model/limits.ts';
+import type { Guardrail } from '../model/guardrails.ts';
+import { readGuardrails } from './guardrails.ts';
 import { mismatch } from './issues.ts';
 import { repeatedKeys, unknownKeys } from './keys.ts';
 import { linesOf } from './lines.ts';
@@ -67,6 +69,7 @@ interface Item {
   readonly index: number;
   /** Every name that it may mean: a repeated key can give it several. */
   readonly names: readonly string[];
+  readonly guardrails: readonly Guardrail[];
   valid: boolean;
 }
 
@@ -75,10 +78,13 @@ function readServers(list: ListNode, report: ProblemReport): Fleet {
     const before = report.complaints();
     checkShape(node, ['servers', index], SERVER_SHAPE, before.complain);
     if (node.kind === 'mapping' && before.none) checkEntry(node, ['servers', index], before.complain);
-    return { node, index, names: namesOf(node), valid: before.none };
+    const guardrails = guardrailsIn(node, ['servers', index, 'policy', 'guardrails'], report);
+    return { node, index, names: namesOf(node), guardrails: guardrails ?? [], valid: before.none && guardrails !== undefined };
   });
   checkAcross(items, report);
-  const servers = items.flatMap(({ node, valid }) => (valid && node.kind === 'mapping' ? [entryOf(node, report.positionOf(node.offset))] : []));
+  const servers = items.flatMap(({ node, guardrails, valid }) =>
+    valid && node.kind === 'mapping' ? [entryOf(node, guardrails, report.positionOf(node.offset))] : [],
+  );
   const invalid = items.filter(({ valid }) => !valid);
   return {
     servers,
@@ -101,6 +107,12 @@ const reservedIn = (node: Node): readonly string[] => [
 
 const valuesAt = (node: Node, key: string): readonly Node[] =>
   node.kind === 'mapping' ? node.pairs.flatMap((pair) => (pair.key === key ? [pair.value] : [])) : [];
+
+/** Those of its policy. @returns undefined where anything is wrong with them, which is said. */
+function guardrailsIn(node: Node, path: Path, report: ProblemReport): readonly Guardrail[] | undefined {
+  const policy = node.kind === 'mapping' ? valueOf(node, 'policy') : undefined;
+  return readGuardrails(policy?.kind === 'mapping' ? valueOf(policy, 'guardrails') : undefined, 'operator', report, path);
+}
 
 /** What shapes cannot say of one entry. */
 function checkEntry(node: MappingNode, path: Path, complain: ComplainAt): void {
@@ -181,7 +193,7 @@ interface WrittenAuthor extends Omit<Author, 'may' | 'onGone' | 'grace' | 'maxDe
   readonly maxDeletions?: number;
 }
 
-function entryOf(node: MappingNode, position: Position): ServerEntry {
+function entryOf(node: MappingNode, guardrails: readonly Guardrail[], position: Position): ServerEntry {
   const written = plainOf(node) as Written;
   const { name, adminSecretRef, database, tls, connection, secretsSelector } = written;
   const hosts = (written.hosts ?? []).map(readHost).filter((host) => host !== undefined);
@@ -193,7 +205,7 @@ function entryOf(node: MappingNode, position: Position): ServerEntry {
     adminSecretRef,
     tls: tls && { mode: tls.mode, ...(ca === undefined ? {} : { caSecretRef: { name: ca.name, key: ca.key ?? 'ca.crt' } }) },
     connection,
-    policy: written.policy ?? {},
+    policy: { ...written.policy, ...(guardrails.length === 0 ? {} : { guardrails }) },
     secretsSelector,
     documents: (written.documents ?? []).map((document) => ({ name: document.name })),
     authors: (written.authors ?? []).map(authorOf),

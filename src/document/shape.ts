@@ -24,12 +24,16 @@ export type Shape =
       readonly least: number;
       readonly most: number;
     }
+  /** What a reader of its own looks at, wherever the shape is used. */
+  | { readonly kind: 'elsewhere'; readonly about?: string; readonly schema: Readonly<Record<string, unknown>> }
   /** Exactly these keys. */
   | { readonly kind: 'mapping'; readonly about?: string; readonly keys: Readonly<Record<string, Shape>>; readonly required: readonly string[] };
 
 /** Says everything that is not of a shape, each at its place. Values of texts are quoted by whoever says what is wrong with them. */
 export function checkShape(node: Node, path: Path, shape: Shape, complain: ComplainAt): void {
   switch (shape.kind) {
+    case 'elsewhere':
+      return;
     case 'list':
       return checkList(node, path, shape, complain);
     case 'map':
@@ -116,6 +120,8 @@ const NOTHING = { kind: 'scalar', value: null, source: '', plain: true, offset: 
 export function schemaOf(shape: Shape): Readonly<Record<string, unknown>> {
   const about = shape.about === undefined ? {} : { description: shape.about };
   switch (shape.kind) {
+    case 'elsewhere':
+      return { ...shape.schema, ...about };
     case 'text':
       return { ...about, type: 'string' };
     case 'flag':

@@ -1,7 +1,9 @@
 // The configuration of one of several servers: what its entry says, over the environment.
 import { join, parse } from 'node:path';
 import { type Config, configOf, type FleetSettings, type Settings } from '../config.ts';
+import type { GuardrailsFile, GuardrailsReading } from '../files/guardrails-file.ts';
 import type { HostPort, ServerEntry, ServerPolicy } from '../model/fleet.ts';
+import type { Guardrail } from '../model/guardrails.ts';
 import { LIMITS } from '../model/limits.ts';
 import { createHosts, type Hosts } from '../postgres/hosts.ts';
 import type { OwnSecrets } from '../sources/ports.ts';
@@ -45,12 +47,24 @@ function configOfServer(
     ...(tls === undefined ? {} : { DB_SSLMODE: tls.mode, DB_SSL_ROOT_CERT: undefined }),
     ADMIN_SECRET: `${adminSecretRef.name}/${adminSecretRef.passwordKey ?? 'password'}`,
   };
-  const config = configOf({ ...set, DB_POOL_MIN_CONN: Math.min(set.DB_POOL_MIN_CONN, set.DB_POOL_MAX_CONN) }, guardrails);
+  const config = configOf({ ...set, DB_POOL_MIN_CONN: Math.min(set.DB_POOL_MIN_CONN, set.DB_POOL_MAX_CONN) }, withGuardrails(guardrails, policy.guardrails));
   return { ...config, source: { ...config.source, secretsSelector: entry.secretsSelector }, fleet: undefined };
 }
 
+/** Those of its policy hold beside the operator's file, which is looked at for it as for everybody. */
+function withGuardrails(file: GuardrailsFile, own: readonly Guardrail[] = []): GuardrailsFile {
+  if (own.length === 0) return file;
+  const both = (reading: GuardrailsReading): GuardrailsReading => ({ ...reading, guardrails: [...own, ...reading.guardrails] });
+  return {
+    get last() {
+      return both(file.last);
+    },
+    look: () => both(file.look()),
+  };
+}
+
 /** `dryRun` is DRY_RUN: the reader has checked each value as the environment's. */
-const ofPolicy = (policy: ServerPolicy): Partial<Settings> =>
+const ofPolicy = ({ guardrails: _guardrails, ...policy }: ServerPolicy): Partial<Settings> =>
   Object.fromEntries(
     Object.entries(policy)
       .filter(([, value]) => value !== undefined)
@@ -91,7 +105,8 @@ export function serverConfig(
       return hosts.current.port;
     },
   };
-  return { ...config, source: { ...config.source, reservedSecrets }, server, connectionSecrets: toldBy(config.connectionSecrets, entry.connection, hosts) };
+  const connectionSecrets = toldBy(config.connectionSecrets, entry.connection, hosts);
+  return { ...config, isDeclared: true, source: { ...config.source, reservedSecrets }, server, connectionSecrets };
 }
 
 /** What connection Secrets say: where the primary is, unless the entry says another place. */

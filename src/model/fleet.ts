@@ -1,5 +1,6 @@
 // A fleet: servers as the operator declares them, each with its documents, and authors who declare what is theirs within a scope.
 import type { Position, Problem } from './entries.ts';
+import type { Guardrail } from './guardrails.ts';
 
 export interface HostPort {
   /** A name or an address, never a socket's folder; of IPv6 without brackets. */
@@ -78,6 +79,8 @@ export interface ServerPolicy {
   readonly allowedRoles?: readonly string[] | undefined;
   readonly allowedSettings?: readonly string[] | undefined;
   readonly allowedExtensions?: readonly string[] | undefined;
+  /** What must never be on this server, beside what the environment's file says. */
+  readonly guardrails?: readonly Guardrail[] | undefined;
 }
 
 /** Whose ConfigMaps, found by their labels in one namespace, say something of a server too. */

@@ -2,7 +2,7 @@
 import { Ajv } from 'ajv';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { parseServers } from '../../src/document/servers.ts';
 import { POLICY_SHAPES, serversSchema } from '../../src/document/servers-shape.ts';
 import { SETTINGS } from '../../src/config.ts';
@@ -88,6 +88,26 @@ describe('what is read', () => {
       position: { file: 'servers.yaml', line: 2, column: 5 },
     });
     expect(servers[1]).toMatchObject({ name: 'small', hosts: [], policy: {}, database: undefined });
+  });
+
+  it('is also what must never be on a server, in the form that the operator has it, at its place', () => {
+    const rail = { name: 'payroll', never: 'SELECT', on: { database: '*', schema: 'hr', tables: ['salaries'] }, by: '*', except: ['payroll_app'] };
+    const entry = (name: string, guardrails: unknown) => ({ name, adminSecretRef: { name: 's' }, policy: { guardrails }, documents: [{ name }] });
+    const fleet = read(
+      yaml(entry('good', [rail]), entry('none', []), entry('wrong', [{ ...rail, by: undefined, never: 'SELEC' }, rail]), entry('odd', { a: 1 })),
+    );
+    expect(fleet.servers.map(({ name, policy }) => [name, (policy.guardrails ?? []).map((one) => [one.name, one.origin, [...one.except]])])).toEqual([
+      ['good', [['payroll', 'operator', ['payroll_app']]]],
+      ['none', []],
+    ]);
+    expect(fleet.invalid).toEqual(new Set(['wrong', 'odd']));
+    expect(fleet.problems.map(({ path, message }) => `${path}: ${message}`)).toEqual([
+      'servers[2].policy.guardrails[0]: the key `by` is missing',
+      expect.stringMatching(/^servers\[2\]\.policy\.guardrails\[0\]\.never: `SELEC` is no privilege of a table.*did you mean `SELECT`/),
+      'servers[2].policy.guardrails[1].name: there are two guardrails called `payroll`; choose another name',
+      expect.stringMatching(/^servers\[3\]\.policy\.guardrails: must be a list of guardrails/),
+    ]);
+    expect([accepts(parse(yaml(entry('good', [rail])))), accepts(parse(yaml(entry('odd', { a: 1 }))))]).toEqual([true, false]);
   });
 
   it('names settings of the environment in its policy', () => {

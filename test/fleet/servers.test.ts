@@ -1,8 +1,9 @@
 // Several real servers under one daemon: each is kept by itself, and they come, change and go while it runs.
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { callHere } from '../commands/call.ts';
 import type { Daemon } from '../support/daemon.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
 import { resetServer } from '../support/steward.ts';
@@ -177,6 +178,47 @@ it('a servers.yaml that is broken, empty of sense or gone keeps every server as 
   await holds('carol is there', () => logsIn(two, 'carol', 'carol-1'));
   expect((await at.get('/metrics')).body).toMatch(/^postgres_controller_servers_errors [1-9]/m);
   expect(await rolesOf(one)).toEqual(['alice']);
+});
+
+it('guardrails of a policy hold on that server, beside those of the environment, and an edit of them counts', async () => {
+  const rail = (name: string, table: string, except: readonly string[] = []): object => ({
+    name,
+    never: 'SELECT',
+    on: { database: '*', schema: 'public', tables: [table] },
+    by: '*',
+    ...(except.length === 0 ? {} : { except }),
+  });
+  const file = join(folder.folder, '.guardrails.txt');
+  folder.configMap('x', {});
+  writeFileSync(file, JSON.stringify({ guardrails: [rail('everywhere', 'secrets')] }));
+  await Promise.all([one, two].map((server) => server.query('CREATE TABLE public.salaries (i int); CREATE TABLE public.secrets (i int)')));
+  try {
+    const grants = [{ schemas: ['public'], tables: { salaries: ['SELECT'], secrets: ['SELECT'] } }];
+    folder.document('one-users', [{ username: 'alice', grants }]);
+    folder.document('two-users', [{ username: 'bob', grants }]);
+    folder.servers([entryOf('one', { policy: { guardrails: [rail('payroll', 'salaries')] } }), entryOf('two')]);
+    const at = await start({ GUARDRAILS_FILE: file });
+    const may = async (server: Postgres, user: string): Promise<readonly unknown[]> =>
+      (
+        await server.query<{ may: boolean }>(
+          `SELECT has_table_privilege(r.oid, 'public.' || t, 'SELECT') AS may FROM pg_roles r, unnest(ARRAY['salaries', 'secrets']) t WHERE rolname = '${user}' ORDER BY t`,
+        )
+      ).map((row) => row.may);
+    await holds('bob may read salaries', async () => JSON.stringify(await may(two, 'bob')) === '[true,false]');
+    const told = async (): Promise<string> => (await at.get('/status?server=one')).body;
+    await holds('it is refused on one', async () => /the guardrail payroll of the operator refuses/.test(await told()));
+    expect(await may(one, 'alice')).toEqual([false, false]);
+    folder.servers([entryOf('one', { policy: { guardrails: [rail('payroll', 'salaries', ['alice'])] } }), entryOf('two')]);
+    await holds('alice is left out of it by now', async () => JSON.stringify(await may(one, 'alice')) === '[true,false]');
+    // The verbs know them as well.
+    folder.servers([entryOf('one', { policy: { guardrails: [rail('other', 'salaries')] } }), entryOf('two')]);
+    const env = { SOURCE: `dir:${folder.folder}`, SERVERS_CONFIGMAP: 'servers', STATE_FILE: join(folder.folder, '.state.json') };
+    expect((await callHere(['plan', '--server', 'one'], '', env)).stdout).toContain('other');
+  } finally {
+    await daemon?.kill9();
+    daemon = undefined;
+    await Promise.all([one, two].map((server) => server.query('DROP TABLE public.salaries, public.secrets')));
+  }
 });
 
 it('a Secret that changes its host or user is another login, to which no password that was accepted before is sent', async () => {
