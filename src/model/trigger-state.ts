@@ -10,6 +10,8 @@ export interface TriggerState {
   readonly disabled: readonly string[];
   /** A digest of the function that holds the rules; undefined where there is none. */
   readonly rules: string | undefined;
+  /** That function's text, where it was asked for: somebody's rules in it have to stay. */
+  readonly text?: string;
   /** Whether there are tables of an earlier version. */
   readonly tables: boolean;
 }

@@ -11,7 +11,7 @@ import { countObjects, type Room } from './object-count.ts';
 import { nameReader, TYPE_NAMES } from './object-names.ts';
 import { HERE, objectSources, type Source, type SourcesRequest, SYSTEM } from './object-sources.ts';
 import { query, type Row } from './query.ts';
-import { TRIGGER_STATE, TRIGGER_TRACE, triggerStateOf } from './read-trigger.ts';
+import { TRIGGER_TRACE, triggerState, triggerStateOf } from './read-trigger.ts';
 import { beginSql, type Timeouts } from './transaction.ts';
 import { type Guarded, guardedOf, NOTHING_GUARDED } from '../guard/guarded.ts';
 import type { GuardTarget } from '../model/guardrails.ts';
@@ -24,6 +24,8 @@ export interface ContentsRequest extends Timeouts, SourcesRequest {
   readonly database: string;
   /** Every entry is read, and not only those of the grantees: the owners' own as well. */
   readonly everybody?: true;
+  /** Whether what an event trigger follows is read as well, where rules of somebody have to stay. */
+  readonly trigger?: 'with rules' | undefined;
   /** For what is read of it. */
   readonly room: Room;
   /** What guardrails are about in it. */
@@ -110,7 +112,7 @@ export async function readDatabase(request: ContentsRequest): Promise<DatabaseRe
       EXTENSIONS,
       straysSql(sources, request.grantees),
       hasRoutines ? TYPE_NAMES(SYSTEM) : NOTHING,
-      hasTrigger === true ? TRIGGER_STATE : NOTHING,
+      hasTrigger === true ? triggerState(request.trigger === 'with rules') : NOTHING,
       ...guard,
       ...definers,
     ];

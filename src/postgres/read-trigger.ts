@@ -26,16 +26,21 @@ export const TRIGGER_TRACE = `(EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE
     OR EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtname IN (${TRIGGER_NAMES.map(literal).join(', ')}))
     OR EXISTS (SELECT FROM pg_catalog.pg_class WHERE relname IN (${OLD_TABLES.map(literal).join(', ')})))`;
 
+/** An expression: something of the function that holds the rules, where it is one as we make it. */
+const ofRules = (
+  what: string,
+): string => `(SELECT CASE WHEN p.provolatile = 's' AND NOT p.prosecdef AND p.proconfig IS NULL AND p.prorettype = 'pg_catalog.jsonb'::pg_catalog.regtype AND l.lanname = 'plpgsql'
+        THEN ${what} ELSE '' END
+      FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+      WHERE p.pronamespace = n.oid AND p.proname = 'rules' AND p.proargtypes = ARRAY['pg_catalog._text'::pg_catalog.regtype]::pg_catalog.oidvector)`;
+
 /**
  * One row: is there a schema, is everything in it ours, which rules are held there, does everything belong to our own login and is a member of
- * the extension where it can be, are there tables of an earlier version, ourselves, and the triggers with their functions.
+ * the extension where it can be, are there tables of an earlier version, ourselves, the triggers with their functions, and the text of the rules where it is asked for.
  */
-export const TRIGGER_STATE = `SELECT n.oid IS NOT NULL,
+export const triggerState = (withText: boolean): string => `SELECT n.oid IS NOT NULL,
     ${isOurs('n')},
-    (SELECT CASE WHEN p.provolatile = 's' AND NOT p.prosecdef AND p.proconfig IS NULL AND p.prorettype = 'pg_catalog.jsonb'::pg_catalog.regtype AND l.lanname = 'plpgsql'
-        THEN ${DIGEST} ELSE '' END
-      FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
-      WHERE p.pronamespace = n.oid AND p.proname = 'rules' AND p.proargtypes = ARRAY['pg_catalog._text'::pg_catalog.regtype]::pg_catalog.oidvector),
+    ${ofRules(DIGEST)},
     n.nspowner = r.oid AND NOT EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.pronamespace = n.oid AND p.proowner <> r.oid)
       AND (NOT ${MAY_JOIN} OR NOT EXISTS (SELECT FROM ${MEMBERS} m WHERE m.member IS NULL)),
     EXISTS (SELECT FROM pg_catalog.pg_class t JOIN pg_catalog.pg_namespace s ON s.oid = t.relnamespace
@@ -43,15 +48,16 @@ export const TRIGGER_STATE = `SELECT n.oid IS NOT NULL,
     current_user,
     (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(e.evtname, e.evttags, p.proname, p.prosecdef, p.proconfig, ${DIGEST}, e.evtenabled, e.evtevent,
         e.evtowner = r.oid AND p.pronamespace = n.oid))
-      FROM pg_catalog.pg_event_trigger e JOIN pg_catalog.pg_proc p ON p.oid = e.evtfoid WHERE e.evtname IN (${TRIGGER_NAMES.map(literal).join(', ')}))
+      FROM pg_catalog.pg_event_trigger e JOIN pg_catalog.pg_proc p ON p.oid = e.evtfoid WHERE e.evtname IN (${TRIGGER_NAMES.map(literal).join(', ')})),
+    ${withText ? ofRules('p.prosrc') : 'NULL'}
   FROM pg_catalog.pg_roles r LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = '${TRIGGER_SCHEMA}' WHERE r.rolname = current_user`;
 
 type Found = readonly [string, readonly string[], string, boolean, readonly string[] | null, string, string, string, boolean];
 
-/** @param row what TRIGGER_STATE answered in the session's database. */
+/** @param row what `triggerState` answered in the session's database. */
 export function triggerStateOf(row: Row | undefined): TriggerState {
   if (row === undefined) return NO_TRIGGER;
-  const [exists, ours, rules, settled, tables, admin, found] = row as readonly [
+  const [exists, ours, rules, settled, tables, admin, found, text] = row as readonly [
     boolean,
     boolean | null,
     string | null,
@@ -59,12 +65,14 @@ export function triggerStateOf(row: Row | undefined): TriggerState {
     boolean,
     string,
     readonly Found[] | null,
+    string | null,
   ];
   return {
     schema: exists ? (ours === true ? 'ours' : 'foreign') : 'missing',
     trigger: triggerOf(found ?? [], admin, settled === true),
     disabled: (found ?? []).flatMap((one) => (isOff(one) ? [one[0]] : [])).toSorted(),
     rules: rules ?? undefined,
+    ...(ours === true && text !== null && text !== '' ? { text } : {}),
     tables,
   };
 }

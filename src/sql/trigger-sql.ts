@@ -93,10 +93,17 @@ END`;
  * reads the document once, and finds in it without copying. No dollar sign of its text is left to end the quotes, within which no setting of a session
  * gives a backslash another meaning.
  */
-const rulesBody = (document: string): string => `
+export const rulesBody = (document: string): string => `${BEFORE_RULES}${document.replaceAll('$', String.raw`\u0024`)}${AFTER_RULES}`;
+
+const BEFORE_RULES = `
 BEGIN
-  RETURN pg_catalog.jsonb_extract_path($rules$${document.replaceAll('$', String.raw`\u0024`)}$rules$::pg_catalog.jsonb, VARIADIC path);
+  RETURN pg_catalog.jsonb_extract_path($rules$`;
+const AFTER_RULES = `$rules$::pg_catalog.jsonb, VARIADIC path);
 END`;
+
+/** The document in such a body; undefined where it is none. */
+export const rulesOfBody = (body: string): string | undefined =>
+  body.startsWith(BEFORE_RULES) && body.endsWith(AFTER_RULES) ? body.slice(BEFORE_RULES.length, -AFTER_RULES.length) : undefined;
 
 /** What the catalogs say of the function that holds this document. */
 export const rulesDigest = (document: string): string => md5(rulesBody(document));

@@ -9,6 +9,7 @@ import { guardedDatabases, targetsIn } from '../guard/guarded.ts';
 import { railsOf } from '../guard/rails.ts';
 import type { GuardTarget } from '../model/guardrails.ts';
 import { subjectsOf } from '../plan/privileges/subject.ts';
+import { mayHoldRules } from '../plan/triggers/held-rules.ts';
 import type { ContentsRequest } from '../postgres/read-database.ts';
 import type { Server } from './server.ts';
 
@@ -21,7 +22,7 @@ export interface DatabasesRequest {
   readonly targetsIn: (name: string) => readonly GuardTarget[];
   /** And whether what acts with the rights of its owner counts there. */
   readonly definersIn: (name: string) => DefinersAsked | undefined;
-  readonly contents: Pick<ContentsRequest, 'grantees' | 'columns' | 'largeObjects'>;
+  readonly contents: Pick<ContentsRequest, 'grantees' | 'columns' | 'largeObjects' | 'trigger'>;
   /** Equal while a plan for this database, as it is now, would be the same. */
   readonly requestKeyOf: (name: string) => string;
 }
@@ -57,7 +58,12 @@ export function databasesRequest(
     guardedOnly,
     targetsIn: targets,
     definersIn: definers,
-    contents: { grantees, columns: rules.some((rule) => rule.kind === 'column'), largeObjects: rules.some((rule) => rule.kind === 'large_object') },
+    contents: {
+      grantees,
+      columns: rules.some((rule) => rule.kind === 'column'),
+      largeObjects: rules.some((rule) => rule.kind === 'large_object'),
+      trigger: mayHoldRules(document) ? 'with rules' : undefined,
+    },
     requestKeyOf: (name) =>
       digestOf([base, catalog.databases.get(name)?.owner, ...(rails.length === 0 ? [] : [isNamed.has(name), targets(name), definers(name)])]),
   };

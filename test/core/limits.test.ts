@@ -66,7 +66,7 @@ it('the rules of an event trigger take as many bytes as they may, and with one m
         catalog: { ...catalog, databases },
         revokes: true,
         isInvalid: false,
-        isHeld: false,
+        holds: undefined,
         pace: createPace(),
       }),
     );

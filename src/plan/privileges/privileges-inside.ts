@@ -1,10 +1,11 @@
 // The plan of privileges inside one database: its schemas, objects, default privileges, extensions and event trigger.
 import { append } from '../../model/append.ts';
 import type { Change } from '../../changes/change.ts';
-import { type DatabaseEntry, type Document, UNKNOWN_DATABASE } from '../../model/entries.ts';
+import { type DatabaseEntry, UNKNOWN_DATABASE } from '../../model/entries.ts';
 import { namingOf } from '../encodings.ts';
 import type { InParts } from '../../model/in-parts.ts';
 import type { Notice } from '../../changes/notice.ts';
+import { holdsRules, mayHoldRules } from '../triggers/held-rules.ts';
 import { planTrigger } from '../triggers/plan-trigger.ts';
 import type { DatabaseContents } from '../../model/contents.ts';
 import { planContents } from './plan-database.ts';
@@ -60,6 +61,7 @@ export function* planInside(
   const extensions = entry === undefined ? none : planExtensions(entry, { contents, catalog, law, owner, revokes: input.revokes ? objects : [] });
   const { invalidDatabases } = input.document;
   const unfollowed = input.unfollowed?.get(contents.name);
+  const isHeld = holdsRules(input.document, catalog);
   const trigger = yield* planTrigger({
     database: contents.name,
     state: contents.trigger,
@@ -69,7 +71,7 @@ export function* planInside(
     catalog,
     revokes: input.revokes,
     isInvalid: invalidDatabases.has(contents.name) || invalidDatabases.has(UNKNOWN_DATABASE),
-    isHeld: isHeld(input.document),
+    holds: mayHoldRules(input.document) ? (role) => isHeld(role) && isNamed(role, contents.name) && unfollowed?.has(role) !== true : undefined,
     pace: input.pace,
   });
   const pending: Notice[] = [];
@@ -87,10 +89,6 @@ export function* planInside(
     notices: [...made.notices, ...extensions.notices, ...trigger.notices, ...notices, ...serversLeftOut(subjects, contents), ...strays, ...pending],
   };
 }
-
-/** Whether entries of authors are wrong, or nobody knows what they are. */
-const isHeld = ({ sources }: Pick<Document, 'sources'>): boolean =>
-  sources !== undefined && (sources.undecided.size > 0 || [...sources.authors.values()].some(({ heldBecause }) => heldBecause !== undefined));
 
 /** What objects to come of a template may give. */
 function withoutCode(change: Change): readonly Change[] {

@@ -5,6 +5,7 @@ import type { InParts, Pace } from '../../model/in-parts.ts';
 import { LIMITS } from '../../model/limits.ts';
 import type { Notice } from '../../changes/notice.ts';
 import type { Subject } from '../privileges/subject.ts';
+import { heldRulesOf, isHeldAsItIs } from './held-rules.ts';
 import { rulesDocument } from './rules-document.ts';
 import { TRIGGER_SCHEMA } from '../../model/trigger-names.ts';
 import { areRulesIn, triggerRulesOf } from './trigger-rules.ts';
@@ -23,8 +24,8 @@ export interface TriggerInput {
   readonly revokes: boolean;
   /** The document is wrong about this database: what the trigger follows stays as it is. */
   readonly isInvalid: boolean;
-  /** Nobody can tell now what an author wants here: what is there stays where nobody else wants anything. */
-  readonly isHeld: boolean;
+  /** Roles of which nobody can tell now what they are to have; undefined where that is said of all. Their rules stay as they are. */
+  readonly holds: ((role: string) => boolean) | undefined;
   readonly pace: Pace;
 }
 
@@ -47,15 +48,17 @@ export function* planTrigger(input: TriggerInput): InParts<Found> {
   const wanted = yield* triggerRulesOf(input.subjects, database, input.revokes, input.pace);
   // A template's event trigger would be copied into every new database.
   const isPossible = mayTrigger(catalog, input.policy) && catalog.databases.get(database)?.isTemplate !== true;
-  const isWanted = isPossible && wanted.rules.length > 0;
-  if (isPossible && !isWanted && input.isHeld) return { changes: [], notices: [] };
+  const held = heldRulesOf(state.text, database, input.revokes, input.holds ?? (() => false));
+  const isWanted = isPossible && wanted.rules.length + held.rules.length > 0;
+  // Where it was not read, nobody knows whether there are rules of theirs.
+  if (isPossible && !isWanted && input.holds !== undefined && state.text === undefined) return { changes: [], notices: [] };
   if (!isWanted) return { changes: removal(state, database), notices: [] };
   if (state.schema === 'foreign')
     return notice(
       'failed',
       `the event trigger is not installed in database ${database}: the schema ${TRIGGER_SCHEMA} there, or something in it, belongs to somebody else; new objects wait for the next cycle. Drop it, or give it to ${catalog.server.admin}`,
     );
-  const document = yield* rulesDocument(wanted, database, input.pace);
+  const document = yield* rulesDocument(wanted, database, input.pace, held);
   const { bytes } = document;
   if (bytes > LIMITS.triggerRules && !input.isInvalid)
     return notice(
@@ -64,7 +67,7 @@ export function* planTrigger(input: TriggerInput): InParts<Found> {
       removal(state, database),
     );
   const changes: Change[] = [];
-  const isNew = state.rules !== rulesDigest(document.text);
+  const isNew = state.rules !== rulesDigest(document.text) && !(held.rules.length > 0 && isHeldAsItIs(state.text, document.text, database));
   // Where the document is wrong about this database, what is followed stays: without rules there is nothing to install.
   const rules = isNew && !input.isInvalid ? document : undefined;
   const isThere = state.trigger === 'current' || state.trigger === 'disabled';

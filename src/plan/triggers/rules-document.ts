@@ -2,6 +2,7 @@
 import { type InParts, type Pace, sortedInParts } from '../../model/in-parts.ts';
 import { LIMITS } from '../../model/limits.ts';
 import type { FollowedRule } from '../../changes/trigger.ts';
+import type { HeldRule, HeldRules } from './held-rules.ts';
 import { type SettledRules, settledRules } from './settled-rules.ts';
 import { compareRanks, type TriggerRule, type TriggerRules } from './trigger-rules.ts';
 
@@ -18,28 +19,31 @@ export interface RulesDocument {
 
 /**
  * The document. It names the database, so that a copy of it follows nothing, and it is the same for the same rules in whatever order they come.
+ * @param held what stays of what is followed: ranks are compared among rules of one role alone, so that those it has stay as well.
  */
-export function* rulesDocument({ subjects, rules }: TriggerRules, database: string, pace: Pace): InParts<RulesDocument> {
+export function* rulesDocument({ subjects, rules }: TriggerRules, database: string, pace: Pace, held: HeldRules = NOTHING_HELD): InParts<RulesDocument> {
   const ranks = ordinals(rules);
   yield;
   const unique = new Map<string, Placed>();
   for (const rule of rules) {
     const entry = entryOf(rule, ranks);
-    unique.set(JSON.stringify([rule.kind, rule.wide, rule.glob, rule.schema, rule.name, entry]), { rule, entry });
+    unique.set(keyOf(rule, entry), { rule, entry, followed: followed(rule, ranks) });
     if (pace(1)) yield;
   }
+  for (const { at, entry, followed: rule } of held.rules) unique.set(keyOf(at, entry), { rule: at, entry, followed: rule });
   yield;
   const placed = (yield* sortedInParts([...unique], byText, pace)).map(([, one]) => one);
   yield;
   const exact = placed.filter(({ rule }) => !rule.glob && !rule.wide);
   const glob = placed.filter(({ rule }) => rule.glob && !rule.wide);
   const wide = placed.filter(({ rule }) => rule.wide);
+  const all = new Map([...held.subjects, ...subjects]);
   const byName = by('kind', exact, (kind) => by('schema', kind, (schema) => by('name', schema, entries)));
   yield;
   const content = {
     database,
-    ...(rules.some((rule) => rule.kind === 'column') ? { columns: true } : {}),
-    role: Object.fromEntries([...subjects].toSorted(byText)),
+    ...(placed.some(({ rule }) => rule.kind === 'column') ? { columns: true } : {}),
+    role: Object.fromEntries([...all].toSorted(byText)),
     exact: byName,
     glob: by('kind', glob, (kind) => by('schema', kind, entries)),
     wide: by('kind', wide, entries),
@@ -47,9 +51,10 @@ export function* rulesDocument({ subjects, rules }: TriggerRules, database: stri
   yield;
   const text = JSON.stringify(content);
   const bytes = Buffer.byteLength(text);
-  const settled = content.columns === true ? {} : yield* settledRules(rules, pace);
-  const following = placed.map(({ rule }) => followed(rule, ranks));
-  return { text: withSettled(content, settled, database, bytes) ?? text, bytes, rules: placed.length, roles: subjects.size, following };
+  // What is settled is all that counts on new relations, and what is held is not settled.
+  const settled = content.columns === true || held.rules.length > 0 ? {} : yield* settledRules(rules, pace);
+  const following = placed.map((one) => one.followed);
+  return { text: withSettled(content, settled, database, bytes) ?? text, bytes, rules: placed.length, roles: all.size, following };
 }
 
 const followed = ({ kind, written, role, privileges, rank, implied }: TriggerRule, ranks: ReadonlyMap<string, number>): FollowedRule => ({
@@ -73,9 +78,14 @@ function withSettled(content: object, settled: SettledRules, database: string, b
 }
 
 interface Placed {
-  readonly rule: TriggerRule;
+  readonly rule: HeldRule['at'];
   readonly entry: object;
+  readonly followed: FollowedRule;
 }
+
+const keyOf = ({ kind, wide, glob, schema, name }: HeldRule['at'], entry: object): string => JSON.stringify([kind, wide, glob, schema, name, entry]);
+
+const NOTHING_HELD: HeldRules = { subjects: new Map(), rules: [] };
 
 /** One rule as the document has it: where it is found says the rest. */
 const entryOf = (rule: TriggerRule, ranks: ReadonlyMap<string, number>): object => ({

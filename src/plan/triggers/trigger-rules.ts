@@ -86,6 +86,8 @@ function ruleOf(role: string, { rule, schema, name, second, rank, wish }: Compil
 
 /** A glob that does not mean everything. */
 export const isPattern = (pattern: string): boolean => pattern !== '*' && isGlob(pattern);
+/** The same the other way round. */
+export const patternOfLike = (pattern: string): string => pattern.replaceAll(/\\(.)|%/gs, (_, escaped: string | undefined) => escaped ?? '*');
 export const likePattern = (pattern: string): string => pattern.replaceAll(/[\\%_]/g, String.raw`\$&`).replaceAll(/\*+/g, '%');
 
 /** As the server compares arrays: by the first element that differs, and the longer one is the larger. */
