@@ -11,6 +11,7 @@ import type { Lanes } from '../async/lanes.ts';
 import type { Replicas } from '../steward/replicas.ts';
 import { documentsOf } from './documents-of.ts';
 import type { FleetSource } from './fleet-source.ts';
+import type { KeptTogether } from './kept-together.ts';
 import { serverConfig } from './server-config.ts';
 import { createSteward } from './steward.ts';
 import { createView, type View } from './view.ts';
@@ -38,6 +39,9 @@ export interface ServerLifeOptions {
   readonly log: Log;
   readonly output: LogOutput;
   readonly lanes: Lanes;
+  /** For servers with much in them, of which few are worked on at once. */
+  readonly largeLanes: Lanes;
+  readonly kept: KeptTogether;
   readonly replicas: Replicas | undefined;
   /** Secrets of all servers, which no document may name. */
   readonly reserved: () => ReadonlySet<string>;
@@ -104,7 +108,7 @@ async function term(
   entry: ServerEntry,
   view: View,
   wake: Wake,
-  { fleet, source, output, lanes, replicas, reserved }: ServerLifeOptions,
+  { fleet, source, output, lanes, largeLanes, kept, replicas, reserved }: ServerLifeOptions,
   stop: AbortSignal,
   onOther: () => void,
 ): Promise<void> {
@@ -126,7 +130,8 @@ async function term(
     wake,
     login,
     precedence: replicas?.of(entry.name),
-    inTurn: lanes.inTurn,
+    onKept: (rows, release) => kept.note(entry.name, rows, release),
+    inTurn: (work, signal) => (kept.isLarge(entry.name) ? largeLanes.inTurn(() => lanes.inTurn(work, signal), signal) : lanes.inTurn(work, signal)),
   });
   const deadline = new Promise<void>((resolve) => stop.addEventListener('abort', () => setTimeout(resolve, END_MS).unref(), { once: true }));
   try {
@@ -134,6 +139,7 @@ async function term(
   } finally {
     view.status.setRole('starting');
     view.metrics.setWriter(false);
+    kept.gone(entry.name);
     await Promise.race([steward.close(), sleep(1000, undefined, { ref: false })]);
   }
 }

@@ -20,7 +20,7 @@ import type { View } from './view.ts';
 export interface StewardOptions {
   /** Of one of several servers. */
   readonly name?: string;
-  readonly config: Omit<Config, 'server'> & { readonly server: Config['server'] & ConnectionSettings };
+  readonly config: Omit<Config, 'server'> & { readonly server: Config['server'] & ConnectionSettings; readonly isDeclared?: boolean };
   readonly ports: Ports;
   /** Where what `ports` reads is one document of several. */
   readonly many?: ManyDocuments | undefined;
@@ -32,6 +32,8 @@ export interface StewardOptions {
   readonly login: AdminLogin | undefined;
   /** Who goes first at the writer lock; undefined: whoever comes first. */
   readonly precedence?: WriterOptions['precedence'];
+  /** Told after each cycle what is kept for the next, by whoever bounds that over all servers. */
+  readonly onKept?: ((rows: number, release: () => void) => void) | undefined;
   /** Lets a cycle begin when it is its turn; undefined: at once. */
   readonly inTurn?: (<T>(work: () => Promise<T>, signal: AbortSignal) => Promise<T>) | undefined;
 }
@@ -43,7 +45,19 @@ export interface Steward {
   close(): Promise<void>;
 }
 
-export function createSteward({ name = '', config, ports, many, view, output, wake, login, precedence, inTurn = (work) => work() }: StewardOptions): Steward {
+export function createSteward({
+  name = '',
+  config,
+  ports,
+  many,
+  view,
+  output,
+  wake,
+  login,
+  precedence,
+  onKept,
+  inTurn = (work) => work(),
+}: StewardOptions): Steward {
   const { metrics, status, log } = view;
   const store = config.adminRotation.isOn ? ports.secretStore : undefined;
   const connections = createConnections(config.server, (error) => log.debug(`a session ended: ${describeFailure(error)}`), login);
@@ -59,9 +73,8 @@ export function createSteward({ name = '', config, ports, many, view, output, wa
     log: { warn: (message) => log.warn(message) },
     onProgress: () => status.beat(),
   });
-  const { forAuthor } = ports;
-  const authors = forAuthor === undefined ? [] : (many?.authors ?? []).map((author) => ({ name: author.name, ports: forAuthor(name, author) }));
-  const show = createShow({ ports, authors, metrics, status, log, output, dryRun: config.dryRun, statusConfigMap: config.statusConfigMap });
+  const { dryRun, statusConfigMap } = config;
+  const show = createShow({ ports, authors: authorsOf(name, ports, many), metrics, status, log, output, dryRun, statusConfigMap });
 
   const cycles = (fence: string | undefined, signal: AbortSignal, wanted?: AbortSignal): Promise<void> =>
     runLoop({
@@ -74,6 +87,7 @@ export function createSteward({ name = '', config, ports, many, view, output, wa
         status.beat();
         metrics.woken(woken);
         const report = await inTurn((): Promise<CycleReport> => reconciler.cycle(fence, signal, woken), signal);
+        onKept?.(reconciler.kept(), () => reconciler.release());
         await show(report, signal);
         return report.error === undefined;
       },
@@ -112,3 +126,6 @@ export function createSteward({ name = '', config, ports, many, view, output, wa
     },
   };
 }
+
+const authorsOf = (server: string, { forAuthor }: Ports, many: ManyDocuments | undefined) =>
+  forAuthor === undefined ? [] : (many?.authors ?? []).map((author) => ({ name: author.name, ports: forAuthor(server, author) }));

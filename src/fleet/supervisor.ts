@@ -13,12 +13,17 @@ import { createWatchObserver } from '../observe/watching.ts';
 import { runLoop, type Wake } from '../steward/loop.ts';
 import type { Replicas } from '../steward/replicas.ts';
 import { createFleetReader, type FleetReading, type FleetSource } from './fleet-source.ts';
+import { createKeptTogether } from './kept-together.ts';
 import { reservedBy } from './server-config.ts';
 import { type ServerLife, startServer } from './server-life.ts';
 
 /** So many cycles begin side by side; one that takes longer than this makes room for another. */
 const LANES = 8;
 const LANE_MS = 3000;
+/** What all stewards keep of catalogs from one look to the next: roles, memberships and grants. */
+const KEPT_ROWS = 150_000;
+/** With so many of them a server is a large one: so few of these are worked on at once, unless one takes longer than this. */
+const LARGE = { rows: 20_000, lanes: 2, ms: 60_000 } as const;
 
 export interface SupervisorOptions {
   readonly config: Config;
@@ -43,7 +48,9 @@ const NO_METRICS = { connected: () => undefined, heard: () => undefined, restart
 export function createSupervisor({ config, fleet, source, log, output, wake, replicas }: SupervisorOptions): Supervisor {
   const metrics = createFleetMetrics();
   const status = createFleetStatus({ source: source.ports.description, patience: Math.max(600_000, config.interval * 3000) });
-  const report = createFleetReport({ ports: source.ports, log, registry: metrics.own, dryRun: config.dryRun, statusConfigMap: config.statusConfigMap });
+  const tells = (): boolean => replicas?.isFirst(`${config.source.namespace}/${fleet.configMapName}`) !== false;
+  const { dryRun, statusConfigMap } = config;
+  const report = createFleetReport({ ports: source.ports, log, registry: metrics.own, dryRun, statusConfigMap, tells });
   const read = createFleetReader(source.ports);
   const { lives, ending, follow } = createLives({ config, fleet, source, log, output, replicas }, metrics, status);
 
@@ -90,6 +97,8 @@ function createLives(options: Omit<SupervisorOptions, 'wake'>, metrics: ReturnTy
     lanes: createLanes(LANES, LANE_MS),
     // Also of entries that are wrong, or wait.
     reserved: () => reservedBy([...lives.values()].map((one) => one.entry)).union(reserved),
+    largeLanes: createLanes(LARGE.lanes, LARGE.ms),
+    kept: createKeptTogether(KEPT_ROWS, LARGE.rows),
   };
 
   const start = (entry: ServerEntry): void => {
@@ -136,5 +145,6 @@ function createLives(options: Omit<SupervisorOptions, 'wake'>, metrics: ReturnTy
   return { lives, ending, follow };
 }
 
-/** Where it stands in the file is no change of it. */
-const digestOf = (entry: ServerEntry): string => JSON.stringify({ ...entry, position: undefined });
+/** Where it stands in the file, and what is within it, is no change of it. */
+const digestOf = (entry: ServerEntry): string =>
+  JSON.stringify(entry, (key, value: unknown) => (key === 'position' ? undefined : value instanceof Set ? [...(value as ReadonlySet<unknown>)] : value));

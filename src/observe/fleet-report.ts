@@ -12,6 +12,8 @@ export interface FleetReportOptions {
   readonly registry: Registry;
   readonly dryRun: boolean;
   readonly statusConfigMap: 'on' | 'off';
+  /** Whether it is us, of several replicas, who say it in Kubernetes. */
+  readonly tells: () => boolean;
 }
 
 export interface FleetFindings {
@@ -28,6 +30,7 @@ export function createFleetReport({
   registry,
   dryRun,
   statusConfigMap,
+  tells,
 }: FleetReportOptions): (findings: FleetFindings, waiting: readonly string[], signal: AbortSignal) => Promise<void> {
   const gauge = (name: string, help: string): Gauge => new Gauge({ name: `postgres_controller_${name}`, help, registers: [registry] });
   const errors = gauge('servers_errors', 'Errors of servers.yaml as it is now');
@@ -43,7 +46,7 @@ export function createFleetReport({
     said = new Set(all);
     if (failure === undefined) errors.set(wrong.length);
     stale.set(failure === undefined ? 0 : 1);
-    if (dryRun) return;
+    if (dryRun || !tells()) return;
     if (all.length > 0) await ports.announcer?.announce([{ reason: 'ServersInvalid', type: 'Warning', note: some(all) }], signal);
     if (statusConfigMap === 'on') await ports.statusPublisher?.publish({ overall: overallOf(all, fleet), applied: undefined, entities: undefined }, signal);
   };

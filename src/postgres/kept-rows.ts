@@ -32,6 +32,8 @@ export interface RowKeeper<T> {
   readonly keep: (scope: string, rows: Rows<T>, digests: { readonly [K in keyof T]: Digests }) => void;
   /** All is read the next time. */
   readonly forget: () => void;
+  /** How many rows are kept. */
+  readonly size: () => number;
   /** Whether all is read as well each time, and has to be the same. */
   readonly proves: boolean;
 }
@@ -51,6 +53,7 @@ export function createRowKeeper<T>(proves = false): RowKeeper<T> {
     forget: () => {
       last = undefined;
     },
+    size: () => Object.values<readonly unknown[]>(last?.kept.rows ?? {}).reduce((sum, rows) => sum + rows.length, 0),
     proves,
   };
 }

@@ -1,5 +1,5 @@
 // An error → the outage that it means, in one sentence: what is wrong, what stays in force, and what to do.
-import { Outage, type OutageReason, OUTAGES } from '../model/outage.ts';
+import { Outage, type OutageKind, type OutageReason, OUTAGES } from '../model/outage.ts';
 import { isLoginRefused } from './admin-password.ts';
 import { classify, describeFailure, type FailureClass, isAtOpening } from './failures.ts';
 
@@ -19,11 +19,13 @@ const CLASS_OF: Readonly<Partial<Record<OutageReason, FailureClass>>> = {
   too_large: 'refused',
 };
 
-/** What an error means for everything that is to be done on the server. */
-export function whyNot(error: unknown): WhyNot {
+/** What an error means for everything that is to be done on the server. @param isDeclared whether servers.yaml declares it, and not the environment. */
+export function whyNot(error: unknown, isDeclared = false): WhyNot {
   const outage = reasonOf(error);
   const reason = (error instanceof Outage ? CLASS_OF[outage] : undefined) ?? classify(error);
-  return { outage, reason, message: `${describeFailure(error)}; nothing is changed meanwhile; ${OUTAGES[outage].cure}` };
+  const kind: OutageKind = OUTAGES[outage];
+  const cure = (isDeclared ? kind.cureOfDeclared : undefined) ?? kind.cure;
+  return { outage, reason, message: `${describeFailure(error)}; nothing is changed meanwhile; ${cure}` };
 }
 
 function reasonOf(error: unknown): OutageReason {

@@ -36,6 +36,8 @@ export interface Databases {
   passedOn(leavers: readonly ManagedRole[], catalog: Catalog): Promise<PassedOnBy>;
   /** Reads again what is changed after a plan, as this plan's readings were made. */
   readonly rereading: Rereading | undefined;
+  /** What a cycle that ended in the middle has left in memory is read again. */
+  release(): void;
   /** After a plan: databases in which it wants nothing need not be read again while they stay as they are. */
   settle(plan: Plan): void;
   /** Whether everything that was read, or what of it is in focus, is as it was when it was read. */
@@ -106,6 +108,7 @@ export function createDatabases(server: Server, residents: Residents, proves = f
       return rereads;
     },
     passedOn: (leavers, catalog) => passedOnBy(leavers, catalog, withSession, sessions),
+    release: () => void ([rereads, known] = [undefined, withoutContents(known)]),
     settle: ({ changes, deferred, held, blocked, refused, noticesOf }) => {
       rereads = undefined;
       const busy = new Set([...changes, ...deferred, ...held, ...[...blocked, ...refused].map(({ change }) => change)].map(databaseOf));
@@ -123,3 +126,6 @@ export function createDatabases(server: Server, residents: Residents, proves = f
     driftedUnheard: () => compared.driftedUnheard(known),
   };
 }
+
+const withoutContents = (known: ReadonlyMap<string, Known>): Map<string, Known> =>
+  new Map([...known].map(([name, one]) => [name, one.contents === undefined ? one : { ...one, contents: undefined }]));

@@ -138,7 +138,7 @@ const noneOf = ({ from: { namespace, matchLabels } }: Author): SourceError =>
 
 /** All of it; without the authors whose documents cost more than there is, who are told of it: they hold up nobody else. */
 async function composed(input: TextsInput, bytes: number, signal: AbortSignal): Promise<ComposedTexts> {
-  const compose = (one: TextsInput): Promise<ComposedTexts> => aside('sources', bytes, [one], signal);
+  const compose = (one: TextsInput): Promise<ComposedTexts> => aside('sources', bytes, [one], signal, input.own.source);
   try {
     return await compose(input);
   } catch (error) {

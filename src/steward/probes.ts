@@ -1,5 +1,6 @@
 // Probes: passwords that somebody changed on a server whose pg_authid our admin cannot read, found a few users at a time.
 import type { Catalog } from '../model/catalog.ts';
+import { addressWords } from '../model/outage.ts';
 import type { PasswordReason } from '../changes/change.ts';
 import type { Document } from '../model/entries.ts';
 import type { Notice } from '../changes/notice.ts';
@@ -39,9 +40,11 @@ export interface ProbeSettings {
   /** Seconds between cycles. */
   readonly interval: number;
   readonly address: ServerAddress;
+  /** Whether servers.yaml declares the server. */
+  readonly isDeclared?: boolean | undefined;
 }
 
-export function createProbes({ mode, interval, address }: ProbeSettings, { source, connections, policy }: Server): Probes {
+export function createProbes({ mode, interval, address, isDeclared = false }: ProbeSettings, { source, connections, policy }: Server): Probes {
   const { defaultDatabase } = policy;
   const memos = createProbeMemos(mode === 'login');
   let targets: readonly ProbeTarget[] = [];
@@ -101,7 +104,7 @@ export function createProbes({ mode, interval, address }: ProbeSettings, { sourc
       return changed.length === 0 ? stale : new Map([...changed.map(({ role }): [string, PasswordReason] => [role, 'drift']), ...stale]);
     },
     isChanged: (role) => !pooled && targets.some((target) => target.role === role && memos.isChanged(target)),
-    notices: () => (targets.length === 0 ? [] : pooled ? [pooledNotice(mode)] : unknownNotices(mode, targets, memos)),
+    notices: () => (targets.length === 0 ? [] : pooled ? [pooledNotice(mode, isDeclared)] : unknownNotices(mode, targets, memos)),
     take: () => memos.take(),
   };
 }
@@ -115,10 +118,10 @@ const isPooled = (connections: Server['connections']): Promise<boolean> =>
 
 const BLIND = 'passwords that are changed by hand are not seen';
 
-const pooledNotice = (mode: string): Notice => ({
+const pooledNotice = (mode: string, isDeclared: boolean): Notice => ({
   kind: 'fallback',
   subject: '',
-  message: `PASSWORD_PROBE=${mode} is not used, as there is a pooler between us and the server, which answers for itself: ${BLIND}; point DB_HOST at the server itself`,
+  message: `PASSWORD_PROBE=${mode} is not used, as there is a pooler between us and the server, which answers for itself: ${BLIND}; point ${addressWords(isDeclared)} at the server itself`,
 });
 
 function unknownNotices(mode: string, targets: readonly ProbeTarget[], memos: ProbeMemos): Notice[] {

@@ -32,6 +32,8 @@ import type { Ports } from '../sources/ports.ts';
 export interface ReconcilerSettings extends ServerSettings {
   readonly source: ServerSettings['source'] & { readonly namespace: string };
   readonly server: ServerSettings['server'] & ServerAddress;
+  /** Whether servers.yaml declares the server, and not the environment. */
+  readonly isDeclared?: boolean | undefined;
   /** Seconds between cycles. */
   readonly interval: number;
   /** Seconds between looks for drift. */
@@ -72,17 +74,27 @@ export interface Reconciler extends DriftLooker {
   outage(cause: unknown, signal: AbortSignal): Promise<CycleReport>;
   /** Milliseconds until something that failed is due again. */
   retryIn(): number | undefined;
+  /** How many rows of the catalogs are kept for the next look. */
+  kept(): number;
+  /** Keeps none of them: the next look reads, and plans, everything. */
+  release(): void;
 }
 
 export function createReconciler(options: ReconcilerOptions): Reconciler {
   const { config, residents, adminRotation } = options;
+  const { isDeclared = false } = config;
   const parts = partsOf(options);
   const { server, hearing, memory, look, probes, backoff } = parts;
   const retention = createAuditRetention(config.audit, server);
 
   /** What stands beside the plan: our own password, our own rows, and what is to be said however the cycle went. */
   const complete = async (found: Partial<CycleReport>, fence: string | undefined, signal: AbortSignal, seconds: () => number): Promise<CycleReport> => {
-    const notices = [...(found.notices ?? []), ...deafNotices(residents, config.driftInterval), ...probes.notices(), ...newerNotices(look.facts?.major)];
+    const notices = [
+      ...(found.notices ?? []),
+      ...deafNotices(residents, config.driftInterval, isDeclared),
+      ...probes.notices(),
+      ...newerNotices(look.facts?.major),
+    ];
     // Until the ConfigMap could be read nobody knows whether it asks for a pause, and until there was a document nothing is written down.
     const mayWrite = hearing.last?.requests?.paused === false && memory.isPrepared;
     const admin = await adminRotation?.run(mayWrite ? fence : undefined, memory.hasLedger, signal);
@@ -103,19 +115,25 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
         await look.end();
         return withUnused(await complete(found, fence, signal, seconds), unused);
       } catch (error) {
+        parts.databases.release();
         signal.throwIfAborted();
         look.forget();
-        return failedReport(error, hearing.last, seconds());
+        return failedReport(error, hearing.last, seconds(), isDeclared);
       }
     },
     outage: async (cause, signal) => {
       await hearing.readDocument(signal);
       signal.throwIfAborted();
-      return failedReport(cause, hearing.last, 0);
+      return failedReport(cause, hearing.last, 0, isDeclared);
     },
     retryIn: () => {
       const next = Math.min(backoff.nextIn() ?? Number.POSITIVE_INFINITY, adminRotation?.nextIn() ?? Number.POSITIVE_INFINITY, look.dueAt - performance.now());
       return Number.isFinite(next) ? next : undefined;
+    },
+    kept: () => parts.keeper.size(),
+    release: () => {
+      parts.keeper.forget();
+      parts.planner.forget();
     },
     mayHaveDrifted: () => look.mayHaveDrifted(),
     lookForDrift: () => look.lookForDrift(),
@@ -142,7 +160,7 @@ function partsOf({ config, ports, many, connections, residents, approval, proves
     look: createLook(connections, databases),
     secrets,
     memory,
-    probes: createProbes({ mode: config.passwordProbe, interval, address: config.server }, server),
+    probes: createProbes({ mode: config.passwordProbe, interval, address: config.server, isDeclared: config.isDeclared }, server),
     keeper: createRowKeeper(provesKept),
     planner: createPlanner(provesKept),
     databases,

@@ -13,6 +13,8 @@ export interface Replicas {
   of(server: string): Precedence;
   /** Who lives, with ourselves. */
   live(): readonly string[];
+  /** Whether we are the one of them that does what one of them has to do. */
+  isFirst(what: string): boolean;
 }
 
 /** Names in one line of the log. */
@@ -51,6 +53,7 @@ export function createReplicas(
     },
     of: (server) => precedenceAmong(members, self, server, now),
     live: () => members.live(now()),
+    isFirst: (what) => ranking(what, members.live(now()))[0] === self,
   };
 }
 

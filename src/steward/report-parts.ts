@@ -62,12 +62,12 @@ export const fromInputs = ({ why, problems, failure }: Inputs): Pick<CycleReport
 });
 
 /** The report of a cycle in which nothing could be done, and of the inputs what is known. */
-export const failedReport = (error: unknown, inputs: Inputs | undefined, seconds: number): CycleReport => ({
+export const failedReport = (error: unknown, inputs: Inputs | undefined, seconds: number, isDeclared: boolean): CycleReport => ({
   ...EMPTY,
   ...aboutInputs(inputs),
   ...(inputs && fromInputs(inputs)),
   duration: seconds,
-  error: whyNot(error),
+  error: whyNot(error, isDeclared),
 });
 
 /** Converged and changed mean that everything declared holds, as far as the law and the server let it. */

@@ -1,6 +1,7 @@
 // The benchmarks. They print medians and ratios; never absolute claims, and never a verdict but that a busy machine gives no result. BENCH_ONLY names some of them.
 import { benchChanges } from './changes.ts';
 import { benchDatabases } from './databases.ts';
+import { benchFleet } from './fleet.ts';
 import { benchGuardrails } from './guardrails.ts';
 import { benchIdle } from './idle.ts';
 import { loadBefore } from './load.ts';
@@ -23,6 +24,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   memory: benchMemory,
   guardrails: benchGuardrails,
   idle: benchIdle,
+  fleet: benchFleet,
 };
 const only = process.env['BENCH_ONLY']?.split(',');
 const unknown = only?.filter((name) => BENCHES[name] === undefined) ?? [];

@@ -1,6 +1,6 @@
 // Large texts are read beside the loop: the outcome is the same, everything else goes on meanwhile, and what takes too much memory is refused alone.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { ASIDE_LIMITS, aside, createAside } from '../../src/async/aside.ts';
 import { parseInParts } from '../../src/document/parse.ts';
 import { HOSTILE_DOCUMENTS } from '../support/hostile-documents.ts';
@@ -81,4 +81,68 @@ it('a text that takes too long is not begun again in another thread', async () =
 it('a thread that does not answer is ended after its time, and told', async () => {
   const mute = createAside({ ms: 200, program: programOf(`parentPort.on('message', () => undefined);`) });
   await expect(read(users(500), mute)).rejects.toThrow('takes more than 0.2 s to be read; make it smaller');
+});
+
+/** Answers after so many milliseconds as the text says, which it uses up. */
+const SLOW = programOf(`parentPort.on('message', ({ input: [content] }) => {
+  const ms = Number(/^#(\\d+)/.exec(Buffer.from(content).toString())[1]);
+  for (const end = performance.now() + ms; performance.now() < end;);
+  parentPort.postMessage(ms);
+});`);
+const lasting = (ms: number): Uint8Array => Buffer.from(`#${ms}${' '.repeat(ASIDE_LIMITS.fromBytes)}`);
+const ask = (run: ReturnType<typeof createAside>, whose: string, ms: number, signal = never): Promise<number> =>
+  run('document', ASIDE_LIMITS.fromBytes + 1, [lasting(ms), 'users.yaml', 'postgres'], signal, whose) as unknown as Promise<number>;
+
+describe('what several servers have', () => {
+  it('is read beside what takes long, however much of that there is', async () => {
+    const fair = createAside({ program: SLOW, ms: 60_000 });
+    const stop = new AbortController();
+    const hogs = ['a', 'a', 'b'].map((whose) => ask(fair, whose, 30_000, stop.signal).catch(() => undefined));
+    await sleep(10);
+    const began = performance.now();
+    expect(await ask(fair, 'c', 1)).toBe(1);
+    // That of b had the second thread for its second.
+    expect(performance.now() - began).toBeLessThan(4000);
+    const again = performance.now();
+    for (let count = 0; count < 5; count += 1) expect(await ask(fair, 'c', 1)).toBe(1);
+    expect(performance.now() - again).toBeLessThan(2000);
+    stop.abort(new Error('stopped'));
+    await Promise.all(hogs);
+  });
+
+  it('gets the large thread in turns, and what is cut off is read in the end', async () => {
+    const fair = createAside({ program: SLOW, turnMs: 1600 });
+    const done: string[] = [];
+    const note = (name: string) => (): void => void done.push(name);
+    const hog = ask(fair, 'a', 2500).then(note('a'));
+    await sleep(10);
+    // More than the second thread has for it.
+    await ask(fair, 'b', 1300).then(note('b'));
+    await hog;
+    expect(done).toEqual(['b', 'a']);
+  });
+
+  it('is not read for ever because others wait: the turns that it had count', async () => {
+    const fair = createAside({ program: SLOW, turnMs: 200, ms: 1000 });
+    const stop = new AbortController();
+    const others = async (): Promise<void> => {
+      while (!stop.signal.aborted) await ask(fair, 'b', 900, stop.signal).catch(() => undefined);
+    };
+    const other = others();
+    await expect(ask(fair, 'a', 30_000)).rejects.toThrow('takes more than 1 s to be read; make it smaller');
+    stop.abort(new Error('stopped'));
+    await other;
+  });
+
+  it('is taken back by an abort also while it waits', async () => {
+    const fair = createAside({ program: SLOW });
+    const [one, two] = [new AbortController(), new AbortController()];
+    const first = ask(fair, 'a', 30_000, one.signal);
+    const second = ask(fair, 'a', 1, two.signal);
+    two.abort(new Error('second'));
+    await expect(second).rejects.toThrow('second');
+    one.abort(new Error('first'));
+    await expect(first).rejects.toThrow('first');
+    expect(await ask(fair, 'a', 1)).toBe(1);
+  });
 });

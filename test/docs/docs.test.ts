@@ -266,7 +266,10 @@ describe('the manifests', () => {
 
   it('alert on metrics and labels that exist', async () => {
     const alerts = read('manifests/components/monitoring/prometheusrule.yaml');
-    const metrics = (await createMetrics().registry.getMetricsAsJSON()).map(({ name }) => name);
+    // Those of servers.yaml are made with what tells of it.
+    const ofServersFile = ['errors', 'unreadable'].map((what) => `postgres_controller_servers_${what}`);
+    for (const name of ofServersFile) expect(read('src/observe/fleet-report.ts')).toContain(`'${name.slice('postgres_controller_'.length)}'`);
+    const metrics = [...ofServersFile, ...(await createMetrics().registry.getMetricsAsJSON()).map(({ name }) => name)];
     const used = [...alerts.matchAll(/postgres_controller_\w+/g)].map(([metric]) => metric);
     expect(used.length).toBeGreaterThan(5);
     for (const metric of used) expect(metrics).toContain(metric);

@@ -11,6 +11,9 @@ export interface DelayingProxy {
 /** @param most milliseconds that an answer is held back at most. */
 export const startDelayingProxy = (target: number, most: number): Promise<DelayingProxy> => startHoldingProxy(target, () => sleep(Math.random() * most));
 
+/** @param ms that each answer is held back. */
+export const startDelayedBy = (target: number, ms: number): Promise<DelayingProxy> => startHoldingProxy(target, () => sleep(ms));
+
 /** @param hold is given what the client sent last, as text; until it is done, no answer to it arrives. */
 export async function startHoldingProxy(target: number, hold: (sent: string) => Promise<unknown>): Promise<DelayingProxy> {
   const sockets = new Set<Socket>();
