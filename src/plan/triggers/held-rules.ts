@@ -76,7 +76,10 @@ export function isHeldAsItIs(body: string | undefined, text: string, database: s
       }),
     );
     const placeOf = ({ entry: { role }, followed: { rank } }: HeldRule): number | undefined => ranks.get(role)?.get(rank);
-    return JSON.stringify([[...subjects].toSorted(), rules.map((rule) => JSON.stringify([rule.at, { ...rule.entry, rank: placeOf(rule) }])).toSorted()]);
+    return JSON.stringify([
+      [...subjects].map((one) => one.join('\0')).toSorted(),
+      rules.map((rule) => JSON.stringify([rule.at, { ...rule.entry, rank: placeOf(rule) }])).toSorted(),
+    ]);
   };
   return said(body) === said(rulesBody(text));
 }
