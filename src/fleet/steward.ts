@@ -75,7 +75,6 @@ export function createSteward({
   });
   const { dryRun, statusConfigMap } = config;
   const show = createShow({ ports, authors: authorsOf(name, ports, many), metrics, status, log, output, dryRun, statusConfigMap });
-
   const cycles = (fence: string | undefined, signal: AbortSignal, wanted?: AbortSignal): Promise<void> =>
     runLoop({
       signal,

@@ -11,7 +11,7 @@ import { callHere } from '../commands/call.ts';
 const read = (text: string) => parseServers(Buffer.from(text), 'servers.yaml');
 const said = (text: string): readonly string[] =>
   read(text).problems.map(({ position: { line, column }, path, message }) => `${line}:${column} ${path}: ${message}`);
-const accepts = new Ajv({ allErrors: true }).compile(serversSchema());
+const accepts = new Ajv({ allErrors: true, allowUnionTypes: true }).compile(serversSchema());
 
 const FULL = {
   name: 'orders',
