@@ -18,13 +18,17 @@ export interface Versions {
 /** Objects on a page; fewer where their metadata is so long that a page of them is refused. */
 const PAGE = 500;
 
-/** @throws SourceError. A list whose pages expire meanwhile is begun again once. */
+/**
+ * @param most no further page is asked for once there are more than these.
+ * @throws SourceError. A list whose pages expire meanwhile is begun again once.
+ */
 export async function listVersions(
   client: KubeClient,
   target: ResourceAttributes,
   selector: Readonly<Record<string, string>>,
   signal: AbortSignal,
   patience?: Patience,
+  most = Number.POSITIVE_INFINITY,
 ): Promise<Versions> {
   const versions = new Map<string, string>();
   const what = `${target.resource} in namespace ${target.namespace}`;
@@ -59,7 +63,7 @@ export async function listVersions(
     }
     first ??= resourceVersion;
     next = typeof more === 'string' ? more : '';
-    if (next === '') return { resourceVersion: first, versions };
+    if (next === '' || versions.size > most) return { resourceVersion: first, versions };
   } while (!signal.aborted);
   signal.throwIfAborted();
   return { resourceVersion: first ?? '', versions };

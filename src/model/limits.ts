@@ -75,6 +75,9 @@ export const LIMITS = {
   definers: 1000,
   /** Tables with row level security, views, and functions with SECURITY DEFINER in one database, that a snapshot has of each. */
   besideItems: 20_000,
+  /** ConfigMaps of one author, and bytes of all of them: each may have a megabyte, and is kept. */
+  authorDocuments: 100,
+  authorBytes: 4_194_304,
   /** Servers of one process, and items of one list in the file that declares them. */
   servers: 500,
   serverItems: 200,

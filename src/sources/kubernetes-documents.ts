@@ -6,11 +6,9 @@ import { PARALLEL } from '../kubernetes/session.ts';
 import { runWatch, type Watched } from '../kubernetes/watch.ts';
 import { sideBySide } from '../async/side-by-side.ts';
 import { bytesAt } from '../model/base64.ts';
+import { LIMITS } from '../model/limits.ts';
 import { SourceError } from '../model/source-error.ts';
 import type { DocumentFinder, FoundDocument, LabelledIn } from './ports.ts';
-
-/** ConfigMaps of one author. */
-const MOST = 100;
 
 /** One for the life of the process. */
 export function createDocumentFinder(client: KubeClient): DocumentFinder {
@@ -33,21 +31,27 @@ export function createDocumentFinder(client: KubeClient): DocumentFinder {
     find: async (from, signal, patience) => {
       const { namespace } = from;
       const selector = { labelSelector: selectorOf(from) };
-      const { versions } = await listVersions(client, { verb: 'list', resource: 'configmaps', namespace }, selector, signal).catch((error: unknown) => {
+      const all = { verb: 'list', resource: 'configmaps', namespace } as const;
+      const { versions } = await listVersions(client, all, selector, signal, undefined, LIMITS.authorDocuments).catch((error: unknown) => {
         throw error instanceof SourceError && error.reason === 'forbidden'
           ? new SourceError('forbidden', `${error.message}; it is given by \`kubectl apply -n ${namespace} -k manifests/author\``)
           : error;
       });
-      if (versions.size > MOST)
-        throw new SourceError('malformed', `${versions.size} ConfigMaps of the namespace ${namespace} have the labels, and at most ${MOST} are read`);
+      const tooMany = (what: string, most: number): SourceError =>
+        new SourceError('malformed', `${what} of the namespace ${namespace} have the labels, and at most ${most.toLocaleString('en-US')} are read`);
+      if (versions.size > LIMITS.authorDocuments) throw tooMany(`${versions.size} ConfigMaps or more`, LIMITS.authorDocuments);
       const prefix = prefixOf(from);
       const found: FoundDocument[] = [];
+      let bytes = 0;
       await sideBySide(
         PARALLEL,
         [...versions].toSorted(([one], [other]) => (one < other ? -1 : 1)),
         async ([name, version]) => {
           const before = known.get(prefix + name);
-          found.push(before?.version === version ? before : await read(client, namespace, name, version, signal, patience));
+          const document = before?.version === version ? before : await read(client, namespace, name, version, signal, patience);
+          bytes += 'content' in document.said ? document.said.content.length : 0;
+          if (bytes > LIMITS.authorBytes) throw tooMany('ConfigMaps with more bytes', LIMITS.authorBytes);
+          found.push(document);
         },
       );
       for (const key of seen.keys())

@@ -56,6 +56,8 @@ it('each limit stands in the table, with its number', () => {
     entriesOfLeaver: 'a role that is to be dropped',
     logWaiting: 'the log',
     definers: 'explain and who-can',
+    authorDocuments: "an author's ConfigMaps",
+    authorBytes: "an author's ConfigMaps",
     servers: '`servers.yaml`: servers',
     serverItems: '`servers.yaml`: servers',
     besideItems: 'beside ACLs',
@@ -99,6 +101,10 @@ it('and that of a database, which a setting says', () => {
 /** The beginning of each row → the tests at its limit and beyond it. */
 const TESTS: Readonly<Record<string, readonly (readonly [file: string, title: string])[]>> = {
   '`servers.yaml`': [['document/servers', 'as many servers are read as there may be']],
+  "an author's ConfigMaps": [
+    ['sources/author-documents', 'with more bytes than are kept of one author nothing of it is read'],
+    ['sources/author-documents', 'as many ConfigMaps are read as may be'],
+  ],
   guardrails: [['guard/document', 'as many guardrails and names are read as the limits say']],
   'the document: its size': [['document/document', 'read a document of 1 MiB, and not one byte more']],
   'the document: words': [['document/limits', 'as many words and brackets as are parsed at once are read']],
