@@ -102,7 +102,7 @@ export function reasonToWait(name: string, { unsure }: Pick<Catalog, 'unsure'>):
   const from = unsure.get(name);
   return from === undefined
     ? undefined
-    : `it was recorded on ${serverWords(from)}, and nothing shows that the role of this name here is the same; MOVED_FROM=${from ?? UNKNOWN_SERVER} says that it is`;
+    : `it was recorded on ${serverWords(from)}, and nothing shows that the role of this name here is the same; ${movedFromWords(from)} says that it is`;
 }
 
 /** What becomes of one that no role here has, as a reason; undefined where it was recorded here. */
@@ -113,10 +113,13 @@ export function reasonOfAbsence(name: string, { absent }: Pick<Catalog, 'absent'
   return found.awaited
     ? {
         awaited: true,
-        reason: `it was recorded on ${where}, and no role that was is here yet; MOVED_FROM=${found.from ?? UNKNOWN_SERVER} says that none will come`,
+        reason: `it was recorded on ${where}, and no role that was is here yet; ${movedFromWords(found.from)} says that none will come`,
       }
     : { awaited: false, reason: `it did not come along from ${where}` };
 }
+
+/** Of several servers each has its own. */
+const movedFromWords = (from: string | null): string => `MOVED_FROM=${from ?? UNKNOWN_SERVER} (of several servers: \`movedFrom\` in its \`policy\`)`;
 
 const serverWords = (server: string | null): string => (server === null ? 'a server that is not known' : `the server ${server}`);
 
@@ -124,7 +127,7 @@ const serverWords = (server: string | null): string => (server === null ? 'a ser
 export function movedNotices({ unsure, server }: Pick<Catalog, 'unsure' | 'server'>): Notice[] {
   return [...Map.groupBy(unsure, ([, from]) => from)].map(([from, entries]): Notice => {
     const names = entries.map(([name]) => name).toSorted();
-    const message = `what is ours was recorded on ${serverWords(from)}, and this is ${serverWords(server.place.server)}: nothing shows whether ${names.length} role(s) of these names here are the same (${firstNames(names)}), so none of them is changed, removed or forgotten; if this server was made from that one together with its roles, set MOVED_FROM=${from ?? UNKNOWN_SERVER}, and otherwise see docs/moving.md`;
+    const message = `what is ours was recorded on ${serverWords(from)}, and this is ${serverWords(server.place.server)}: nothing shows whether ${names.length} role(s) of these names here are the same (${firstNames(names)}), so none of them is changed, removed or forgotten; if this server was made from that one together with its roles, set ${movedFromWords(from)}, and otherwise see docs/moving.md`;
     return { kind: 'cannot', subject: '', message };
   });
 }

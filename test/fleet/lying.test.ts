@@ -35,6 +35,7 @@ it('what one server answers, that is no PostgreSQL, stops nothing on another, an
   );
   const { servers } = await shownBy(at);
   expect(servers['lying']?.outage?.reason).toMatch(/unreachable|login_refused/);
+  expect(servers['lying']?.outage?.message).toMatch(/of its entry in servers.yaml/);
   folder.secret('user-alice-secret', { password: 'alice-2' });
   await until(
     'the other one is followed',
