@@ -6,9 +6,17 @@ export { TooCostly } from './aside-thread.ts';
 
 /**
  * What is smaller is read at once, within a tenth of a second whatever it says; beyond that a thread has so much memory and time for it. While that one is
- * busy a second one, with less of both, reads what somebody else has; and what takes more than a turn begins anew when it is its turn again.
+ * busy a second one, with less of both, reads what somebody else has; and what takes more than a turn begins anew when it is its turn again. Who serves nobody
+ * else reads at once what takes no more memory than the thread would have.
  */
-export const ASIDE_LIMITS = { fromBytes: 32_768, memoryMiB: 96, ms: 120_000, turnMs: 10_000, second: { memoryMiB: 32, ms: 1000 } } as const;
+export const ASIDE_LIMITS = {
+  fromBytes: 32_768,
+  fromBytesAlone: 131_072,
+  memoryMiB: 96,
+  ms: 120_000,
+  turnMs: 10_000,
+  second: { memoryMiB: 32, ms: 1000 },
+} as const;
 
 /** How long a turn is, is looked at so often in it. */
 const LOOKS = 10;
@@ -38,6 +46,10 @@ interface Task {
   isLarge: boolean;
   readonly settle: PromiseWithResolvers<unknown>;
 }
+
+/** A process that does one thing, and ends: a thread takes it longer to begin than most of what is read. */
+export const serveNobodyElse = (): void => void (fromBytes = ASIDE_LIMITS.fromBytesAlone);
+let fromBytes: number = ASIDE_LIMITS.fromBytes;
 
 /** Where there is no compiler the threads run the source as well. */
 const PROGRAM = new URL(`./aside-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
@@ -110,7 +122,7 @@ export function createAside({
   };
 
   return async <T extends AsideTask>(task: T, bytes: number, input: AsideInput<T>, signal: AbortSignal, whose = ''): Promise<AsideOutcome<T>> => {
-    if (bytes <= ASIDE_LIMITS.fromBytes) return runTask({ task, input }) as AsideOutcome<T>;
+    if (bytes <= fromBytes) return runTask({ task, input }) as AsideOutcome<T>;
     signal.throwIfAborted();
     const asked: Task = { request: { task, input }, whose, signal, spent: 0, isLarge: false, settle: Promise.withResolvers() };
     waiting.add(asked);

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { aside, TooCostly } from '../async/aside.ts';
+import { aside, serveNobodyElse, TooCostly } from '../async/aside.ts';
 import type { Config } from '../config.ts';
 import type { FoundDocuments } from '../document/found-documents.ts';
 import { MANIFEST_LIMITS } from '../document/manifests.ts';
@@ -62,6 +62,7 @@ export async function readPlanInputs(
   { stdin, chosen }: Pick<Program, 'stdin' | 'chosen'>,
   warn: (message: string) => void,
 ): Promise<PlanInputs> {
+  serveNobodyElse();
   const named = text(given, 'document');
   const folder = text(given, 'secrets');
   const withSecrets = !given.options.has('without-secrets');

@@ -14,7 +14,6 @@ import { type Bound, boundOf } from './plan-bound.ts';
 import { refuseOddFile } from './out-file.ts';
 import { rendered } from './plan-output.ts';
 import { scriptOf } from './plan-script.ts';
-import { openSnapshot } from './plan-snapshot.ts';
 import { EXIT_CODES, type ViewInput, viewOf } from './plan-view.ts';
 import { withProgress } from './progress.ts';
 import { type SavedPlan, writeSavedPlan } from './saved-plan.ts';
@@ -36,7 +35,8 @@ export async function plan(given: Given, self: Program): Promise<number> {
   const config = settingsFrom(given, self);
   const out = given.options.get('out');
   if (typeof out === 'string') await refuseOddFile(out, 'a plan is saved as a file of its own');
-  const fromSnapshot = await openSnapshot(given, config, self, warning(self));
+  const isOfSnapshot = given.options.has('snapshot') || given.options.has('snapshot-max-age');
+  const fromSnapshot = isOfSnapshot ? await (await import('./plan-snapshot.ts')).openSnapshot(given, config, self, warning(self)) : undefined;
   const shown = await (fromSnapshot === undefined
     ? planFor(given, self, config, liveServer(config, self))
     : planFor(fromSnapshot.given, self, fromSnapshot.config, fromSnapshot.open).catch((error: unknown) => {

@@ -1,6 +1,7 @@
 // Manifest files → objects: ordinary Kubernetes YAML, several documents a file, parsed one at a time so that memory stays small.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { type Document, isNode, isScalar, parseDocument, visit } from 'yaml';
+import { splitList } from './json-list.ts';
 import { tooManyTokens } from './load-yaml.ts';
 import { LIMITS } from '../model/limits.ts';
 
@@ -22,25 +23,47 @@ class ManifestError extends Error {
   override readonly name = 'ManifestError';
 }
 
-/** One document of a file: of a file in JSON all of it. */
+/** One document of a file: of a file in JSON all of it, or of a List there an item. */
 export interface Part {
   readonly text: string;
   readonly line: number;
   readonly isJson: boolean;
+  readonly isItem: boolean;
 }
 
 /** The documents of a file that say something, each by a digest of its text, so that only those are parsed again that changed. */
 export function partsOf(text: string, isJson: boolean): ReadonlyMap<string, Part> {
   const parts = new Map<string, Part>();
   let line = 1;
-  for (const [index, part] of (isJson ? [text] : text.split(/^---(?=\s|$)/m)).entries()) {
-    const { lines, isEmpty } = lookAt(part);
+  const add = (part: Part, index: number): void => {
     // The same document twice is two manifests, and for the reader to refuse.
-    const digest = createHash('sha256').update(part).digest('base64url');
-    if (!isEmpty) parts.set(parts.has(digest) ? `${digest} ${index}` : digest, { text: part, line, isJson });
-    line += lines;
-  }
+    const digest = hash('sha256', part.text, 'base64url');
+    parts.set(parts.has(digest) ? `${digest} ${index}` : digest, part);
+  };
+  const items = isJson ? itemsOf(text) : undefined;
+  if (items !== undefined) for (const [index, item] of items.entries()) add({ text: item, line, isJson, isItem: true }, index);
+  else
+    for (const [index, part] of (isJson ? [text] : text.split(/^---(?=\s|$)/m)).entries()) {
+      const { lines, isEmpty } = lookAt(part);
+      if (!isEmpty) add({ text: part, line, isJson, isItem: false }, index);
+      line += lines;
+    }
   return parts;
+}
+
+/** What a List has beside its items, in characters; as much as is parsed at once whatever it says. */
+const LARGEST_FRAME = 8192;
+
+/** The items of a List in JSON; undefined of everything else. */
+function itemsOf(text: string): readonly string[] | undefined {
+  const split = splitList(text, MANIFEST_LIMITS.jsonMarks);
+  if (split === undefined || split.frame.length > LARGEST_FRAME) return undefined;
+  try {
+    return isList(toManifest(JSON.parse(split.frame), 1)) ? split.items : undefined;
+  } catch {
+    // What is wrong with it is said of all of it.
+    return undefined;
+  }
 }
 
 /** How many lines end in a text, and whether they are all empty or comments. */
@@ -71,7 +94,7 @@ export function readParts(parts: readonly Part[]): ReadParts {
   }
 }
 
-function readJson({ text, line }: Part): readonly Manifest[] {
+function readJson({ text, line, isItem }: Part): readonly Manifest[] {
   if (hasTooManyMarks(text))
     throw new ManifestError(`has more than ${MANIFEST_LIMITS.jsonMarks} brackets, braces, colons and commas; write it in several files`);
   let value: unknown;
@@ -80,7 +103,7 @@ function readJson({ text, line }: Part): readonly Manifest[] {
   } catch {
     throw new ManifestError('not valid JSON');
   }
-  return manifestsOf(value, line);
+  return isItem ? [toManifest(value, line)] : manifestsOf(value, line);
 }
 
 /** Nothing that is parsed takes less than one of these: a megabyte of empty lists would take forty. */
@@ -142,8 +165,10 @@ function faultIn(document: Document): { readonly offset: number; readonly what: 
 function manifestsOf(value: unknown, line: number): Manifest[] {
   const manifest = toManifest(value, line);
   const items: unknown = (value as Record<string, unknown>)['items'];
-  return manifest.kind.endsWith('List') && Array.isArray(items) ? items.map((item) => toManifest(item, line)) : [manifest];
+  return isList(manifest) && Array.isArray(items) ? items.map((item) => toManifest(item, line)) : [manifest];
 }
+
+const isList = ({ kind }: Manifest): boolean => kind.endsWith('List');
 
 function toManifest(value: unknown, line: number): Manifest {
   const object = asRecord(value);

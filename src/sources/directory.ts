@@ -1,5 +1,5 @@
 // SOURCE=dir: a folder of ordinary manifests, for a laptop, the preview of a pull request, and the demo.
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import type { SecretRef } from '../model/entries.ts';
 import { requestsOf } from '../model/requests.ts';
 import { decodeBase64 } from '../model/base64.ts';
@@ -123,7 +123,7 @@ function secretsIn(filesNow: () => ReadonlyMap<string, File>, namespace: string)
       const brokenOf = brokenIn([...files.values()]);
       known = { files, wanted };
       readings = new Map(wanted.refs.map((secret) => [secretKey(secret), readSecret(secret, indexes.get(secret.namespace ?? namespace) ?? index, brokenOf)]));
-      version = [...readings].map(([key, reading]) => `${key} ${reading.kind === 'value' ? reading.version : reading.detail}`).join('\n');
+      version = hash('sha256', [...readings].map(([key, reading]) => `${key} ${reading.kind === 'value' ? reading.version : reading.detail}`).join('\n'));
     },
     refresh: async () => undefined,
     valueOf: (secret) => readings.get(secretKey(secret)) ?? { kind: 'unreadable', detail: 'it was not read' },
@@ -178,6 +178,9 @@ const valuesIn = ({ data, stringData }: Manifest): ReadonlyMap<string, Uint8Arra
     ...[...stringData].map(([key, text]): [string, Uint8Array] => [key, Buffer.from(text)]),
   ]);
 
+/** What a manifest says under a key is the same for as long as it is: of a file with thousands of Secrets one was changed. */
+const readOf = new WeakMap<Manifest, Map<string, SecretReading>>();
+
 function readSecret(secret: SecretRef, index: ReadonlyMap<string, readonly Found[]>, brokenOf: (id: string) => File | undefined): SecretReading {
   const id = `Secret/${secret.name}`;
   const found = index.get(id) ?? [];
@@ -189,13 +192,20 @@ function readSecret(secret: SecretRef, index: ReadonlyMap<string, readonly Found
       ? { kind: 'missing', what: 'secret', detail: 'there is no such Secret' }
       : { kind: 'unreadable', detail: `${broken.path}: ${broken.error}` };
   }
-  const version = `${first.file.path}@${first.file.stamp}`;
-  const text = first.manifest.stringData.get(secret.key);
+  const known = readOf.get(first.manifest) ?? new Map<string, SecretReading>();
+  const reading = known.get(secret.key) ?? readKey(first, secret.key);
+  readOf.set(first.manifest, known.set(secret.key, reading));
+  return reading;
+}
+
+function readKey({ file, manifest }: Found, key: string): SecretReading {
+  const version = `${file.path}@${file.stamp}`;
+  const text = manifest.stringData.get(key);
   if (text !== undefined) return { kind: 'value', value: Buffer.from(text), version };
-  const encoded = first.manifest.data.get(secret.key);
-  if (encoded === undefined) return { kind: 'missing', what: 'key', detail: `it has no key ${secret.key}` };
+  const encoded = manifest.data.get(key);
+  if (encoded === undefined) return { kind: 'missing', what: 'key', detail: `it has no key ${key}` };
   const value = decodeBase64(encoded);
-  return value === undefined ? { kind: 'unreadable', detail: `its key ${secret.key} is not base64` } : { kind: 'value', value, version };
+  return value === undefined ? { kind: 'unreadable', detail: `its key ${key} is not base64` } : { kind: 'value', value, version };
 }
 
 /** Where something is that should be in one place, for people. */

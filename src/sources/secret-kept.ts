@@ -1,4 +1,5 @@
 // What is kept of each Secret that was read: single keys, or all of it where there is room.
+import { hash } from 'node:crypto';
 import { LIMITS } from '../model/limits.ts';
 import { PASSWORD_OF, SOURCE } from '../model/secret-annotations.ts';
 import type { SecretPlace } from '../model/secret-place.ts';
@@ -33,12 +34,16 @@ export interface Kept {
   set(key: string, one: Known): void;
   /** Forgets all others. */
   retain(isKept: (key: string) => boolean): void;
+  /** Equal while all that is known is of the same versions. */
+  version(): string;
 }
 
 /** @param room for all that are known as a whole, in characters. */
 export function createKept(room: number): Kept {
   let all = new Map<string, Known>();
   let used = 0;
+  /** Asked for several times in a cycle, and in most of them nothing was read. */
+  let version: string | undefined;
   const sizeAt = (key: string | undefined): number => (key === undefined ? 0 : (all.get(key)?.size ?? 0));
   return {
     get all() {
@@ -47,14 +52,19 @@ export function createKept(room: number): Kept {
     left: (key) => room - used + sizeAt(key),
     set: (key, one) => {
       used += one.size - sizeAt(key);
+      if (lineOf(key, one) !== lineOf(key, all.get(key))) version = undefined;
       all.set(key, one);
     },
     retain: (isKept) => {
+      version = undefined;
       all = new Map([...all].filter(([key]) => isKept(key)));
       used = [...all.values()].reduce((sum, { size }) => sum + size, 0);
     },
+    version: () => (version ??= hash('sha256', [...all].map(([key, one]) => lineOf(key, one)).join('\n'))),
   };
 }
+
+const lineOf = (key: string, one: Known | undefined): string => (one === undefined ? '' : `${key} ${one.failure?.detail ?? ''} ${one.object?.version ?? ''}`);
 
 /** What is kept of an answer. @param room what the other Secrets leave. */
 export function knownOf({ place, keys, whole }: Wanted, object: SecretObject | undefined, room: number): Omit<Known, 'lastRead'> {

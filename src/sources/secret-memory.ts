@@ -1,6 +1,7 @@
 // What is known of Secrets: the one memory that passwords, connection Secrets, rotations and the watch answer from, so that no two of them disagree.
 import { placeName, type SecretPlace } from '../model/secret-place.ts';
 import { LIMITS } from '../model/limits.ts';
+import { onceFor } from '../model/once-for.ts';
 import { createKept, type Kept, type Known, knownOf, type Wanted } from './secret-kept.ts';
 import { chooseSecrets } from './secret-sweep.ts';
 import type { SourceError, SourceFailure } from '../model/source-error.ts';
@@ -40,7 +41,7 @@ const NOT_READ = 'it was not read yet: the API server does not answer, or asked 
  * @param room for all that are known as a whole, in characters.
  */
 export function createSecretMemory(ours: string, room: number = LIMITS.wholeSecrets): SecretMemory {
-  let wanted = new Map<string, Wanted>();
+  let wanted: ReadonlyMap<string, Wanted> = new Map();
   const known = createKept(room);
   /** Versions of all that was ever read or written in our namespace. */
   const seen = new Map<string, string | undefined>();
@@ -70,8 +71,8 @@ export function createSecretMemory(ours: string, room: number = LIMITS.wholeSecr
   return {
     want: (wishes) => {
       sweep += 1;
-      const next = wantedIn(ours, wishes);
-      known.retain((key) => covers(wanted.get(key), next.get(key)));
+      const next = wantedIn(wishes, ours);
+      if (next !== wanted) known.retain((key) => covers(wanted.get(key), next.get(key)));
       wanted = next;
       trim(seen, 2 * next.size + SEEN, (name) => next.has(placeName({ namespace: ours, name })));
     },
@@ -105,7 +106,7 @@ export function createSecretMemory(ours: string, room: number = LIMITS.wholeSecr
     note,
     doubt,
     forgetAll: () => known.retain(() => false),
-    version: () => [...known.all].map(([key, { object, failure }]) => `${key} ${failure?.detail ?? ''} ${object?.version ?? ''}`).join('\n'),
+    version: () => known.version(),
     names: () => new Set([...seen.keys(), ...namesIn(ours)]),
     wantedIn: namesIn,
     isNews: (name, version) => {
@@ -132,8 +133,8 @@ const supposingIn =
     }
   };
 
-/** Every Secret once, with all that is wanted of it. */
-function wantedIn(ours: string, { refs, whole }: SecretsWanted): Map<string, Wanted> {
+/** Every Secret once, with all that is wanted of it: in most cycles the very same. */
+const wantedIn = onceFor(({ refs, whole }: SecretsWanted, ours: string): ReadonlyMap<string, Wanted> => {
   const wanted = new Map<string, Wanted>();
   const add = (place: SecretPlace): Wanted => {
     const want = wanted.get(placeName(place)) ?? { place, keys: new Set<string>(), whole: false };
@@ -143,7 +144,7 @@ function wantedIn(ours: string, { refs, whole }: SecretsWanted): Map<string, Wan
   for (const { namespace = ours, name, key } of refs) add({ namespace, name }).keys.add(key);
   for (const place of whole) add(place).whole = true;
   return wanted;
-}
+});
 
 /** Documents come and go, and with them names; of those that nobody wants any longer, the last ones are enough. */
 function trim(seen: Map<string, unknown>, most: number, isWanted: (name: string) => boolean): void {

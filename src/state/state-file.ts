@@ -1,6 +1,7 @@
 // The state file: what was last applied, for runs without a ledger and to tell drift from a changed document. Losing it loses nothing.
 import { rename } from 'node:fs/promises';
 import { type ManagedRole, NOWHERE, type Place } from '../model/catalog.ts';
+import { onceFor } from '../model/once-for.ts';
 import { readOwnFile, writeOwnFile } from './own-file.ts';
 
 /** What the file remembers of one role: the ledger's row, and a digest of the entry that was applied. */
@@ -76,7 +77,9 @@ function legacyRole(name: string, value: unknown, source: string): RememberedRol
 
 /** What the file says of these: JSON, each role a line. */
 export const stateText = (roles: readonly RememberedRole[], place: Place): string =>
-  `{"version": 1, "place": ${JSON.stringify(place)}, "roles": [\n${roles.map((role) => JSON.stringify(role)).join(',\n')}\n]}\n`;
+  `{"version": 1, "place": ${JSON.stringify(place)}, "roles": [\n${roles.map((role) => lineOf(role)).join(',\n')}\n]}\n`;
+
+const lineOf = onceFor((role: RememberedRole): string => JSON.stringify(role));
 
 /**
  * Writes the file at once or not at all; only our account may read it.

@@ -167,12 +167,12 @@ export function stateRows(
   defaultDatabase: string,
 ): RememberedRole[] {
   const users = usersIn(document);
-  return [...managed.values()].map((role) => {
-    const user = users.get(role.name);
-    return {
-      ...role,
-      digest: digests.get(role.name) ?? null,
-      ...(user === undefined ? {} : { database: user.database ?? defaultDatabase, roles: user.roles.map((entry) => entry.name) }),
-    };
-  });
+  return [...managed.values()].map((role) => rowOf(role, users.get(role.name), digests.get(role.name), defaultDatabase));
 }
+
+/** The very same row for as long as nothing of it is otherwise: it is written down once. */
+const rowOf = onceFor((role: ManagedRole, user: UserEntry | undefined, digest: string | undefined, defaultDatabase: string): RememberedRole => ({
+  ...role,
+  digest: digest ?? null,
+  ...(user === undefined ? {} : { database: user.database ?? defaultDatabase, roles: user.roles.map((entry) => entry.name) }),
+}));

@@ -1,4 +1,5 @@
 // What the state file should say, until it says so: a volume may be full for a while.
+import { hash } from 'node:crypto';
 import type { Place } from '../model/catalog.ts';
 import type { Notice } from '../changes/notice.ts';
 import { type RememberedRole, saveState, setAside, stateText } from '../state/state-file.ts';
@@ -15,21 +16,28 @@ export interface StateWriter {
 /** @param isRefused whether what stands there may be somebody else's: it is set aside before it is written over. */
 export function createStateWriter(file: string, isRefused: boolean): StateWriter {
   let isAside = !isRefused;
+  /** By its digest: it is long. */
   let saved = '';
+  /** What is still to be written. */
   let wanted: string | undefined;
   let unwritten: Notice | undefined;
 
   const flush = async (hasLedger: boolean): Promise<void> => {
     const text = wanted;
-    if (text === undefined || text === saved) return;
+    if (text === undefined) return;
+    const digest = hash('sha256', text);
+    if (digest === saved) {
+      [wanted, unwritten] = [undefined, undefined];
+      return;
+    }
     if (!isAside) {
       isAside = true;
       await setAside(file);
     }
     try {
       await saveState(file, text);
-      saved = text;
-      unwritten = undefined;
+      saved = digest;
+      [wanted, unwritten] = [undefined, undefined];
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
       const loss = hasLedger ? 'the ledger remembers everything' : 'and there is no ledger: what is ours is forgotten at a restart';

@@ -26,10 +26,26 @@ export function minimalSql(verifiers: ReadonlyMap<string, string> | undefined, c
   ].join(';\n');
 }
 
+/** More a document of 1 MiB has no room for, with one more now and then. */
+export const MOST_DECLARED = 14_900;
+
+/** Users of somebody else, in roles of twenty as ours are: what a server has beside what a document can say. */
+export async function others(server: Postgres, count: number): Promise<void> {
+  const numbered = (from: number, until: number, sql: (index: number) => string): string =>
+    Array.from({ length: until - from }, (_, index) => sql(from + index)).join('; ');
+  for (let from = 0; from < count; from += 1000) {
+    const until = Math.min(count, from + 1000);
+    await server.query(numbered(Math.ceil(from / 20), Math.ceil(until / 20), (index) => `CREATE ROLE "others-${index}"`));
+    await server.query(numbered(from, until, (index) => `CREATE ROLE "other-${index}" IN ROLE "others-${Math.floor(index / 20)}"`));
+  }
+}
+
 /** Everything gone, quickly: the catalogs are cut to what initdb made. */
 export async function reset(server: Postgres): Promise<void> {
   await server.query('DROP SCHEMA IF EXISTS pgsteward CASCADE');
-  const rows = await server.query<{ list: string }>(`SELECT string_agg(quote_ident(rolname), ', ') AS list FROM pg_roles WHERE rolname ~ '^(user|role)-'`);
+  const rows = await server.query<{ list: string }>(
+    `SELECT string_agg(quote_ident(rolname), ', ') AS list FROM pg_roles WHERE rolname ~ '^(user|role|others?)-'`,
+  );
   const list = rows[0]?.list;
   if (list) {
     await server.query(`REVOKE CONNECT ON DATABASE postgres FROM ${list}`);
