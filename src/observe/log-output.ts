@@ -6,6 +6,8 @@ import { LIMITS } from '../model/limits.ts';
 export interface LogOutput {
   /** Takes a line at once. One that would stand behind too much that nobody has read is left out and counted. */
   write(line: string): void;
+  /** What is written meanwhile goes out as one at its end, and also where the work fails: a system call for each of thousands of lines costs more than the lines. */
+  together<T>(work: () => T): T;
   /** Resolves when all that was written is on its way, and after so many milliseconds at the latest; everything else had its turn in between. Never throws. */
   room(ms: number): Promise<void>;
   /** Called with the number of lines that were left out, once the log is read again. */
@@ -44,6 +46,14 @@ export function createLogOutput(stream: Writable, most: number = LIMITS.logWaiti
       else {
         leftOut += 1;
         if (leftOut === 1) stream.write('', isRead);
+      }
+    },
+    together: (work) => {
+      stream.cork();
+      try {
+        return work();
+      } finally {
+        stream.uncork();
       }
     },
     room: async (ms) => {

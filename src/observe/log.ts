@@ -6,12 +6,18 @@ export type Log = pino.Logger;
 
 /** A logger for one module of pgsteward; secrets never get this far, and fields that could hold one are cut all the same. */
 export const createLog = (level: string, output: Pick<LogOutput, 'write' | 'onLeftOut'>): Log => {
+  /** Many lines are of one millisecond. */
+  let [at, text] = [0, ''];
   const log = pino(
     {
       level,
       base: { module: 'pgsteward' },
       messageKey: 'message',
-      timestamp: () => `,"timestamp":"${new Date().toISOString()}"`,
+      timestamp: () => {
+        const now = Date.now();
+        if (now !== at) [at, text] = [now, `,"timestamp":"${new Date(now).toISOString()}"`];
+        return text;
+      },
       formatters: { level: (label) => ({ level: label.toUpperCase() }) },
       redact: { paths: ['password', 'verifier', 'DB_PASS', '*.password', '*.verifier', 'error.body', 'error.headers'], censor: '…' },
     },

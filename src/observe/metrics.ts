@@ -183,18 +183,17 @@ export function createMetrics({
       stateStale.set(report.stateUnwritten ? 1 : 0);
       for (const kind of NOTICE_KINDS) notices.set({ kind }, report.notices.filter((notice) => notice.kind === kind).length);
       withoutSecret.set(report.notices.filter((notice) => notice.kind === 'secret').length);
-      for (const change of report.drift) {
-        driftTotal.inc();
-        driftBy.inc({ kind: change.kind });
-      }
+      driftTotal.inc(report.drift.length);
+      for (const [kind, { length }] of Map.groupBy(report.drift, (change) => change.kind)) driftBy.inc({ kind }, length);
       const open = new Map<string, number>();
       for (const change of isPreview(report) ? report.planned : report.outcomes.flatMap((outcome) => (outcome.result === 'applied' ? [] : [outcome.change])))
         open.set(change.kind, (open.get(change.kind) ?? 0) + 1);
       for (const kind of CHANGE_KINDS) pending.set({ kind }, open.get(kind) ?? 0);
-      for (const outcome of report.outcomes) {
-        changes.inc({ kind: outcome.change.kind, outcome: outcome.result });
-        if (outcome.result === 'applied' && outcome.change.kind === 'set_password') passwordAge.set(now() / 1000);
-      }
+      for (const [outcome, of] of Map.groupBy(report.outcomes, ({ result }) => result))
+        for (const [kind, { length }] of Map.groupBy(of, ({ change }) => change.kind)) {
+          changes.inc({ kind, outcome }, length);
+          if (outcome === 'applied' && kind === 'set_password') passwordAge.set(now() / 1000);
+        }
     },
   };
 }

@@ -14,10 +14,11 @@ const LINES_AT_ONCE = 100;
 /** A log that is not read keeps a cycle waiting for so long; what comes then is bounded by LogOutput. */
 const PATIENCE_MS = 10_000;
 
-type Line = readonly [level: 'debug' | 'info' | 'warn' | 'error', fields: object, message: string];
+/** `areShared`: the very same object stands for the fields of many lines. */
+type Line = readonly [level: 'debug' | 'info' | 'warn' | 'error', fields: object, message: string, areShared?: true];
 
 /** A writer of reports that says what holds once, and again only after it was gone. */
-export function createReportLog(log: Log, { room }: Pick<LogOutput, 'room'>): (report: CycleReport) => Promise<void> {
+export function createReportLog(log: Log, { room, together }: Pick<LogOutput, 'room' | 'together'>): (report: CycleReport) => Promise<void> {
   let said: ReadonlySet<string> = new Set();
   let lastPreview: string | undefined;
   let paused = false;
@@ -54,13 +55,26 @@ export function createReportLog(log: Log, { room }: Pick<LogOutput, 'room'>): (r
   }
   return async (report) => {
     const until = performance.now() + PATIENCE_MS;
-    let written = 0;
-    for (const [level, fields, message] of linesOf(report)) {
-      log[level](fields, message);
-      written += 1;
-      if (written % LINES_AT_ONCE === 0) await room(until - performance.now());
-    }
+    const lines = linesOf(report);
+    const loggers = new Map<object, Log>();
+    const some = (): boolean => {
+      for (let written = 0; written < LINES_AT_ONCE; written += 1) {
+        const line = lines.next();
+        if (line.done === true) return true;
+        write(log, line.value, loggers);
+      }
+      return false;
+    };
+    while (!together(some)) await room(until - performance.now());
   };
+}
+
+/** Fields that many lines share are put into words once. */
+function write(log: Log, [level, fields, message, areShared]: Line, loggers: Map<object, Log>): void {
+  if (areShared !== true) return log[level](fields, message);
+  const own = loggers.get(fields) ?? log.child(fields);
+  loggers.set(fields, own);
+  own[level](message);
 }
 
 /** What holds, whether it was said before or not. */
@@ -96,9 +110,16 @@ function* previewLines(report: CycleReport, mark: string): Generator<Line> {
 
 function* outcomeLines(report: CycleReport): Generator<Line> {
   const drift = new Set(report.drift);
-  for (const { change, ...outcome } of report.outcomes) {
-    const fields = { ...fieldsOf(change, drift), outcome: outcome.result };
-    if (outcome.result === 'applied') yield ['info', fields, sentenceOf(change)];
-    else yield ['warn', { ...fields, reason: outcome.message }, `not done: ${sentenceOf(change)}`];
+  const applied = new Map<string, object>();
+  for (const outcome of report.outcomes) {
+    const { change, result } = outcome;
+    if (result !== 'applied') {
+      yield ['warn', { ...fieldsOf(change, drift), outcome: result, reason: outcome.message }, `not done: ${sentenceOf(change)}`];
+      continue;
+    }
+    const key = `${change.kind} ${drift.has(change)} ${lossOf(change) ?? ''}`;
+    const fields = applied.get(key) ?? { ...fieldsOf(change, drift), outcome: result };
+    applied.set(key, fields);
+    yield ['info', fields, sentenceOf(change), true];
   }
 }

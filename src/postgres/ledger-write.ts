@@ -121,10 +121,13 @@ function sourceIn(name: string, { source, sourceOf }: RoleFacts): { readonly sou
   return own === source ? {} : { source: own };
 }
 
+/** SQL: the role of a row, by the index. The server would rather go through all of them, as it guesses that there are few: with each batch more of them. */
+const ROLE_OF = 'LATERAL (SELECT p.oid FROM pg_roles p WHERE p.rolname = x.name OFFSET 0) r';
+
 const upsertSql = (upserts: readonly object[], { source, server }: RoleFacts): string =>
   `INSERT INTO pgsteward.managed_role (name, entity, origin, source, oid, server, ledger, status, disabled_at)
    SELECT x.name, x.entity, x.origin, coalesce(x.source, ${literal(source)}), r.oid, ${nullable(server)}, ${LEDGER}, 'active', CASE WHEN x.disabled THEN pg_catalog.now() END
-   FROM jsonb_to_recordset(${records(upserts)}) AS x(name text, entity text, origin text, source text, disabled boolean) JOIN pg_roles r ON r.rolname = x.name
+   FROM jsonb_to_recordset(${records(upserts)}) AS x(name text, entity text, origin text, source text, disabled boolean), ${ROLE_OF}
    ON CONFLICT (name) DO UPDATE SET entity = excluded.entity, origin = excluded.origin, source = excluded.source, oid = excluded.oid, server = excluded.server,
      ledger = excluded.ledger, status = 'active',
      witness_version = NULL, witness_salt = NULL, witness_iterations = NULL, witness_proof = NULL, disabled_at = excluded.disabled_at`;

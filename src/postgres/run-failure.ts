@@ -15,6 +15,7 @@ const MOST_HOLDERS = 3;
 
 /** Records a change that cannot work because something before it did not. */
 export function skips(run: Run, change: Change): boolean {
+  if (run.failed.size === 0) return false;
   const { removes } = definitionOf(change);
   // Whoever has to go loses the sessions, whatever else fails.
   const missing =

@@ -54,7 +54,7 @@ export function createApplied(before: readonly Change[], { backoff, repeats, int
       return parts;
     },
     end: () => {
-      for (const { change, result } of outcomes) if (result === 'applied' && !undone.has(groupKeyOf(change))) backoff.succeed(change);
+      if (backoff.any) for (const { change, result } of outcomes) if (result === 'applied' && !undone.has(groupKeyOf(change))) backoff.succeed(change);
     },
   };
 }

@@ -16,19 +16,30 @@ const MOST = 10_000;
 export function createRepeats(): Repeats {
   /** What is made again under the same document is a repair, also where an entry that something else is wrong with hides that it is drift. */
   const made = new Set<string>();
+  /** What was made since, of which nobody asked yet: mostly nobody does, and a key for each of thousands of new roles costs as much as its SQL. */
+  let noted: Change[] = [];
+  const settle = (): void => {
+    for (const change of noted) made.add(groupKeyOf(change));
+    noted = [];
+  };
+  const forget = (): void => {
+    noted = [];
+    made.clear();
+  };
   return {
     of: (drift, whyOf) => {
       const repairs = new Set(drift.map(groupKeyOf));
       return (change) => {
+        settle();
         if (repairs.size === 0 && made.size === 0) return undefined;
         const key = groupKeyOf(change);
         return repairs.has(key) ? '' : made.has(key) ? whyOf(change) : undefined;
       };
     },
     note: (change) => {
-      if (made.size >= MOST) made.clear();
-      made.add(groupKeyOf(change));
+      if (made.size + noted.length >= MOST) forget();
+      noted.push(change);
     },
-    forget: () => made.clear(),
+    forget,
   };
 }

@@ -1,6 +1,7 @@
 // The report of a cycle: what it found and did. Log, metrics, /status and Events are written from it and from nothing else.
 import { type Change, type ChangeKind, type Entity, subjectOf } from '../changes/change.ts';
 import { definitionOf } from '../changes/table.ts';
+import { onceFor } from '../model/once-for.ts';
 import type { Problem } from '../model/entries.ts';
 import type { GuardrailCount } from '../guard/say.ts';
 import { aboutNotice, type Notice } from '../changes/notice.ts';
@@ -97,7 +98,7 @@ export interface Summary {
 }
 
 /** The counts of a cycle's one summary line; in a dry run or a pause, of what would have been done. */
-export function summarize(report: CycleReport): Summary {
+export const summarize = onceFor((report: CycleReport): Summary => {
   const changes = isPreview(report) ? report.planned : report.outcomes.flatMap((outcome) => (outcome.result === 'applied' ? [outcome.change] : []));
   const roles = (kind: ChangeKind, entity: 'user' | 'role'): ReadonlySet<string> =>
     new Set(changes.flatMap((change) => (change.kind === kind && 'entity' in change && change.entity === entity ? [change.role] : [])));
@@ -122,4 +123,4 @@ export function summarize(report: CycleReport): Summary {
     errors: errorsOf(report).length,
     duration: report.duration,
   };
-}
+});

@@ -1,16 +1,13 @@
 // The benchmark of doing nothing: what 100 databases that nobody changes cost an hour, and how many cycles a burst of changes by hand causes.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Daemon, daemonEnv, Manifests } from '../support/daemon.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
 import { cpuOf } from './load.ts';
-import { median, print, startShipped, untilGone, waitForCycle } from './support.ts';
+import { median, postmaster, print, startShipped, untilGone, waitForCycle } from './support.ts';
 
 const DATABASES = Array.from({ length: 100 }, (_, index) => `tenant_${index}`);
 /** Two intervals of the default, and a part of a third. */
 const WATCHED_MS = 75_000;
-const postmaster = (server: Postgres): number => Number(readFileSync(join(server.dataDir, 'postmaster.pid'), 'utf8').split('\n')[0]);
 const metric = async (daemon: Daemon, name: string): Promise<number> =>
   Number(
     (await daemon.get('/metrics')).body

@@ -14,11 +14,11 @@ export interface Load {
   readonly roles: number;
 }
 
-const ORDINARY: Load = { tables: 20, functions: 10, roles: 20 };
+export const ORDINARY: Load = { tables: 20, functions: 10, roles: 20 };
 const LARGE: Load = { tables: 40, functions: 60, roles: 32 };
 
 const SCHEMAS = numbers(50).map((index) => `s${String(index).padStart(2, '0')}`);
-const rolesOf = ({ roles }: Load): readonly string[] => numbers(roles).map((index) => `role_${String(index).padStart(2, '0')}`);
+export const rolesOf = ({ roles }: Load): readonly string[] => numbers(roles).map((index) => `role_${String(index).padStart(2, '0')}`);
 const nameOf = ({ tables, functions, roles }: Load): string =>
   `50 schemas, ${tables * SCHEMAS.length} tables, ${functions * SCHEMAS.length} functions, ${roles} roles`;
 
@@ -34,7 +34,7 @@ const setupOf = ({ tables, functions }: Load): string =>
   ].join(';\n');
 
 /** The least SQL that has the same effect, in one transaction. */
-const minimalOf = (roles: readonly string[]): string =>
+export const minimalOf = (roles: readonly string[]): string =>
   [
     'BEGIN',
     ...roles.map((role) => `CREATE ROLE ${role}`),
@@ -57,7 +57,7 @@ export const grantsDocument = (databases: readonly string[], roles: readonly str
   });
 
 /** A database as the application left it, without any role of ours. */
-async function fresh(server: Postgres): Promise<void> {
+export async function fresh(server: Postgres): Promise<void> {
   await server.query('DROP SCHEMA IF EXISTS pgsteward CASCADE');
   await server.query('DROP DATABASE IF EXISTS bench WITH (FORCE)');
   const roles = await server.query<{ name: string }>(`SELECT quote_ident(rolname) AS name FROM pg_roles WHERE rolname ~ '^(role_|operator)'`);
@@ -65,13 +65,18 @@ async function fresh(server: Postgres): Promise<void> {
   await server.query('CREATE DATABASE bench TEMPLATE bench_template OWNER app_owner');
 }
 
-async function oneDatabase(server: Postgres, load: Load): Promise<void> {
+/** The database as the application left it, to be copied. */
+export async function makeTemplate(server: Postgres, load: Load): Promise<void> {
   await server.query('DROP DATABASE IF EXISTS bench_template');
   await server.query('CREATE DATABASE bench_template OWNER app_owner');
   const setup = await server.client('bench_template');
   await setup.query(setupOf(load));
   await setup.query('RESET ROLE; VACUUM ANALYZE').catch(() => setup.query('RESET ROLE'));
   await setup.end();
+}
+
+async function oneDatabase(server: Postgres, load: Load): Promise<void> {
+  await makeTemplate(server, load);
   const manifests = new Manifests();
   manifests.users(grantsDocument(['bench'], rolesOf(load)));
   const file = join(manifests.folder, '.minimal.sql');

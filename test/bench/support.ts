@@ -12,6 +12,9 @@ export const RUNS = Number(process.env['BENCH_RUNS'] ?? 5);
 
 export const numbers = (count: number): readonly number[] => Array.from({ length: count }, (_, index) => index);
 
+/** The process that all others of a server are below. */
+export const postmaster = (server: Postgres): number => Number(readFileSync(join(server.dataDir, 'postmaster.pid'), 'utf8').split('\n')[0]);
+
 export const PROGRAM = join(ROOT, 'dist/main.js');
 
 /** As the image starts it: compiled, with the flags and variables of the Dockerfile. */

@@ -7,7 +7,9 @@ import { planLines } from '../../src/changes/plan-lines.ts';
 import { createVerifier, parseVerifier, proofOf, verifierMatches } from '../../src/model/scram.ts';
 import { parseList, sameSetting } from '../../src/model/setting-list.ts';
 import { type Change, keyOf } from '../../src/changes/change.ts';
+import type { UserEntry } from '../../src/model/entries.ts';
 import { createBackoff } from '../../src/steward/backoff.ts';
+import { entryDigest } from '../../src/steward/entry-digest.ts';
 import { chooseSecrets } from '../../src/sources/secret-sweep.ts';
 
 describe('plan lines', () => {
@@ -50,6 +52,28 @@ describe('verifiers', () => {
     for (const bad of ['', '\n', 'a\0b', 'md5d41d8cd98f00b204e9800998ecf8427e', 'x'.repeat(2000)]) expect(readPassword(Buffer.from(bad)).kind).toBe('refused');
     expect(readPassword(Buffer.from([0xff])).kind).toBe('refused');
   });
+});
+
+it('an entry has the digest that state files of earlier versions have, wherever it stands', () => {
+  const digestAt = (line: number): string => {
+    const position = { file: 'users.yaml', line, column: 1 };
+    return entryDigest({
+      username: 'a "b"\n',
+      database: undefined,
+      databases: ['x'],
+      roles: [
+        { name: 'r', admin: true, position },
+        { name: 's', position },
+      ],
+      settings: new Map([['work_mem', '1MB']]),
+      databaseSettings: new Map([['db', new Map([['search_path', 'a, b']])]]),
+      rules: [{ kind: 'table', name: '*', position, privileges: new Map([['SELECT', false]]) }],
+      validUntil: null,
+      login: true,
+      position,
+    } as unknown as UserEntry);
+  };
+  expect([digestAt(1), digestAt(2)]).toEqual(['UFXeK1Q8H2Ew_cLG', 'UFXeK1Q8H2Ew_cLG']);
 });
 
 it('list parameters compare by their elements', () => {

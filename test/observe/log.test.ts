@@ -124,6 +124,26 @@ it('a report of thousands of lines lets everything else have its turn, and waits
   expect(lines).toHaveLength(5001);
 });
 
+it('what is written together goes out as one when it is done, also where something of it fails', () => {
+  const written: string[] = [];
+  const stream = new Writable({
+    decodeStrings: false,
+    writev: (chunks, done) => {
+      written.push(chunks.map(({ chunk }) => chunk as string).join(''));
+      done();
+    },
+  });
+  const output = createLogOutput(stream);
+  const work = (): never => {
+    output.write('one\n');
+    output.write('two\n');
+    expect(written).toEqual([]);
+    throw new Error('it fails');
+  };
+  expect(() => output.together(work)).toThrow('it fails');
+  expect(written).toEqual(['one\ntwo\n']);
+});
+
 it('a reader that is gone ends nothing', async () => {
   const stream = new Writable({ write: (_line, _encoding, done) => done(new Error('EPIPE')) });
   const output = createLogOutput(stream);

@@ -302,7 +302,10 @@ it('the summary counts what is given and what is taken away apart, whatever it i
 it('a notice for which nothing has to be done is a warning in the log, and one that holds something back an error', async () => {
   for (const kind of NOTICE_KINDS) {
     const lines: string[] = [];
-    await createReportLog(createLog('info', { write: (line) => void lines.push(line), onLeftOut: () => undefined }), { room: async () => undefined })({
+    await createReportLog(createLog('info', { write: (line) => void lines.push(line), onLeftOut: () => undefined }), {
+      room: async () => undefined,
+      together: (work) => work(),
+    })({
       ...REPORT,
       notices: [notice(kind)],
     });
