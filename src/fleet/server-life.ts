@@ -7,6 +7,7 @@ import type { LogOutput } from '../observe/log-output.ts';
 import { describeFailure } from '../postgres/failures.ts';
 import { createWake, type Wake } from '../steward/loop.ts';
 import { createSecretLogin, identityNow } from '../steward/secret-login.ts';
+import { goingFirst } from '../async/in-turns.ts';
 import type { Lanes } from '../async/lanes.ts';
 import type { Replicas } from '../steward/replicas.ts';
 import { documentsOf } from './documents-of.ts';
@@ -131,7 +132,8 @@ async function term(
     login,
     precedence: replicas?.of(entry.name),
     onKept: (rows, release) => kept.note(entry.name, rows, release),
-    inTurn: (work, signal) => (kept.isLarge(entry.name) ? largeLanes.inTurn(() => lanes.inTurn(work, signal), signal) : lanes.inTurn(work, signal)),
+    inTurn: (work, signal) =>
+      kept.isLarge(entry.name) ? largeLanes.inTurn(() => lanes.inTurn(work, signal), signal) : lanes.inTurn(() => goingFirst(work), signal),
   });
   const deadline = new Promise<void>((resolve) => stop.addEventListener('abort', () => setTimeout(resolve, END_MS).unref(), { once: true }));
   try {

@@ -6,7 +6,7 @@ import { decodeBase64 } from '../model/base64.ts';
 import { folderFinder } from './directory-documents.ts';
 import { MANIFEST_LIMITS, type Manifest } from '../document/manifests.ts';
 import { SourceError } from '../model/source-error.ts';
-import { type File, type FolderLimits, idOf, scan } from './manifest-files.ts';
+import { type File, type FolderLimits, idOf, type LateFiles, scan } from './manifest-files.ts';
 import { type DocumentReading, type OwnSecrets, type Ports, type SecretReader, type SecretReading, secretKey, type SecretsWanted } from './ports.ts';
 
 interface Found {
@@ -21,24 +21,65 @@ const TOLD = 3;
 export interface Folder {
   readonly path: string;
   readonly files: ReadonlyMap<string, File>;
-  /** Looks at it anew. @throws SourceError */
+  /** Looks at it anew; large files of documents that changed are as they were until they are read. @throws SourceError */
   scan(signal: AbortSignal): Promise<ReadonlyMap<string, File>>;
+  /** The same with such files read, as far as they are meant. @throws SourceError */
+  scanAll(signal: AbortSignal, isMeant?: (file: File) => boolean): Promise<ReadonlyMap<string, File>>;
 }
 
 export function createFolder(path: string, limits: FolderLimits = MANIFEST_LIMITS): Folder {
   let files: ReadonlyMap<string, File> = new Map();
   let scanning: Promise<ReadonlyMap<string, File>> | undefined;
+  const late = createLateFiles();
+  const scanNow = async (signal: AbortSignal): Promise<ReadonlyMap<string, File>> => {
+    // One that was given up for its time goes on, and is what the next one waits for: large files are never read twice at once.
+    scanning ??= scan(path, files, limits, signal, late).finally(() => (scanning = undefined));
+    files = await scanning;
+    return files;
+  };
   return {
     path,
     get files() {
       return files;
     },
-    scan: async (signal) => {
-      // One that was given up for its time goes on, and is what the next one waits for: large files are never read twice at once.
-      scanning ??= scan(path, files, limits, signal).finally(() => (scanning = undefined));
-      files = await scanning;
-      return files;
+    scan: scanNow,
+    scanAll: async (signal, isMeant = () => true) => {
+      const found = await scanNow(signal);
+      const meant = [...found.values()].filter(isMeant).flatMap((file) => late.reading(file.path) ?? []);
+      if (meant.length === 0) return found;
+      await Promise.all(meant);
+      signal.throwIfAborted();
+      return scanNow(signal);
     },
+  };
+}
+
+interface Late {
+  readonly reading: Promise<void>;
+  file?: File;
+}
+
+/** Each file once at a time; whoever waits for one that could not be read finds it as it was. */
+function createLateFiles(): LateFiles & { reading(path: string): Promise<void> | undefined } {
+  const known = new Map<string, Late>();
+  return {
+    take: (path) => {
+      const one = known.get(path);
+      if (one === undefined) return undefined;
+      if (one.file === undefined) return 'pending';
+      known.delete(path);
+      return one.file;
+    },
+    begin: (path, reading) => {
+      const one: Late = {
+        reading: reading.then(
+          (file) => void (one.file = file),
+          () => void known.delete(path),
+        ),
+      };
+      known.set(path, one);
+    },
+    reading: (path) => known.get(path)?.reading,
   };
 }
 
@@ -59,9 +100,12 @@ export function directoryPorts(folder: Folder, options: DirectorySourceOptions):
   const { key = 'users.yaml' } = options;
   const ref = `${options.namespace}/${options.configMapName}`;
   const readDocument = async (signal: AbortSignal): Promise<DocumentReading> => {
-    const files = await folder.scan(signal);
     const id = `ConfigMap/${options.configMapName}`;
-    const found = findIn(files, options.namespace, (manifest) => idOf(manifest) === id);
+    const isIt = (manifest: Manifest): boolean => idOf(manifest) === id;
+    const itsOwn = await folder.scanAll(signal, ({ manifests }) => manifests.some(isIt));
+    // One that is not there may be in what was not read yet.
+    const files = findIn(itsOwn, options.namespace, isIt).length > 0 ? itsOwn : await folder.scanAll(signal);
+    const found = findIn(files, options.namespace, isIt);
     const [first, second] = found;
     if (second !== undefined) throw new SourceError('malformed', `the ConfigMap ${ref} is in ${pathsOf(found)}; keep one`);
     if (first !== undefined) return documentIn(first, ref, key);
@@ -74,7 +118,7 @@ export function directoryPorts(folder: Folder, options: DirectorySourceOptions):
   return {
     description: `directory ${path}, ConfigMap ${ref}`,
     documents: { read: readDocument },
-    finder: folderFinder((signal) => folder.scan(signal)),
+    finder: folderFinder((signal) => folder.scanAll(signal)),
     secrets: secretsIn(() => folder.files, options.namespace),
     ownSecrets: ownSecretsIn(folder, options.namespace),
     close: async () => undefined,
@@ -161,7 +205,7 @@ const ownSecretsIn = (folder: Folder, namespace: string): OwnSecrets => ({
     return valuesIn(first.manifest);
   },
   logins: async (signal) =>
-    findIn(await folder.scan(signal), namespace, ({ kind }) => kind === 'Secret').map(({ manifest }) => ({
+    findIn(await folder.scanAll(signal), namespace, ({ kind }) => kind === 'Secret').map(({ manifest }) => ({
       name: manifest.name,
       labels: manifest.labels,
       values: valuesIn(manifest),

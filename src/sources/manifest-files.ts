@@ -2,7 +2,7 @@
 import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { aside, TooCostly } from '../async/aside.ts';
+import { aside, ASIDE_LIMITS, TooCostly } from '../async/aside.ts';
 import { type Manifest, partsOf } from '../document/manifests.ts';
 import { type BoundedFile, readRegular, RefusedFile, stampOf } from '../files/bounded-file.ts';
 import { SourceError } from '../model/source-error.ts';
@@ -28,8 +28,24 @@ const KEPT = 'nothing of it is read until there is less, and what it held last s
 /** What an object is called in its namespace. */
 export const idOf = (manifest: Manifest): string => `${manifest.kind}/${manifest.name}`;
 
-/** Reads again only the files that changed; one that cannot be read keeps the names that it last held. */
-export async function scan(root: string, before: ReadonlyMap<string, File>, limits: FolderLimits, signal: AbortSignal): Promise<ReadonlyMap<string, File>> {
+/** Large files of documents that are read while everybody else goes on with what they held last. */
+export interface LateFiles {
+  /** What was read of the file since it was last asked, which may have changed again; `pending` while it is read. */
+  take(path: string): File | 'pending' | undefined;
+  begin(path: string, reading: Promise<File>): void;
+}
+
+/**
+ * Reads again only the files that changed; one that cannot be read keeps the names that it last held.
+ * @param late undefined where all of them are waited for.
+ */
+export async function scan(
+  root: string,
+  before: ReadonlyMap<string, File>,
+  limits: FolderLimits,
+  signal: AbortSignal,
+  late?: LateFiles,
+): Promise<ReadonlyMap<string, File>> {
   let entries;
   try {
     entries = await readdir(root, { recursive: true, withFileTypes: true });
@@ -45,19 +61,28 @@ export async function scan(root: string, before: ReadonlyMap<string, File>, limi
   // What was larger by the time that it was read is less for the others.
   let room = limits.bytes - bytes;
   for (const { full, path, stamp, size, error } of found) {
-    const known = before.get(path);
+    const taken = late?.take(path);
+    const known = taken === undefined || taken === 'pending' ? before.get(path) : taken;
     if (error !== undefined) files.set(path, unread(path, error, known));
     else if (size > limits.fileBytes) files.set(path, unread(path, `has ${size} bytes; at most ${limits.fileBytes} are read`, known));
-    else if (known?.stamp === stamp) files.set(path, known);
+    else if (known !== undefined && (known.stamp === stamp || taken === 'pending')) files.set(path, known);
     else {
       const read = await readRegular(full, Math.min(limits.fileBytes, size + room)).catch(reasonOf);
       if (typeof read !== 'string') room -= Math.max(0, read.bytes.length - size);
-      files.set(path, typeof read === 'string' ? unread(path, read, known) : await parse(read, path, known, signal));
+      if (typeof read === 'string') files.set(path, unread(path, read, known));
+      else if (late !== undefined && known !== undefined && mayBeLate(read, known)) {
+        late.begin(path, parse(read, path, known, signal));
+        files.set(path, known);
+      } else files.set(path, await parse(read, path, known, signal));
     }
   }
   const isSame = files.size === before.size && [...files].every(([path, file]) => before.get(path) === file);
   return isSame ? before : files;
 }
+
+/** Nobody else's documents wait for a large one; Secrets and what nobody knows are waited for. */
+const mayBeLate = ({ bytes }: BoundedFile, { manifests, error }: File): boolean =>
+  bytes.length > ASIDE_LIMITS.fromBytes && error === undefined && manifests.length > 0 && manifests.every(({ kind }) => kind === 'ConfigMap');
 
 interface Listed {
   readonly full: string;
@@ -101,7 +126,7 @@ async function parse({ bytes, stamp }: BoundedFile, path: string, known: File | 
   const fresh = [...parts].filter(([key]) => known?.parsed.has(key) !== true);
   const length = fresh.reduce((sum, [, { text, isJson }]) => sum + (isJson ? text.length / JSON_FOR_ONE : text.length), 0);
   try {
-    const read = await aside('manifests', length, [fresh.map(([, part]) => part)], signal);
+    const read = await aside('manifests', length, [fresh.map(([, part]) => part)], signal, `file ${path}`);
     if (read.error !== undefined) return broken(read.error);
     const found = new Map(fresh.map(([key], index) => [key, read.manifests[index] ?? []]));
     const parsed = new Map([...parts.keys()].map((key) => [key, found.get(key) ?? known?.parsed.get(key) ?? []]));

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { LIMITS } from '../../src/model/limits.ts';
 import { MANIFEST_LIMITS } from '../../src/document/manifests.ts';
-import { createDirectorySource } from '../../src/sources/directory.ts';
+import { createDirectorySource, createFolder, directoryPorts } from '../../src/sources/directory.ts';
 import type { Ports } from '../../src/sources/ports.ts';
 import { readSecrets } from '../support/read-secrets.ts';
 
@@ -156,4 +156,39 @@ it('who asks again while a large file is still read waits for the same reading',
   write('s.yaml', secret('one', 'stringData: {password: other}'));
   await source.documents.read(signal);
   expect([first, await read('one')]).toMatchObject([{ value: Buffer.from('s3cret') }, { value: Buffer.from('other') }]);
+});
+
+it('nobody waits for the large document of another one, and whoever reads that gets it as it is', async () => {
+  const shared = createFolder(folder);
+  const [small, large] = ['users', 'large'].map((configMapName) => directoryPorts(shared, { ...NAMES, configMapName })) as [Ports, Ports];
+  const textOf = async ({ documents }: Ports): Promise<string> => Buffer.from((await documents.read(signal)).content).toString();
+  const put = (count: number): void => {
+    const users = Array.from({ length: 4000 }, (_, index) => `    - {username: user-${index}, connectionLimit: ${count}}`).join('\n');
+    write('large.yaml', `kind: ConfigMap\nmetadata: {name: large}\ndata:\n  users.yaml: |\n    users:\n${users}\n`);
+    write('users.yaml', configMap.replace('username: a', `username: a${count}`));
+  };
+  put(0);
+  expect(await textOf(large)).toContain('connectionLimit: 0}');
+  for (const count of [1, 2, 3]) {
+    put(count);
+    let isLargeRead = false;
+    const before = textOf(large).then((text) => ((isLargeRead = true), text));
+    expect(await textOf(small)).toContain(`a${count}`);
+    expect(isLargeRead).toBe(false);
+    expect(await before).toContain(`connectionLimit: ${count}}`);
+  }
+  // It is edited again while it is read: what was read of it counts, and then what it is by now.
+  put(4);
+  await textOf(small);
+  put(5);
+  const [first, second] = [await textOf(large), await textOf(large)];
+  expect(first).toMatch(/connectionLimit: [45]}/);
+  expect(second).toContain('connectionLimit: 5}');
+  // One that moves into a file that is not read yet is found there.
+  write(
+    'large.yaml',
+    `kind: ConfigMap\nmetadata: {name: large}\ndata:\n  users.yaml: |\n    users:\n${'    - {username: x}\n'.repeat(4000)}---\n${configMap.replace('username: a', 'username: moved')}`,
+  );
+  rmSync(join(folder, 'users.yaml'));
+  expect(await textOf(small)).toContain('moved');
 });
