@@ -36,6 +36,8 @@ export const LIMITS = {
   settingsLength: 262_144,
   /** Bytes of the server's answer to one round trip: rows take several times as much memory. */
   answerBytes: 25_165_824,
+  /** Rows of it, and other messages: one of seven bytes takes a hundred. */
+  answerRows: 1_000_000,
   /** Characters of a parameter's name. */
   parameterName: 1024,
   /** Characters of a role's comment. */

@@ -22,19 +22,21 @@ export class AnswerTooLarge extends Error {
   override readonly name = 'AnswerTooLarge';
 
   constructor() {
-    super(`the server's answer has more than ${LIMITS.answerBytes / 1_048_576} MiB, which is more than is read, and nothing is concluded from a part of it`);
+    super(
+      `the server's answer has more than ${LIMITS.answerBytes / 1_048_576} MiB or ${LIMITS.answerRows} rows, which is more than is read, and nothing is concluded from a part of it`,
+    );
   }
 }
 
 /**
- * Ends the session where an answer is longer than LIMITS.answerBytes: rows cannot be refused one by one, and a single one may have a gigabyte. And where pg
+ * Ends the session where an answer is longer than LIMITS.answerBytes, or has more rows than LIMITS.answerRows: rows cannot be refused one by one, and a single one may have a gigabyte. And where pg
  * cannot read it: what it throws then would end the process. To be called before the client connects.
  */
 export function boundAnswers(client: pg.Client): void {
   const { connection } = client as unknown as Wire;
-  let received = 0;
+  let [received, messages] = [0, 0];
   const begin = (): void => {
-    received = 0;
+    [received, messages] = [0, 0];
   };
   connection.on('readyForQuery', begin);
   // Those come between answers.
@@ -49,8 +51,8 @@ export function boundAnswers(client: pg.Client): void {
         if (stream.destroyed) return;
         try {
           received += chunk.length;
-          if (received > LIMITS.answerBytes) throw new AnswerTooLarge();
-          check(chunk);
+          messages += check(chunk);
+          if (received > LIMITS.answerBytes || messages > LIMITS.answerRows) throw new AnswerTooLarge();
           read(chunk);
         } catch (error) {
           stream.destroy(error instanceof AnswerTooLarge || error instanceof NoMessage ? error : new NoMessage(error));

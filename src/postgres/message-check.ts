@@ -25,14 +25,16 @@ export class NoMessage extends Error {
   }
 }
 
-/** @returns takes each chunk before pg does. @throws NoMessage */
-export function createMessageCheck(): (chunk: Buffer) => void {
+/** @returns takes each chunk before pg does, and says how many messages begin in it. @throws NoMessage */
+export function createMessageCheck(): (chunk: Buffer) => number {
   let head = NOTHING;
   let left = 0;
+  let begun = 0;
   let fields: ReturnType<typeof createFields> | undefined;
   const begin = (type: number, length: number): void => {
     if (length < LENGTH) throw new NoMessage();
     left = length - LENGTH;
+    begun += 1;
     fields = type === ERROR || type === NOTICE ? createFields() : undefined;
     end();
   };
@@ -42,6 +44,7 @@ export function createMessageCheck(): (chunk: Buffer) => void {
     fields = undefined;
   };
   return (chunk) => {
+    begun = 0;
     for (let at = 0; at < chunk.length;) {
       if (left > 0) {
         const some = Math.min(left, chunk.length - at);
@@ -56,12 +59,13 @@ export function createMessageCheck(): (chunk: Buffer) => void {
         const some = chunk.subarray(at, at + HEAD - head.length);
         head = Buffer.concat([head, some]);
         at += some.length;
-        if (head.length < HEAD) return;
+        if (head.length < HEAD) break;
         const whole = head;
         head = NOTHING;
         begin(whole.readUInt8(0), whole.readUInt32BE(1));
       }
     }
+    return begun;
   };
 }
 

@@ -41,6 +41,7 @@ it('each limit stands in the table, with its number', () => {
     settingsOfRole: 'a setting of a role',
     settingsLength: 'a setting of a role',
     answerBytes: 'an answer of the server',
+    answerRows: 'an answer of the server',
     parameterName: 'the name of a parameter',
     comment: "a role's comment",
     verifierIterations: 'a stored verifier',

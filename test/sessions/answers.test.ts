@@ -22,6 +22,14 @@ const FRAME = 1000;
 const ask = (select: string): Promise<number> =>
   connections.withAdmin(async (client) => (await query(client, select)).flat(2).reduce<number>((sum, text) => sum + String(text).length, 0));
 
+it('as many rows of nothing come as are held, and of one more nothing', async () => {
+  const rows = (count: number): Promise<number> =>
+    connections.withAdmin(async (client) => (await query(client, `SELECT FROM generate_series(1, ${count})`))[0]?.length ?? 0);
+  expect(await rows(LIMITS.answerRows - 10)).toBe(LIMITS.answerRows - 10);
+  await expect(rows(LIMITS.answerRows + 1)).rejects.toThrow(`or ${LIMITS.answerRows} rows`);
+  expect(await ask("SELECT 'well'")).toBe(4);
+});
+
 it.each([
   ['one value', (bytes: number) => `SELECT repeat('x', ${bytes})`],
   [
