@@ -109,6 +109,7 @@ const schema = z.object({
     .refine((text) => text === 'forever' || (durationMs(text) ?? 0) >= DAY_MS, 'must be «forever» or a duration as 400d, of a day at least')
     .default('400d'),
   AUDIT_MAX_ROWS: number(1_000_000, (n) => n.int().min(10_000)),
+  AUDIT_MAX_REVISIONS: number(200, (n) => n.int().min(1).max(10_000)),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   LOG_FORMAT: z.enum(['auto', 'text', 'json']).default('auto'),
 });
@@ -211,7 +212,7 @@ export function configOf(set: Settings, file: GuardrailsFile) {
     stateFile: set.STATE_FILE,
     passwordProbe: set.PASSWORD_PROBE,
     retry: { retries: set.MAX_RETRIES, base: set.RETRY_BACKOFF_BASE },
-    audit: { retention: set.AUDIT_RETENTION, maxRows: set.AUDIT_MAX_ROWS },
+    audit: { retention: set.AUDIT_RETENTION, maxRows: set.AUDIT_MAX_ROWS, maxRevisions: set.AUDIT_MAX_REVISIONS },
     http: { host: set.HTTP_HOST, port: set.HTTP_PORT },
     source: {
       id: source,

@@ -159,6 +159,47 @@ const WHAT_CAN: Verb = {
   run: async (given, self) => (await import('./what-can.ts')).whatCan(given, self),
 };
 
+const HISTORY: Verb = {
+  name: 'history',
+  summary: 'what was done and which documents were in force, and whether that is as it was written',
+  options: {
+    ...SERVER_OPTIONS,
+    role: { type: 'string', value: 'ROLE', summary: 'only rows about this role, by its exact name' },
+    object: { type: 'string', value: 'TEXT', summary: 'only rows whose object has this in it' },
+    since: { type: 'string', value: 'WHEN', summary: 'only rows since a moment, as 2027-01-31, or since so long ago, as 7d' },
+    revision: { type: 'string', value: 'N', summary: 'only rows of this revision; with -o yaml its documents' },
+    revisions: { type: 'boolean', summary: 'the revisions that are kept: when, from where, and by whom' },
+    verify: { type: 'boolean', summary: 'goes through the chain over the audit log, and says what is not as it was written' },
+    head: { type: 'string', value: 'HEAD', summary: 'with --verify, what auditHead of the status ConfigMap said; otherwise it is read there' },
+    output: {
+      type: 'string',
+      short: 'o',
+      value: 'FORMAT',
+      choices: ['text', 'json', 'csv', 'ocsf', 'yaml'],
+      summary: 'how it is said; ocsf is an event a line',
+    },
+  },
+  details: [
+    'It is read from the ledger in the admin database, and nothing is written. No password and no verifier is in any of it.',
+    'Exit code 0: all of it is said; 2: with --verify, something was changed, removed or put in; 1: an error.',
+  ],
+  example: 'pgsteward history --role alice --since 30d',
+  run: async (given, self) => (await import('./history.ts')).history(given, self),
+};
+
+const DIFF: Verb = {
+  name: 'diff',
+  summary: 'which entries differ between the documents of two revisions',
+  operands: 'REVISION REVISION',
+  options: {
+    ...SERVER_OPTIONS,
+    output: { type: 'string', short: 'o', value: 'FORMAT', choices: ['text', 'json'], summary: 'how it is said' },
+  },
+  details: ['pgsteward history --revisions lists them. Nothing is written. Exit code 0: no entry differs; 2: some do; 1: an error.'],
+  example: 'pgsteward diff 3 5',
+  run: async (given, self) => (await import('./diff.ts')).diff(given, self),
+};
+
 const DISCOVER: Verb = {
   name: 'discover',
   summary: 'entries of servers.yaml for what Secrets lead to',
@@ -197,4 +238,21 @@ const COMPLETION: Verb = {
   run: async (given, self) => (await import('./completion.ts')).completion(given, self, VERBS),
 };
 
-export const VERBS: readonly Verb[] = [RUN, VALIDATE, SCHEMA, SNAPSHOT, PLAN, SHOW, APPLY, IMPORT, EXPLAIN, WHO_CAN, WHAT_CAN, DISCOVER, STATUS, COMPLETION];
+export const VERBS: readonly Verb[] = [
+  RUN,
+  VALIDATE,
+  SCHEMA,
+  SNAPSHOT,
+  PLAN,
+  SHOW,
+  APPLY,
+  IMPORT,
+  EXPLAIN,
+  WHO_CAN,
+  WHAT_CAN,
+  HISTORY,
+  DIFF,
+  DISCOVER,
+  STATUS,
+  COMPLETION,
+];

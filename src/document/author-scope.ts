@@ -17,6 +17,7 @@ export function inScope(drafts: readonly DocumentDraft[], author: Author, its: I
     return {
       ...draft,
       guardrails: [],
+      said: draft.said.filter(({ list }) => list !== 'guardrails'),
       users: draft.users.map((user) => judgeMember(user, user.entry, (entry) => userFindings(entry, facts), { entry: undefined })),
       roles: draft.roles.map((role) => judgeMember(role, role.declaration, (entry) => roleFindings(entry, facts), { declaration: undefined })),
     };

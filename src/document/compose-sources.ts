@@ -58,6 +58,7 @@ export function composeSources({ own, authors, recorded, active = new Map(), def
     // What an author says of a database takes nothing away there, so a wrong entry of its holds nothing back either.
     invalidDatabases: parts[0]?.document.invalidDatabases ?? new Set(),
     guardrails: parts[0]?.document.guardrails,
+    said: parts.flatMap(({ document }) => document.said ?? []),
     sources: sourcesOf(parts, authors, recorded),
     usable: true,
     problems: parts.flatMap(({ document }) => document.problems),

@@ -28,6 +28,7 @@ export function compose(drafts: readonly DocumentDraft[], defaultDatabase?: stri
     invalidRenames: new Map(invalid.flatMap(({ names, former }) => (former === undefined ? [] : names.map((name) => [name, former.name] as const)))),
     invalidDatabases: new Set(databases.flatMap((draft) => (draft.entry === undefined || refused.has(draft) ? [draft.name ?? UNKNOWN_DATABASE] : []))),
     guardrails: read.flatMap((draft) => draft.guardrails),
+    said: read.flatMap((draft) => draft.said),
     usable,
     problems: drafts.flatMap((draft) => draft.report.sorted()),
   };

@@ -9,6 +9,7 @@ import { mismatch } from './issues.ts';
 import { repeatedKeys, unknownKeys } from './keys.ts';
 import { isStorable } from './names.ts';
 import type { ComplainAt, ProblemReport } from './problem-report.ts';
+import { saidOf } from './said.ts';
 import { show } from './show.ts';
 import { follow, type MappingNode, type Node, type Path, stringOf, valueOf } from './tree.ts';
 import type { DatabaseEntry, GrantRule } from '../model/entries.ts';
@@ -97,6 +98,7 @@ function readDatabase(node: MappingNode, path: Path, report: ProblemReport): Dat
     schemas,
     extensions,
     createdBy: [...new Set(values.createdBy)],
+    said: saidOf(node, 'name', report),
     position: report.positionOf(node.offset),
   };
 }

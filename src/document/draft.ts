@@ -2,7 +2,7 @@
 import type { ProblemReport } from './problem-report.ts';
 import type { Path } from './tree.ts';
 import type { Guardrail } from '../model/guardrails.ts';
-import type { DatabaseEntry, RoleDeclaration, UserEntry } from '../model/entries.ts';
+import type { DatabaseEntry, RoleDeclaration, SaidItem, UserEntry } from '../model/entries.ts';
 
 /** What one document says, before it is held against others and against itself. */
 export interface DocumentDraft {
@@ -10,6 +10,8 @@ export interface DocumentDraft {
   readonly roles: readonly RoleDraft[];
   readonly databases: readonly DatabaseDraft[];
   readonly guardrails: readonly Guardrail[];
+  /** Its permissions and guardrails, as a revision keeps them. */
+  readonly said: readonly SaidItem[];
   /** False where nothing of it can be used. */
   readonly usable: boolean;
   /** Whether each item of `users` was read by itself. */

@@ -13,6 +13,7 @@ import type { ComplainAt, ProblemReport } from './problem-report.ts';
 import { readRotation, rotationProblem } from './rotation.ts';
 import { membershipNames, namesOf } from './roles.ts';
 import { readDatabaseSettings, readSettings } from './settings.ts';
+import { saidOf } from './said.ts';
 import { show } from './show.ts';
 import { type MappingNode, type Node, type Path, stringOf, valueOf } from './tree.ts';
 import type { GrantRule, UserEntry } from '../model/entries.ts';
@@ -67,7 +68,17 @@ function readMapping(node: MappingNode, path: Path, permissions: Permissions, re
   const rules = composed === undefined || legacy === undefined ? (composed ?? legacy) : [...composed, ...legacy];
   const entry =
     complaints.none && values !== undefined
-      ? { ...entryOf(values, report.positionOf(node.offset)), password, connectionSecret, rotation, roles, settings, databaseSettings, rules }
+      ? {
+          ...entryOf(values, report.positionOf(node.offset)),
+          password,
+          connectionSecret,
+          rotation,
+          roles,
+          settings,
+          databaseSettings,
+          rules,
+          said: saidOf(node, 'username', report),
+        }
       : undefined;
   // A merged name stands in another entry; there it would point at the wrong one.
   const nameOffset = Math.max(valueOf(node, 'username')?.offset ?? 0, node.offset);
@@ -145,7 +156,7 @@ function readLegacyPrivileges(node: MappingNode, path: Path, report: ProblemRepo
 function entryOf(
   values: EntryValues,
   position: UserEntry['position'],
-): Omit<UserEntry, 'roles' | 'settings' | 'databaseSettings' | 'rules' | 'password' | 'connectionSecret' | 'rotation'> {
+): Omit<UserEntry, 'roles' | 'settings' | 'databaseSettings' | 'rules' | 'password' | 'connectionSecret' | 'rotation' | 'said'> {
   const {
     username,
     renamedFrom,

@@ -28,6 +28,7 @@ export class ProblemReport {
   readonly #positionOf: (offset: number) => Position;
   readonly #problems: Problem[] = [];
   #rules = 0;
+  #said = 0;
   #firstLeftOut: Position | undefined;
   #leftOut = 0;
 
@@ -47,6 +48,13 @@ export class ProblemReport {
   spendRules(count: number): boolean {
     if (this.#rules + count > LIMITS.rulesOfDocument) return false;
     this.#rules += count;
+    return true;
+  }
+
+  /** Counts what is kept of the document's items. @returns whether there is room for so many characters more. */
+  spendSaid(count: number): boolean {
+    if (this.#said + count > LIMITS.saidOfDocument) return false;
+    this.#said += count;
     return true;
   }
 

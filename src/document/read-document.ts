@@ -7,9 +7,10 @@ import { mismatch } from './issues.ts';
 import { repeatedKeys, topLevelKeyProblems } from './keys.ts';
 import { readPermissions } from './permissions.ts';
 import { ProblemReport } from './problem-report.ts';
+import { saidOf } from './said.ts';
 import { readRoles } from './roles.ts';
-import { type ListNode, type MappingNode, type Node, valueOf } from './tree.ts';
-import type { Position } from '../model/entries.ts';
+import { type ListNode, type MappingNode, type Node, stringOf, valueOf } from './tree.ts';
+import type { Position, SaidItem } from '../model/entries.ts';
 
 /**
  * Reads the tree of a users document, whoever made it and of what. Pure, and never throws: what is wrong goes to the draft's report.
@@ -26,11 +27,26 @@ export function readDocument(root: Node, positionOf: (offset: number) => Positio
   const databases = readDatabases(valueOf(root, 'databases'), report);
   const roles = readRoles(valueOf(root, 'roles'), permissions, report);
   const users = list.items.map((item, index) => readEntry(item, index, permissions, report));
-  return { users, roles, databases, guardrails, usable: true, report };
+  const said = saidBeside(root, (name) => permissions.get(name) !== undefined, report);
+  return { users, roles, databases, guardrails, said, usable: true, report };
+}
+
+/** What stands in the document beside what it declares: its permissions and its guardrails. */
+function saidBeside(root: MappingNode, isValid: (permission: string) => boolean, report: ProblemReport): readonly SaidItem[] {
+  const items = (list: SaidItem['list'], fits: (name: string) => boolean): readonly SaidItem[] => {
+    const node = valueOf(root, list);
+    return (node?.kind === 'list' ? node.items : []).flatMap((item) => {
+      const name = item.kind === 'mapping' ? stringOf(valueOf(item, 'name')) : undefined;
+      return item.kind !== 'mapping' || name === undefined || !fits(name)
+        ? []
+        : [{ position: report.positionOf(item.offset), list, name, said: saidOf(item, 'name', report) }];
+    });
+  };
+  return [...items('permissions', isValid), ...items('guardrails', () => true)];
 }
 
 /** A document of which nothing can be used. */
-export const unusable = (report: ProblemReport): DocumentDraft => ({ users: [], roles: [], databases: [], guardrails: [], usable: false, report });
+export const unusable = (report: ProblemReport): DocumentDraft => ({ users: [], roles: [], databases: [], guardrails: [], said: [], usable: false, report });
 
 /** The list that can be used; undefined, with the reason reported, where there is none. */
 function findUsers(root: Node, report: ProblemReport): ListNode | undefined {

@@ -7,6 +7,7 @@ import { MEMBERSHIP_KEYS, repeatedKeys, unknownKeys } from './keys.ts';
 import { isStorable } from './names.ts';
 import { formerName } from './former-names.ts';
 import { type Permissions, readComposition } from './permissions.ts';
+import { saidOf } from './said.ts';
 import type { ProblemReport } from './problem-report.ts';
 import { type MappingNode, type Node, type Path, stringOf, valueOf } from './tree.ts';
 import { readMemberships, readValues } from './values.ts';
@@ -66,6 +67,7 @@ function readRole(node: Node, path: Path, permissions: Permissions, report: Prob
           comment: values.comment,
           deletionPolicy: values.deletionPolicy,
           sharedWith: values.sharedWith,
+          said: saidOf(node, 'name', report),
           position: report.positionOf(node.offset),
         }
       : undefined;

@@ -6,6 +6,8 @@ export interface KubeObject {
   readonly uid: string;
   readonly resourceVersion: string;
   readonly annotations: Readonly<Record<string, unknown>>;
+  /** Who wrote which of its fields, as it came. */
+  readonly managedFields: unknown;
   readonly data: Readonly<Record<string, unknown>>;
   readonly binaryData: Readonly<Record<string, unknown>>;
 }
@@ -22,7 +24,7 @@ export function readObject(value: unknown, what: string): KubeObject {
   const binaryData = object?.['binaryData'] === undefined || object['binaryData'] === null ? {} : asRecord(object['binaryData']);
   if (typeof name !== 'string' || typeof uid !== 'string' || typeof resourceVersion !== 'string' || data === undefined || binaryData === undefined)
     throw new SourceError('malformed', `the API server's answer for ${what} has no usable metadata or data`, { retryable: true });
-  return { name, uid, resourceVersion, annotations: asRecord(metadata?.['annotations']) ?? {}, data, binaryData };
+  return { name, uid, resourceVersion, annotations: asRecord(metadata?.['annotations']) ?? {}, managedFields: metadata?.['managedFields'], data, binaryData };
 }
 
 /** Differs between any two states of an object, also of one that was made anew under its name. */

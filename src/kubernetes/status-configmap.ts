@@ -12,6 +12,8 @@ export interface StatusConfigMap {
    * @returns why what is there may be old, once it could not be read or written twice in a row.
    */
   publish(conditions: Conditions, signal: AbortSignal): Promise<string | undefined>;
+  /** What is there now. @throws SourceError */
+  published(signal: AbortSignal): Promise<Readonly<Record<string, string>>>;
 }
 
 /** What one of several writers of the same ConfigMap says: each has keys of its own, and takes away nothing of another's. */
@@ -70,6 +72,7 @@ export function createStatusConfigMap(
   };
 
   return {
+    published: read,
     publish: async (conditions, signal) => {
       const now = performance.now();
       if (now < troubles.tryFrom()) return troubles.told();

@@ -23,7 +23,7 @@ const LONGEST_MESSAGE = 300;
  * @param now the time of whatever changes its status.
  * @param most bytes of it.
  */
-export function statusData({ overall, applied, entities }: Conditions, before: Data, now: Date, most: number = MOST_BYTES): Data {
+export function statusData({ overall, applied, entities, audit }: Conditions, before: Data, now: Date, most: number = MOST_BYTES): Data {
   const last = parse(before['status.json']);
   const time = `${now.toISOString().slice(0, 19)}Z`;
   const stamp = ({ ready, reason, message }: Condition, previous: Stamped | undefined): Stamped => {
@@ -33,6 +33,7 @@ export function statusData({ overall, applied, entities }: Conditions, before: D
   const [whole] = conditionsIn(last['conditions']);
   const version = applied?.version.split('/').at(-1) ?? before['observedResourceVersion'] ?? '';
   const hash = applied?.hash ?? before['documentHash'] ?? '';
+  const auditHead = audit?.head ?? before['auditHead'];
   const condition = stamp(overall, whole);
   const head = { ready: overall.ready, reason: condition.reason, message: condition.message, observedResourceVersion: version, documentHash: hash };
   const data = (rest: object): Data => ({
@@ -41,6 +42,7 @@ export function statusData({ overall, applied, entities }: Conditions, before: D
     message: head.message,
     observedResourceVersion: version,
     documentHash: hash,
+    ...(auditHead === undefined ? {} : { auditHead, revision: audit?.revision ?? before['revision'] ?? '' }),
     'status.json': JSON.stringify({ ...head, conditions: [condition], ...rest }),
   });
   if (entities === undefined) {

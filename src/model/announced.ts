@@ -16,6 +16,8 @@ export interface Conditions {
   readonly applied: { readonly version: string; readonly hash: string } | undefined;
   /** undefined where the cycle could not tell: what was said before stays. */
   readonly entities: { readonly users: ReadonlyMap<string, Condition>; readonly roles: ReadonlyMap<string, Condition> } | undefined;
+  /** The head of the audit log's chain, and the revision in force; undefined where that is not known, and what was said before stays. */
+  readonly audit?: { readonly head: string; readonly revision: string } | undefined;
   /** What is wrong with the documents of one of several authors, as far as there is room. */
   readonly problems?: readonly string[];
 }

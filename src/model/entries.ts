@@ -125,6 +125,8 @@ export interface RoleDeclaration {
   readonly deletionPolicy?: DeletionPolicy | undefined;
   /** Authors whose users and roles may become its members. */
   readonly sharedWith?: readonly string[] | undefined;
+  /** The item as it was written, in the form that revisions keep (document/said.ts); so with users and databases. */
+  readonly said?: string | undefined;
   /** The source of the author whose entry it is; undefined for the operator's. */
   readonly source?: string | undefined;
   readonly position: Position;
@@ -142,6 +144,7 @@ export interface DatabaseEntry {
   readonly extensions: readonly { readonly name: string; readonly schema?: string | undefined; readonly position: Position }[];
   /** Who else creates objects here, beside the owners and the roles with CREATE. */
   readonly createdBy: readonly string[];
+  readonly said?: string | undefined;
   /** The source of the author whose entry it is, also where it stays in force while another one is there; undefined for the operator's. */
   readonly source?: string | undefined;
   readonly position: Position;
@@ -186,6 +189,7 @@ export interface UserEntry {
   /** From `privileges`, `grants` and `permissions`; undefined: the user declares none, and beyond CONNECT its privileges are left alone. */
   readonly rules?: readonly GrantRule[] | undefined;
   readonly additive?: boolean | undefined;
+  readonly said?: string | undefined;
   /** The source of the author whose entry it is; undefined for the operator's. */
   readonly source?: string | undefined;
   readonly position: Position;
@@ -210,6 +214,14 @@ export interface Problem {
 /** Stands among invalid databases for an entry of which nobody knows which database it is about. */
 export const UNKNOWN_DATABASE = '';
 
+/** What stands in a document beside what it declares, in the form that revisions keep. */
+export interface SaidItem {
+  readonly position: Position;
+  readonly list: 'permissions' | 'guardrails';
+  readonly name: string;
+  readonly said: string;
+}
+
 /** A document after reading, or several of them as one: what is valid of it, and everything that is wrong with it. */
 export interface Document {
   readonly users: readonly UserEntry[];
@@ -223,6 +235,8 @@ export interface Document {
   readonly invalidDatabases: ReadonlySet<string>;
   /** What must never be in the databases that it names; none where this is left out. */
   readonly guardrails?: readonly Guardrail[] | undefined;
+  /** Its permissions and guardrails. */
+  readonly said?: readonly SaidItem[] | undefined;
   /** Whose its entries are; undefined where all are the operator's. */
   readonly sources?: Sources | undefined;
   /** False where nothing of it can be used (not YAML, not a mapping, no `users` list; of several, where that is so of one): the last good document stays in force. */

@@ -19,6 +19,8 @@ export const LIMITS = {
   rulesOfEntry: 10_000,
   /** The same for all entries of a document together. */
   rulesOfDocument: 200_000,
+  /** Characters that the valid items of a document come to, expanded, as a revision keeps them. */
+  saidOfDocument: 8_388_608,
   /** Comparisons of equally specific patterns for each rule of an entry. */
   comparisonsOfRule: 200,
   /** Known words that a misspelt one is compared with. */

@@ -3,6 +3,7 @@ import { type Entity, sentenceOf } from '../changes/change.ts';
 import { subjectOf } from '../changes/change.ts';
 import { formatProblem } from '../document/format.ts';
 import { aboutNotice, precedence } from '../changes/notice.ts';
+import { headText } from '../model/audit-head.ts';
 import { OUTAGES } from '../model/outage.ts';
 import type { CycleReport } from '../steward/report.ts';
 import type { Condition, Conditions } from '../model/announced.ts';
@@ -17,6 +18,7 @@ export function conditionsOf(report: CycleReport): Conditions {
     overall: overallOf(report, found),
     applied: report.result === 'converged' || report.result === 'changed' || report.result === 'incomplete' ? report.document : undefined,
     entities: found,
+    ...(report.audit === undefined ? {} : { audit: { head: headText(report.audit.head), revision: String(report.audit.revision ?? '') } }),
   };
 }
 

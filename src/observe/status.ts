@@ -1,4 +1,5 @@
 // /status: what holds at present, as JSON without secrets.
+import { headText } from '../model/audit-head.ts';
 import { formatProblem } from '../document/format.ts';
 import { type CycleReport, summarize } from '../steward/report.ts';
 import { rotationsAt, validityAt, type ValidityEnd } from '../steward/validity.ts';
@@ -42,12 +43,14 @@ export function createStatus(options: { readonly source: string; readonly dryRun
   let heartbeat = now();
   let outage: CycleReport['error'];
   let stale: string | undefined;
+  let audit: CycleReport['audit'];
   const iso = (time: number | undefined): string | null => (time === undefined ? null : new Date(time).toISOString());
   const isAlive = (): boolean => now() - heartbeat < options.patience;
   return {
     record: (report) => {
       last = report;
       outage = report.error;
+      audit = report.audit ?? audit;
       lastEnd = now();
       if (report.result !== 'failed' && report.result !== 'waiting') [ends, rotationDue] = [report.validity, report.rotationDue];
       if (report.result === 'converged' || report.result === 'changed') lastSuccess = lastEnd;
@@ -77,6 +80,7 @@ export function createStatus(options: { readonly source: string; readonly dryRun
       source: { description: options.source, inForce: last?.why ?? null, lastSuccess: iso(lastSourceSuccess), failure: last?.sourceFailure ?? null },
       lastCycle: last === undefined ? null : { result: last.result, end: iso(lastEnd), error: last.error ?? null, ...summarize(last) },
       lastConverged: iso(lastSuccess),
+      audit: audit === undefined ? null : { head: headText(audit.head), revision: audit.revision ?? null },
       users: last?.users ?? 0,
       roles: last?.roles ?? 0,
       validity: validityNow(ends, now()),

@@ -2,6 +2,7 @@
 import type pg from 'pg';
 import type { Change } from '../changes/change.ts';
 import { auditSql } from './audit-write.ts';
+import { chainCut } from './chain-trim.ts';
 import { ledgerGuard } from './ledger-ours.ts';
 import { ledgerTable } from './ledger-read.ts';
 import { pinnedRows } from './query.ts';
@@ -78,14 +79,17 @@ export async function trimAuditLog(
   { change, ids }: Surplus,
   context: Timeouts & { readonly fence: string; readonly why: string },
 ): Promise<void> {
+  const { detail, carried, statements: links } = await chainCut(client, ids);
   const statements = [
     beginSql(context),
     context.fence,
-    ...auditSql([{ change, outcome: 'applied' }], { why: context.why, render: { major: 0, grantor: '' }, repeats: () => '' }),
+    // Each has a row of its own, which says what went.
+    ...auditSql([{ change, outcome: 'applied', detail }], { why: context.why, render: { major: 0, grantor: '' }, carried }),
     // Nothing else may delete there, and that holds for us as well until here.
     'ALTER TABLE pgsteward.audit_log DISABLE TRIGGER append_only',
     `DELETE FROM pgsteward.audit_log WHERE id = ANY ('{${ids.join(',')}}'::bigint[])`,
     'ALTER TABLE pgsteward.audit_log ENABLE TRIGGER append_only',
+    ...links,
     'COMMIT',
   ];
   try {

@@ -5,6 +5,7 @@ import type { RenderOptions } from '../changes/definition.ts';
 import { statementKey } from '../changes/render.ts';
 import { showBatch, showChange } from '../changes/shown.ts';
 import { literal } from '../sql/sql-text.ts';
+import { linkSql } from './audit-chain.ts';
 
 export interface AuditFacts {
   /** `namespace/name@resourceVersion`: why the changes are made. */
@@ -12,6 +13,10 @@ export interface AuditFacts {
   /** The same of one change, where it may be another. */
   readonly whyOf?: ((change: Change) => string) | undefined;
   readonly render: RenderOptions;
+  /** The revision in force, to which the rows point; undefined where there is none. */
+  readonly revision?: number | undefined;
+  /** For the link that covers the rows: see linkSql. */
+  readonly carried?: string | undefined;
   /** Under which document a change repeats one that was made before; empty for drift, whatever the document is by now. Undefined where it is news. */
   readonly repeats?: ((change: Change) => string | undefined) | undefined;
 }
@@ -70,7 +75,7 @@ function sameness(group: readonly AuditRecord[], sql: string, repeats: AuditFact
  * rollback: they are counted under a lock that is held only over the end of the transaction.
  * @param isAsked whether the last statement returns each row's place among the records, from 1 on, and its number. What is counted only has none.
  */
-export function auditSql(audit: readonly AuditRecord[], { why, whyOf, render, repeats }: AuditFacts, isAsked = false): string[] {
+export function auditSql(audit: readonly AuditRecord[], { why, whyOf, render, repeats, revision, carried }: AuditFacts, isAsked = false): string[] {
   if (audit.length === 0) return [];
   const rows = statements(audit).flatMap((group) => {
     const changes = group.map((record) => record.change);
@@ -88,7 +93,7 @@ export function auditSql(audit: readonly AuditRecord[], { why, whyOf, render, re
       same: same[index],
     }));
   });
-  return appendSql(rows, why, isAsked);
+  return appendSql(rows, { why, revision, carried }, isAsked);
 }
 
 /**
@@ -101,12 +106,13 @@ export const doneSql = (changes: readonly Change[], intents: readonly number[]):
     ? []
     : [
         NUMBERING,
-        `INSERT INTO pgsteward.audit_log (${COLUMNS}) SELECT ${HIGHEST} + row_number() OVER (ORDER BY a.id), a.change, a.role, a.object, a.why,
-     ${changes.every((change) => namesOf(change).length > 0) ? "''" : 'a.sql'}, 'applied', NULL, a.id FROM pgsteward.audit_log a WHERE a.id = ANY ('{${intents.join(',')}}'::bigint[])`,
+        `WITH made AS (INSERT INTO pgsteward.audit_log (${COLUMNS}) SELECT ${HIGHEST} + row_number() OVER (ORDER BY a.id), a.change, a.role, a.object, a.why,
+     ${changes.every((change) => namesOf(change).length > 0) ? "''" : 'a.sql'}, 'applied', NULL, a.id, a.revision FROM pgsteward.audit_log a WHERE a.id = ANY ('{${intents.join(',')}}'::bigint[]) RETURNING *)
+     ${linkSql()}`,
       ];
 
 /** Rows that close intents of an earlier process, told by what those rows say. */
-export const closingSql = (rows: readonly AuditRow[], why: string): string[] => appendSql(rows, why, false);
+export const closingSql = (rows: readonly AuditRow[], facts: Pick<AuditFacts, 'why' | 'revision'>): string[] => appendSql(rows, facts, false);
 
 /** A row of the audit log as it is written. */
 interface AuditRow {
@@ -124,41 +130,51 @@ interface AuditRow {
 }
 
 /** A row of a table that nobody but us can lock: an advisory lock could be taken by anybody who may connect. */
-const NUMBERING = 'SELECT FROM pgsteward.migration WHERE version = 1 FOR NO KEY UPDATE';
+export const NUMBERING = 'SELECT FROM pgsteward.migration WHERE version = 1 FOR NO KEY UPDATE';
 
 /** So long after its first row what comes again is counted there, and then it begins a row again. */
 const COUNTED_FOR = `interval '1 day'`;
 
-const COLUMNS = 'id, change, role, object, why, sql, outcome, detail, intent';
-const valuesSql = (why: string): string =>
-  `x.r ->> 'change', x.r ->> 'role', x.r ->> 'object', coalesce(x.r ->> 'why', ${literal(why)}), x.r ->> 'sql', x.r ->> 'outcome', x.r ->> 'detail', (x.r ->> 'intent')::bigint`;
+const COLUMNS = 'id, change, role, object, why, sql, outcome, detail, intent, revision';
+const valuesSql = ({ why, revision }: Pick<AuditFacts, 'why' | 'revision'>): string =>
+  `x.r ->> 'change', x.r ->> 'role', x.r ->> 'object', coalesce(x.r ->> 'why', ${literal(why)}), x.r ->> 'sql', x.r ->> 'outcome', x.r ->> 'detail', (x.r ->> 'intent')::bigint, ${revision ?? 'NULL'}::bigint`;
 const HIGHEST = '(SELECT coalesce(max(id), 0) FROM pgsteward.audit_log)';
+
+/** What rows share, and their link. */
+type AppendFacts = Pick<AuditFacts, 'why' | 'revision' | 'carried'>;
 
 /** What every row has, and what the rows of a batch have nothing else beside. */
 const OWN = ['change', 'role', 'object', 'sql'] as const;
 
 /** Of thousands of rows that differ in nothing else, each of these as a list: half of the text, and a quarter of what both sides do for it. */
-const listsSql = (rows: readonly AuditRow[], why: string, outcome: string): string =>
-  `INSERT INTO pgsteward.audit_log (id, ${OWN.join(', ')}, why, outcome) SELECT ${HIGHEST} + x.place, ${OWN.map((name) => `x.${name}`).join(', ')}, ${literal(why)}, ${literal(outcome)}
-   FROM ROWS FROM (${OWN.map((name) => `jsonb_array_elements_text(${literal(JSON.stringify(rows.map((row) => row[name])))})`).join(', ')}) WITH ORDINALITY AS x(${OWN.join(', ')}, place)`;
+const listsSql = (rows: readonly AuditRow[], { why, revision, carried }: AppendFacts, outcome: string): string =>
+  `WITH made AS (INSERT INTO pgsteward.audit_log (id, ${OWN.join(', ')}, why, outcome, revision) SELECT ${HIGHEST} + x.place, ${OWN.map((name) => `x.${name}`).join(', ')}, ${literal(why)}, ${literal(outcome)}, ${revision ?? 'NULL'}::bigint
+   FROM ROWS FROM (${OWN.map((name) => `jsonb_array_elements_text(${literal(JSON.stringify(rows.map((row) => row[name])))})`).join(', ')}) WITH ORDINALITY AS x(${OWN.join(', ')}, place) RETURNING *)
+   ${linkSql(carried)}`;
 
 /** Nothing is told of it but what was done, and the same of why. */
 const isPlain = (row: AuditRow, why: string, outcome: string): boolean =>
   row.outcome === outcome && (row.why === undefined || row.why === why) && row.detail === undefined && row.intent === undefined && row.same === undefined;
 
-function appendSql(rows: readonly AuditRow[], why: string, isAsked: boolean): string[] {
+/** One link of the chain for all rows of a transaction: what is hashed is what was stored. */
+function appendSql(rows: readonly AuditRow[], facts: AppendFacts, isAsked: boolean): string[] {
   const [first] = rows;
-  if (!isAsked && first !== undefined && rows.every((row) => isPlain(row, why, first.outcome))) return [NUMBERING, listsSql(rows, why, first.outcome)];
+  if (!isAsked && first !== undefined && rows.every((row) => isPlain(row, facts.why, first.outcome))) return [NUMBERING, listsSql(rows, facts, first.outcome)];
   const records = `jsonb_array_elements(${literal(JSON.stringify(rows))}) WITH ORDINALITY`;
   if (!isAsked && rows.every((row) => row.same === undefined))
-    return [NUMBERING, `INSERT INTO pgsteward.audit_log (${COLUMNS}) SELECT ${HIGHEST} + x.place, ${valuesSql(why)} FROM ${records} AS x(r, place)`];
+    return [
+      NUMBERING,
+      `WITH made AS (INSERT INTO pgsteward.audit_log (${COLUMNS}) SELECT ${HIGHEST} + x.place, ${valuesSql(facts)} FROM ${records} AS x(r, place) RETURNING *)
+     ${linkSql(facts.carried)}`,
+    ];
   return [
     NUMBERING,
     `WITH given AS (SELECT x.r, x.place, x.r ->> 'same' AS same FROM ${records} AS x(r, place)),
      again AS (UPDATE pgsteward.audit_repeat a SET times = a.times + 1, last = clock_timestamp() WHERE a.id IN
        (SELECT max(b.id) FROM pgsteward.audit_repeat b WHERE b.same IN (SELECT g.same FROM given g) AND b.since > now() - ${COUNTED_FOR} GROUP BY b.same) RETURNING a.same),
      fresh AS (SELECT g.r, g.place, g.same, ${HIGHEST} + row_number() OVER (ORDER BY g.place) AS id FROM given g WHERE NOT EXISTS (SELECT FROM again a WHERE a.same = g.same)),
-     logged AS (INSERT INTO pgsteward.audit_log (${COLUMNS}) SELECT x.id, ${valuesSql(why)} FROM fresh x ORDER BY x.id),
+     made AS (INSERT INTO pgsteward.audit_log (${COLUMNS}) SELECT x.id, ${valuesSql(facts)} FROM fresh x ORDER BY x.id RETURNING *),
+     linked AS (${linkSql(facts.carried)}),
      counted AS (INSERT INTO pgsteward.audit_repeat (id, same) SELECT f.id, f.same FROM fresh f WHERE f.same IS NOT NULL)
      SELECT f.place, f.id FROM fresh f ORDER BY f.place`,
   ];

@@ -44,6 +44,7 @@ const ledgerFacts = (context: ApplyContext, verifiers: NewVerifiers) => ({
   server: context.server,
   why: context.why,
   whyOf: context.whyOf,
+  revision: context.revision,
   render: context.render,
   repeats: context.repeats,
   witnessOf: (role: string) => verifiers.get(role)?.witness,

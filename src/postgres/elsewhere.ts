@@ -19,7 +19,7 @@ export interface Elsewhere extends Place {
 
 type ElsewhereContext = Pick<
   ApplyContext,
-  'connections' | 'ledger' | 'fence' | 'render' | 'loans' | 'source' | 'why' | 'whyOf' | 'repeats' | 'statementTimeout' | 'lockTimeout'
+  'connections' | 'ledger' | 'fence' | 'render' | 'loans' | 'source' | 'why' | 'whyOf' | 'revision' | 'repeats' | 'statementTimeout' | 'lockTimeout'
 >;
 
 /** A session in a database, opened when it is needed and again after a failure. */

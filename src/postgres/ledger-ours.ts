@@ -3,7 +3,9 @@ import { createHash } from 'node:crypto';
 import { APPEND_ONLY_BODY, GUARD_BODY } from '../sql/closed-schema.ts';
 import { literal } from '../sql/sql-text.ts';
 
-const TABLE_NAMES = ['managed_role', 'audit_log', 'audit_repeat', 'migration', 'trigger_database'].map(literal).join(', ');
+const TABLE_NAMES = ['managed_role', 'audit_log', 'audit_repeat', 'audit_chain', 'document', 'migration', 'revision', 'trigger_database']
+  .map(literal)
+  .join(', ');
 /** As a subquery it is asked once, and not for each row. */
 const N = `(SELECT pg_catalog.to_regnamespace('pgsteward'))`;
 const catalog = (name: string): string => `'pg_catalog.${name}'::pg_catalog.regclass`;
@@ -78,7 +80,7 @@ export const LEDGER_IS_OURS = `(EXISTS (SELECT FROM pg_catalog.pg_class c WHERE 
  * looked at. Nothing but a plain table of ours is read, and what writing would run is not looked at. Whoever plans a query runs expressions of
  * indexes and statistics.
  */
-export const ledgerGuard = (table: 'managed_role' | 'audit_log' | 'audit_repeat' | 'migration'): string =>
+export const ledgerGuard = (table: 'managed_role' | 'audit_log' | 'audit_repeat' | 'audit_chain' | 'document' | 'migration' | 'revision'): string =>
   `SELECT 1 / count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_roles r ON r.oid = c.relowner AND r.oid = n.nspowner
     WHERE n.nspname = 'pgsteward' AND c.relname = '${table}' AND r.rolname = current_user AND c.relkind = 'r' AND NOT (c.relrowsecurity OR c.relforcerowsecurity OR c.relhasrules OR c.relhassubclass)
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated = 'v')

@@ -3,6 +3,7 @@ import type pg from 'pg';
 import type { Change } from '../changes/change.ts';
 import { APPEND_ONLY_BODY, closeSchema, guardSql } from '../sql/closed-schema.ts';
 import { literal, saidName, saidNames } from '../sql/sql-text.ts';
+import { ANCHOR } from './audit-chain.ts';
 import { FOREIGN_PARTS, ledgerGuard } from './ledger-ours.ts';
 import { ledgerTable } from './ledger-read.ts';
 import { pinnedRows } from './query.ts';
@@ -69,6 +70,22 @@ const MIGRATIONS: readonly string[] = [
    COMMENT ON COLUMN pgsteward.managed_role.document IS 'The ConfigMap of its author that declared it last; null for what the operator declares'`,
   `ALTER TABLE pgsteward.managed_role ADD gone_since timestamptz;
    COMMENT ON COLUMN pgsteward.managed_role.gone_since IS 'Since when that ConfigMap is gone; null while it is there'`,
+  `CREATE TABLE pgsteward.document (digest text PRIMARY KEY, content bytea NOT NULL);
+   COMMENT ON TABLE pgsteward.document IS 'What documents said, as JSON, deflated; by the SHA-256 of that JSON';
+   CREATE TABLE pgsteward.revision (
+     id bigint PRIMARY KEY,
+     at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+     digest text NOT NULL,
+     oldest bigint NOT NULL,
+     sources jsonb NOT NULL);
+   COMMENT ON TABLE pgsteward.revision IS 'Each desired state that was in force: its documents, where they were from and who wrote them; and the oldest revision that was kept then';
+   ALTER TABLE pgsteward.audit_log ADD revision bigint;
+   COMMENT ON COLUMN pgsteward.audit_log.revision IS 'The revision in force';
+   CREATE TABLE pgsteward.audit_chain (link bigint PRIMARY KEY, last bigint NOT NULL, items bytea NOT NULL, hash bytea NOT NULL);
+   ALTER TABLE pgsteward.audit_chain ALTER items SET STORAGE EXTERNAL;
+   COMMENT ON TABLE pgsteward.audit_chain IS 'Each transaction that appended to the audit log: number and hash of its rows, and the hash of these with the link before';
+   ${ANCHOR};
+   ${guardSql(['document', 'revision', 'audit_chain']).join(';\n   ')}`,
 ];
 
 /** How the ledger is: usable, or why not (what to run is in the reason). */

@@ -10,7 +10,10 @@ import { pinnedRows } from './query.ts';
 import { beginSql } from './transaction.ts';
 
 type Release = Change & { kind: 'release_owned' };
-type ReleaseContext = Pick<ApplyContext, 'connections' | 'ledger' | 'fence' | 'render' | 'source' | 'why' | 'whyOf' | 'statementTimeout' | 'lockTimeout'>;
+type ReleaseContext = Pick<
+  ApplyContext,
+  'connections' | 'ledger' | 'fence' | 'render' | 'source' | 'why' | 'whyOf' | 'revision' | 'statementTimeout' | 'lockTimeout'
+>;
 
 const OPEN = `outcome = 'intent' AND NOT EXISTS (SELECT FROM pgsteward.audit_log c WHERE c.intent = a.id)`;
 
@@ -77,5 +80,5 @@ export async function closeFinishedIntents(stillPlanned: ReadonlySet<string>, co
     ];
   });
   if (closing.length === 0) return;
-  await context.connections.withAdmin((client) => client.query([beginSql(context), context.fence, ...closingSql(closing, context.why), 'COMMIT'].join(';\n')));
+  await context.connections.withAdmin((client) => client.query([beginSql(context), context.fence, ...closingSql(closing, context), 'COMMIT'].join(';\n')));
 }

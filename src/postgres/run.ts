@@ -33,6 +33,8 @@ export interface ApplyContext extends Timeouts, Endable {
   readonly server: string | null;
   readonly why: string;
   readonly whyOf: (change: Change) => string;
+  /** The revision in force; undefined without a ledger. */
+  readonly revision: number | undefined;
   /** Whether the ledger is there to write to. */
   readonly ledger: boolean;
   readonly fence: string;

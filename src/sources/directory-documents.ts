@@ -1,6 +1,7 @@
 // Documents of authors in a folder: ConfigMaps of a namespace, found by their labels as the API server would.
 import { createHash } from 'node:crypto';
 import { decodeBase64 } from '../model/base64.ts';
+import { provenanceOf } from '../model/provenance.ts';
 import { SourceError } from '../model/source-error.ts';
 import type { File } from './manifest-files.ts';
 import type { DocumentFinder, FoundDocument, LabelledIn } from './ports.ts';
@@ -21,7 +22,12 @@ export const folderFinder = (look: (signal: AbortSignal) => Promise<ReadonlyMap<
       if (second !== undefined || first === undefined) return { ref, version: 'twice', said: { failure: `the ConfigMap ${ref} is there twice; keep one` } };
       const content = contentOf(first);
       if (content === undefined) return { ref, version: 'none', said: { failure: `the ConfigMap ${ref} has no key users.yaml` } };
-      return { ref, version: createHash('sha256').update(content).digest('hex').slice(0, 16), said: { content } };
+      return {
+        ref,
+        version: createHash('sha256').update(content).digest('hex').slice(0, 16),
+        said: { content },
+        provenance: provenanceOf(first.annotations, undefined, 'users.yaml'),
+      };
     });
   },
 });

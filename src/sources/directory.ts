@@ -1,6 +1,7 @@
 // SOURCE=dir: a folder of ordinary manifests, for a laptop, the preview of a pull request, and the demo.
 import { createHash, hash } from 'node:crypto';
 import type { SecretRef } from '../model/entries.ts';
+import { provenanceOf } from '../model/provenance.ts';
 import { requestsOf } from '../model/requests.ts';
 import { decodeBase64 } from '../model/base64.ts';
 import { folderFinder } from './directory-documents.ts';
@@ -186,7 +187,7 @@ function documentIn({ file, manifest }: Found, ref: string, key: string): Docume
   const digest = createHash('sha256').update(content);
   // What is asked for by hand is part of the version, as in a cluster: it leads to a full look.
   if (requests.paused || requests.reconcileAt !== undefined) digest.update(JSON.stringify(requests));
-  return { version: digest.digest('hex').slice(0, 16), ref, file: key, content, requests };
+  return { version: digest.digest('hex').slice(0, 16), ref, file: key, content, requests, provenance: provenanceOf(manifest.annotations, undefined, key) };
 }
 
 /** Of a folder as it is at this moment. */

@@ -7,6 +7,7 @@ import { runWatch, type Watched } from '../kubernetes/watch.ts';
 import { sideBySide } from '../async/side-by-side.ts';
 import { bytesAt } from '../model/base64.ts';
 import { LIMITS } from '../model/limits.ts';
+import { provenanceOf } from '../model/provenance.ts';
 import { SourceError } from '../model/source-error.ts';
 import type { DocumentFinder, FoundDocument, LabelledIn } from './ports.ts';
 
@@ -92,7 +93,7 @@ async function read(
     const text = object.data['users.yaml'];
     const content = typeof text === 'string' ? Buffer.from(text) : bytesAt(object.binaryData, 'users.yaml');
     if (content === undefined || content === null) return { ref, version: versionOf(object), said: { failure: `the ConfigMap ${ref} has no key users.yaml` } };
-    return { ref, version: versionOf(object), said: { content } };
+    return { ref, version: versionOf(object), said: { content }, provenance: provenanceOf(object.annotations, object.managedFields, 'users.yaml') };
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof SourceError)) throw error;

@@ -2,9 +2,10 @@
 import { createKubeClient, type KubeClient } from '../kubernetes/client.ts';
 import { createEventSink } from '../kubernetes/events.ts';
 import { type KubeObject, readObject, versionOf } from '../kubernetes/objects.ts';
-import { createStatusConfigMap } from '../kubernetes/status-configmap.ts';
+import { createStatusConfigMap, type StatusConfigMap } from '../kubernetes/status-configmap.ts';
 import { runWatch, type Watched } from '../kubernetes/watch.ts';
 import { bytesAt } from '../model/base64.ts';
+import { provenanceOf } from '../model/provenance.ts';
 import { requestsOf } from '../model/requests.ts';
 import { tellingAuthors } from './kubernetes-author-told.ts';
 import { watchingAuthors } from './kubernetes-author-watch.ts';
@@ -16,7 +17,7 @@ import { labelling } from './labelling-store.ts';
 import { rememberingStore } from './remembering-store.ts';
 import { createSecretMemory } from './secret-memory.ts';
 import { SourceError } from '../model/source-error.ts';
-import type { DocumentSource, Ports, Watcher } from './ports.ts';
+import type { DocumentSource, Ports, StatusPublisher, Watcher } from './ports.ts';
 
 export interface KubernetesSourceOptions extends SecretSweepOptions {
   readonly namespace: string;
@@ -58,7 +59,8 @@ export function createKubernetesSource(options: KubernetesSourceOptions, shared?
     const content = typeof text === 'string' ? Buffer.from(text) : bytesAt(object.binaryData, key);
     if (content === null) throw new SourceError('malformed', `the key ${key} of ConfigMap ${ref} is no base64`, { requests });
     if (content === undefined) throw new SourceError('not_found', `the ConfigMap ${ref} has no key ${key}`, { requests });
-    return { version: versionOf(object), ref, file: key, content, requests };
+    const provenance = provenanceOf(object.annotations, object.managedFields, key);
+    return { version: versionOf(object), ref, file: key, content, requests, provenance };
   };
 
   const watch: Watcher['watch'] = async (observer, signal) => {
@@ -98,7 +100,7 @@ export function createKubernetesSource(options: KubernetesSourceOptions, shared?
     secretStore: rememberingStore(labelling(createSecretStore(client), options.secretsSelector), memory),
     ownSecrets: createOwnSecrets(client, namespace),
     announcer: { announce: async (announcements, signal) => (answers ? events.emit(announcements, signal) : undefined) },
-    statusPublisher: { publish: async (conditions, signal) => (answers ? status.publish(conditions, signal) : undefined) },
+    statusPublisher: whileAnswering(status, () => answers),
     watcher: { watch },
     close: async () => (shared === undefined ? client.close() : undefined),
   };
@@ -114,3 +116,9 @@ export function createKubernetesSource(options: KubernetesSourceOptions, shared?
     }
   }
 }
+
+/** Nothing is written where the API server does not answer; whoever asks for what is there hears of that. */
+const whileAnswering = (status: StatusConfigMap, answers: () => boolean): StatusPublisher => ({
+  publish: async (conditions, signal) => (answers() ? status.publish(conditions, signal) : undefined),
+  published: (signal) => status.published(signal),
+});

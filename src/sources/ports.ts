@@ -3,6 +3,7 @@ import type { Announcement, Conditions } from '../model/announced.ts';
 import type { PresentSecret, SecretContent } from '../model/connection-content.ts';
 import type { Document, SecretRef } from '../model/entries.ts';
 import type { Author } from '../model/fleet.ts';
+import type { Origin, Provenance } from '../model/provenance.ts';
 import type { Requests } from '../model/requests.ts';
 import type { SecretPlace } from '../model/secret-place.ts';
 import type { CandidateSecret } from '../plan/secrets/discovered.ts';
@@ -25,6 +26,10 @@ export interface DocumentReading {
   readonly document?: Document;
   /** For entries of several documents, `namespace/name@version` of the one that each is from; databases by databaseKey. */
   readonly whys?: ReadonlyMap<string, string>;
+  /** Who wrote it, as far as its object tells. */
+  readonly provenance?: Provenance;
+  /** The same of several documents, by the file names of their entries. */
+  readonly origins?: ReadonlyMap<string, Origin>;
 }
 
 /** One Secret's key. `version` changes whenever the value may have changed and never holds anything derived from the value. */
@@ -87,6 +92,7 @@ export interface FoundDocument {
   readonly version: string;
   /** The raw value of `users.yaml`, or why there is none. */
   readonly said: { readonly content: Uint8Array } | { readonly failure: string };
+  readonly provenance?: Provenance;
 }
 
 /** Documents that are found by labels. */
@@ -166,6 +172,8 @@ export interface Announcer {
 export interface StatusPublisher {
   /** Writes only where it differs from what is there. Never throws. @returns why what stands there may be old. */
   publish(conditions: Conditions, signal: AbortSignal): Promise<string | undefined>;
+  /** What stands there now, by key. @throws SourceError */
+  published?(signal: AbortSignal): Promise<Readonly<Record<string, string>>>;
 }
 
 /** What an author is told where its ConfigMaps are. */

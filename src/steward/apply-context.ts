@@ -26,12 +26,13 @@ export interface ApplyParts {
 
 interface Applying extends Pick<ApplyContext, 'fence' | 'signal'> {
   readonly inputs: Pick<Inputs, 'why' | 'kept'>;
+  readonly revision: number | undefined;
 }
 
 export function applyContext(
   { server, memory, databases, backoff, repeats, onProgress }: ApplyParts,
   pass: Pass,
-  { inputs, fence, signal }: Applying,
+  { inputs, revision, fence, signal }: Applying,
 ): ApplyContext {
   const { plan, input, credentials, drift } = pass;
   const { catalog } = input;
@@ -46,6 +47,7 @@ export function applyContext(
     signal,
     why,
     whyOf,
+    revision,
     repeats: repeats.of(drift, whyOf),
     ledger: memory.hasLedger,
     connections,

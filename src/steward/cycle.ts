@@ -19,11 +19,15 @@ import { type Begun, type Pass, type PassParts, readPass } from './pass.ts';
 import { foreseen, preview } from './preview.ts';
 import { correctedRows } from './managed-rows.ts';
 import type { CycleReport } from './report.ts';
+import type { AuditHead } from './audit-stand.ts';
+import type { Revisions } from './revisions.ts';
 import { foundBy, fromInputs, isQuiet, openedBy, type Opening, quietly, resultOf } from './report-parts.ts';
 
 export interface CycleParts extends PassParts, AppliedParts {
   readonly hearing: Hearing;
   readonly intents: Intents;
+  readonly revisions: Revisions;
+  readonly auditHead: AuditHead;
   /** undefined where whatever is planned is done. */
   readonly approval?: Approval | undefined;
 }
@@ -77,8 +81,9 @@ const versionOf = ({ hearing, server }: CycleParts, inputs: Inputs): string => J
 
 /** Reads, plans and applies until nothing is left to do. */
 async function converge(parts: CycleParts, begun: Begun, fence: string): Promise<Partial<CycleReport>> {
-  const { look, memory, intents } = parts;
+  const { look, memory, intents, revisions, auditHead, retried } = parts;
   const { inputs, signal } = begun;
+  await auditHead.begin(fence);
   const applied = createApplied(begun.ledger, parts);
   let { focus } = begun;
   let first: Opening | undefined;
@@ -87,8 +92,9 @@ async function converge(parts: CycleParts, begun: Begun, fence: string): Promise
     first ??= openedBy(begun, pass);
     const { again, fresh } = applied.split(pass.plan.changes);
     const changes = count > PASSES ? [] : fresh;
+    const revision = await retried(() => revisions.record(begun.declared, inputs, fence, memory.hasLedger), signal);
     const rows = await remember(parts, pass, changes, fence, signal);
-    const context = applyContext(parts, pass, { inputs, fence, signal });
+    const context = applyContext(parts, pass, { inputs, revision, fence, signal });
     await intents.close(pass.plan, context);
     const next = nextStep(changes, again, pass.input.document);
     if (next.length === 0) return conclude(parts, inputs, first, pass, rows, applied);

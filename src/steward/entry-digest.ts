@@ -17,8 +17,8 @@ export function entryDigest(entry: Entry): string {
 const digestsOfEntries = new WeakMap<Entry, string>();
 
 /**
- * Without places, which change with every line above, and with maps as lists. Copied before it is put into words: a function that JSON.stringify calls
- * for each value takes several times as long.
+ * Without places, which change with every line above, and the words, which may mean the same; and with maps as lists. Copied before it is put into words:
+ * a function that JSON.stringify calls for each value takes several times as long.
  */
 function plainly(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
@@ -26,7 +26,7 @@ function plainly(value: unknown): unknown {
   if (value instanceof Map) return [...value].map(plainly);
   const copy: [string, unknown][] = [];
   for (const [key, one] of Object.entries(value))
-    if (key !== 'position') copy.push([key, key === 'rules' && Array.isArray(one) ? digestOfRules(one) : plainly(one)]);
+    if (key !== 'position' && key !== 'said') copy.push([key, key === 'rules' && Array.isArray(one) ? digestOfRules(one) : plainly(one)]);
   return Object.fromEntries(copy);
 }
 

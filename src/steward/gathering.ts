@@ -5,11 +5,12 @@ import type { ComposedTexts, SourceText, TextsInput } from '../document/compose-
 import { digestOf } from '../model/digest.ts';
 import type { Document } from '../model/entries.ts';
 import type { Author } from '../model/fleet.ts';
+import type { Origin } from '../model/provenance.ts';
 import type { Requests } from '../model/requests.ts';
 import { SourceError } from '../model/source-error.ts';
 import { authorSource } from '../model/sources.ts';
 import type { RecordedSources } from '../postgres/read-sources.ts';
-import type { DocumentFinder, DocumentReading, DocumentSource } from '../sources/ports.ts';
+import type { DocumentFinder, DocumentReading, DocumentSource, FoundDocument } from '../sources/ports.ts';
 import { createGoneDocuments, type GoneDocuments } from './gone-documents.ts';
 
 export interface OwnDocument extends Pick<DocumentSource, 'read'> {
@@ -51,11 +52,11 @@ export function createGathering(options: GatheringOptions): DocumentSource {
     try {
       const reading = await read(signal, patience);
       if (index === 0) requests = reading.requests;
-      return { texts: [memory.note(place, { content: reading.content }, reading.version)], failure: undefined };
+      return { texts: [memory.note(place, { content: reading.content }, reading)], failure: undefined };
     } catch (error) {
       const failure = failureIn(error, signal);
       if (index === 0) requests = failure.requests ?? requests;
-      return { texts: [memory.note(place, { failure: failure.message }, failure.message)], failure };
+      return { texts: [memory.note(place, { failure: failure.message }, { ref, version: failure.message })], failure };
     }
   };
   const readAuthor = async (author: Author, signal: AbortSignal, patience: AbortSignal | undefined): Promise<Found> => {
@@ -63,7 +64,7 @@ export function createGathering(options: GatheringOptions): DocumentSource {
       if (options.finder === undefined) throw new SourceError('unavailable', 'this source finds no documents by their labels');
       const found = await options.finder.find(author.from, signal, patience);
       memory.keep(author.name, new Set(found.map(({ ref }) => `${author.name}\0${ref}`)));
-      const texts = found.map(({ ref, said, version }) => memory.note({ id: `${author.name}\0${ref}`, file: ref }, said, version));
+      const texts = found.map((one) => memory.note({ id: `${author.name}\0${one.ref}`, file: one.ref }, one.said, one));
       return { texts, failure: found.length === 0 ? noneOf(author) : undefined };
     } catch (error) {
       return { texts: memory.of(author.name), failure: failureIn(error, signal) };
@@ -89,7 +90,16 @@ export function createGathering(options: GatheringOptions): DocumentSource {
     const { document, usable } = await composed(input, memory.bytes(), signal);
     memory.used(usable);
     const whys = whysOf(document, (file) => memory.versionOfFile(file));
-    return { version, ref: own.source, file: 'users.yaml', content: Buffer.from(version), requests: requests ?? NO_REQUESTS, document, whys };
+    return {
+      version,
+      ref: own.source,
+      file: 'users.yaml',
+      content: Buffer.from(version),
+      requests: requests ?? NO_REQUESTS,
+      document,
+      whys,
+      origins: memory.origins(),
+    };
   };
   return {
     forget: () => {
@@ -175,14 +185,16 @@ type Place = Pick<SourceText, 'id' | 'file'>;
 function createTexts() {
   const known = new Map<string, { readonly text: SourceText; readonly version: string }>();
   const ofAuthor = new Map<string, ReadonlySet<string>>();
-  const versions = new Map<string, string>();
+  const origins = new Map<string, Origin>();
   return {
-    note: (place: Place, now: SourceText['now'], version: string): SourceText => {
+    note: (place: Place, now: SourceText['now'], { ref, version, provenance }: Pick<FoundDocument, 'ref' | 'version' | 'provenance'>): SourceText => {
       const text = { ...place, now, good: known.get(place.id)?.text.good };
       known.set(place.id, { text, version });
-      if ('content' in now) versions.set(place.file, version);
+      if ('content' in now) origins.set(place.file, { ref, version, ...provenance });
       return text;
     },
+    /** Where each text was read last, by its file. */
+    origins: (): ReadonlyMap<string, Origin> => new Map(origins),
     /** Those of an author that are there. */
     keep: (author: string, ids: ReadonlySet<string>): void => {
       for (const id of ofAuthor.get(author) ?? []) if (!ids.has(id)) known.delete(id);
@@ -196,9 +208,9 @@ function createTexts() {
       }
     },
     versionOf: ({ id }: SourceText): string => `${id}@${known.get(id)?.version ?? ''}`,
-    versionOfFile: (file: string): string => `${file}@${versions.get(file) ?? ''}`,
+    versionOfFile: (file: string): string => `${file}@${origins.get(file)?.version ?? ''}`,
     bytes: (): number =>
       [...known.values()].reduce((sum, { text: { now, good } }) => sum + ('content' in now ? now.content.length : 0) + (good?.length ?? 0), 0),
-    forget: (): void => [known, ofAuthor, versions].forEach((map) => map.clear()),
+    forget: (): void => [known, ofAuthor, origins].forEach((map) => map.clear()),
   };
 }

@@ -7,6 +7,7 @@ import { databaseKey, type Entity } from '../changes/change.ts';
 import { withConsent } from '../document/consent.ts';
 import { startOf } from '../document/lines.ts';
 import { type Document, hasPassword, type Problem, type SecretRef } from '../model/entries.ts';
+import type { Origin } from '../model/provenance.ts';
 import type { Requests } from '../model/requests.ts';
 import { QUIET_MS } from '../async/patience.ts';
 import { createDocumentParser } from './document-parser.ts';
@@ -29,6 +30,8 @@ export interface Inputs {
   readonly requests: Requests | undefined;
   /** Which document it is whose entries are followed: its version, and the SHA-256 of its content. */
   readonly followed: { readonly version: string; readonly hash: string } | undefined;
+  /** Where the documents in force are from, by the file names of their entries. */
+  readonly origins: ReadonlyMap<string, Origin>;
   /** Users and roles that the document in force declares. */
   readonly declared: ReadonlyMap<string, Entity>;
   /** Equal for two cycles whose document is the same, and what was said as it was read. */
@@ -70,6 +73,7 @@ export function createInputs({ documents, secrets, retry, defaultDatabase, place
   let kept: Inputs['kept'] = new Map();
   let requests: Requests | undefined;
   let followed: Inputs['followed'];
+  let origins: Inputs['origins'] = new Map();
   let declared: Inputs['declared'] = new Map();
   let wanted = NO_SECRETS;
 
@@ -85,6 +89,7 @@ export function createInputs({ documents, secrets, retry, defaultDatabase, place
         if (parsed.document.usable) {
           kept = new Map([...(reading.whys ?? []), ...keptFrom(parsed.document, inForce, (key) => kept.get(key) ?? why)]);
           why = `${reading.ref}@${reading.version}`;
+          origins = reading.origins ?? new Map([[reading.file, { ref: reading.ref, version: reading.version, ...reading.provenance }]]);
         }
         inForce = merge(parsed.document, inForce);
         wanted = { refs: refsIn(inForce), whole: inForce === undefined ? [] : places(inForce) };
@@ -105,7 +110,7 @@ export function createInputs({ documents, secrets, retry, defaultDatabase, place
         ? inForce
         : { ...inForce, problems: [...inForce.problems, unreadable(failure, parsed.file)] };
     const version = `${inForceVersion}\n${failure?.message ?? ''}`;
-    return { document, problems, why, kept, failure, requests, followed, declared, version, documentVersion: inForceVersion };
+    return { document, problems, why, kept, failure, requests, followed, origins, declared, version, documentVersion: inForceVersion };
   };
 
   return {

@@ -4,6 +4,7 @@ import type { Woken } from '../model/wake.ts';
 import type { AdminRotation } from './admin-rotation.ts';
 import { type AuditBounds, createAuditRetention } from './audit-retention.ts';
 import type { Approval } from './approval.ts';
+import { createAuditHead } from './audit-stand.ts';
 import { createBackoff } from './backoff.ts';
 import { withAdmin, withBeside, withUnused, withUnwritten } from './beside.ts';
 import { type CycleParts, runCycle } from './cycle.ts';
@@ -20,6 +21,7 @@ import { createPlanner } from './planner.ts';
 import { createProbes, type ProbeSettings } from './probes.ts';
 import { createRepeats } from './repeats.ts';
 import type { CycleReport } from './report.ts';
+import { createRevisions } from './revisions.ts';
 import { aboutInputs, EMPTY, failedReport } from './report-parts.ts';
 import { createRetried, type RetryOptions } from './retry.ts';
 import { createSecrets, type SecretsOptions } from './secrets.ts';
@@ -41,7 +43,7 @@ export interface ReconcilerSettings extends ServerSettings {
   readonly retry: RetryOptions;
   readonly stateFile: string;
   readonly passwordProbe: ProbeSettings['mode'];
-  readonly audit: AuditBounds;
+  readonly audit: AuditBounds & { readonly maxRevisions: number };
   /** What connection Secrets say of the server. */
   readonly connectionSecrets: Omit<SecretsOptions['connection'], 'database'>;
 }
@@ -84,7 +86,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   const { config, residents, adminRotation } = options;
   const { isDeclared = false } = config;
   const parts = partsOf(options);
-  const { server, hearing, memory, look, probes, backoff } = parts;
+  const { server, hearing, memory, look, probes, backoff, auditHead } = parts;
   const retention = createAuditRetention(config.audit, server);
 
   /** What stands beside the plan: our own password, our own rows, and what is to be said however the cycle went. */
@@ -94,12 +96,15 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       ...deafNotices(residents, config.driftInterval, isDeclared),
       ...probes.notices(),
       ...newerNotices(look.facts?.major),
+      ...auditHead.notices(),
     ];
     // Until the ConfigMap could be read nobody knows whether it asks for a pause, and until there was a document nothing is written down.
     const mayWrite = hearing.last?.requests?.paused === false && memory.isPrepared;
     const admin = await adminRotation?.run(mayWrite ? fence : undefined, memory.hasLedger, signal);
     const trimmed = await retention.run(mayWrite ? fence : undefined, look.facts?.ledger === true, signal);
-    const report = { ...EMPTY, ...found, notices, ...aboutInputs(hearing.last), probes: probes.take(), duration: seconds() };
+    const hasWritten = found.unchanged !== true || trimmed.outcomes.length + (admin?.outcomes.length ?? 0) > 0;
+    const audit = mayWrite && fence !== undefined && memory.hasLedger && hasWritten ? await auditHead.end(fence) : auditHead.last;
+    const report = { ...EMPTY, ...found, notices, audit, ...aboutInputs(hearing.last), probes: probes.take(), duration: seconds() };
     return withAdmin(withBeside(withUnwritten(report, memory.unwritten), trimmed), admin);
   };
 
@@ -152,6 +157,7 @@ function partsOf({ config, ports, many, connections, residents, approval, proves
     sourceId: server.source,
   });
   const databases = createDatabases(server, residents, provesKept);
+  const revisions = createRevisions(server, config.audit.maxRevisions);
   const memory = createMemory({ file: config.stateFile, server, warn: (message) => log.warn(message) });
   const documents = many === undefined ? ports.documents : gathered(many, server, memory);
   return {
@@ -167,6 +173,8 @@ function partsOf({ config, ports, many, connections, residents, approval, proves
     backoff,
     repeats: createRepeats(),
     intents: createIntents(),
+    revisions,
+    auditHead: createAuditHead(server, revisions),
     approval,
     interval,
     retried: createRetried(retry),

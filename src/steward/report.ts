@@ -9,6 +9,7 @@ import type { Sources } from '../model/sources.ts';
 import type { WhyNot } from '../postgres/outage-of.ts';
 import type { Requests } from '../model/requests.ts';
 import type { Outcome } from '../postgres/run.ts';
+import type { AuditStand } from './audit-stand.ts';
 import type { ProbeCounts } from './probe-memos.ts';
 import type { ValidityEnd } from './validity.ts';
 
@@ -29,6 +30,8 @@ export interface CycleReport {
   readonly drift: readonly Change[];
   /** Probes of passwords in this cycle, by outcome. */
   readonly probes: ProbeCounts;
+  /** The audit log as it is after the cycle; undefined where that is not known. */
+  readonly audit?: AuditStand | undefined;
   readonly problems: readonly Problem[];
   readonly notices: readonly Notice[];
   /** Each guardrail by its name, with how much it holds back and by how many it is broken. */

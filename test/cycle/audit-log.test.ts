@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { sentenceOf } from '../../src/changes/change.ts';
 import type { CycleReport } from '../../src/steward/report.ts';
 import { serverForAll } from '../support/lifecycle.ts';
+import { WITHOUT_HISTORY } from '../support/older-ledger.ts';
 import type { Postgres } from '../support/postgres.ts';
 import { createSteward, type Steward } from '../support/steward.ts';
 
@@ -205,7 +206,7 @@ it('a ledger of the version before is brought up by a plain admin, and one of a 
   const rows = await audit('a.id');
   const latest = Number((await server.query<{ version: number }>('SELECT max(version) AS version FROM pgsteward.migration', 'home'))[0]?.version);
   await server.query(
-    'DROP TABLE pgsteward.audit_repeat; DROP INDEX pgsteward.audit_log_intents; ALTER TABLE pgsteward.managed_role DROP COLUMN server, DROP COLUMN ledger, DROP COLUMN document, DROP COLUMN gone_since; DELETE FROM pgsteward.migration WHERE version > 4',
+    `${WITHOUT_HISTORY}; DROP TABLE pgsteward.audit_repeat; DROP INDEX pgsteward.audit_log_intents; ALTER TABLE pgsteward.managed_role DROP COLUMN server, DROP COLUMN ledger, DROP COLUMN document, DROP COLUMN gone_since; DELETE FROM pgsteward.migration WHERE version > 4`,
     'home',
   );
   const dry = await createSteward(server, { ...ADMIN, DRY_RUN: 'true', STATE_FILE: '/dev/null/no' }, steward.manifests);

@@ -2,6 +2,7 @@
 import { expect, it } from 'vitest';
 import { sentenceOf } from '../../src/changes/change.ts';
 import { serverForAll } from '../support/lifecycle.ts';
+import { WITHOUT_HISTORY } from '../support/older-ledger.ts';
 import type { Postgres } from '../support/postgres.ts';
 import { createSteward, ddlOf, type Steward } from '../support/steward.ts';
 
@@ -136,7 +137,7 @@ it('a ledger that an older version made is read by a dry run as it is, and migra
   await start(`roles: [{name: reader, grants: [{schemas: [public], tables: {goods: [SELECT]}}]}]\nusers: [{username: web}]`);
   expect((await steward.cycle()).result).toBe('changed');
   await server.query(
-    'ALTER TABLE pgsteward.managed_role DROP COLUMN privileges, DROP COLUMN drain, DROP COLUMN disabled_at, DROP COLUMN server, DROP COLUMN ledger, DROP COLUMN document, DROP COLUMN gone_since; DROP TABLE pgsteward.trigger_database, pgsteward.audit_repeat; DROP INDEX pgsteward.audit_log_intents; DELETE FROM pgsteward.migration WHERE version > 1',
+    `${WITHOUT_HISTORY}; ALTER TABLE pgsteward.managed_role DROP COLUMN privileges, DROP COLUMN drain, DROP COLUMN disabled_at, DROP COLUMN server, DROP COLUMN ledger, DROP COLUMN document, DROP COLUMN gone_since; DROP TABLE pgsteward.trigger_database, pgsteward.audit_repeat; DROP INDEX pgsteward.audit_log_intents; DELETE FROM pgsteward.migration WHERE version > 1`,
   );
   const preview = await steward.restart({ DRY_RUN: 'true' });
   expect((await preview.cycle()).planned.map(({ kind }) => kind)).toEqual(['prepare_ledger']);

@@ -32,6 +32,7 @@ it('each limit stands in the table, with its number', () => {
     listItems: 'the document: items',
     rulesOfEntry: 'the document: expansion of one',
     rulesOfDocument: 'the document: expansion of all',
+    saidOfDocument: 'the document: what a revision keeps',
     comparisonsOfRule: 'the document: patterns of one',
     suggestions: 'the document: known words',
     rolesToAssume: 'the document: roles between',
@@ -122,6 +123,7 @@ const TESTS: Readonly<Record<string, readonly (readonly [file: string, title: st
   'the document: items': [['document/limits', 'a list has as many items as are read']],
   'the document: expansion of one': [['document/cost', 'is taken at its limit, and refused beyond it']],
   'the document: expansion of all': [['document/cost', 'counts over all entries that share a permission']],
+  'the document: what a revision keeps': [['history/said', 'as many characters of a document are kept as may be']],
   'the document: patterns': [['document/limits', 'as many patterns are held against each other']],
   'the document: known words': [['document/limits', 'a misspelt word is compared with as many known ones']],
   'the document: roles between': [['document/limits', 'a role to assume is looked for behind as many others']],
@@ -183,10 +185,11 @@ const TESTS: Readonly<Record<string, readonly (readonly [file: string, title: st
   'HTTP: requests': [['http/bounds', 'a connection is answered as often as it may ask']],
   'HTTP: problems': [['http/bounds', '/status shows so many problems and notices']],
   'a line of the log as text': [['observe/text-lines', 'a line is no longer than somebody reads, and nothing of it is a command to a terminal']],
-  'the audit log': [
+  'the audit log: rows': [
     ['cycle/audit-log', 'past the number of rows repairs go first'],
     ['cycle/audit-log', 'rows that are old go, an intent with what closed it'],
   ],
+  'the audit log: revisions': [['history/revisions', 'as many revisions are kept as AUDIT_MAX_REVISIONS says']],
   'the log': [
     ['observe/log', 'what nobody reads is left out beyond its bound'],
     ['observe/log', 'a daemon whose log is not read answers its probes'],

@@ -33,6 +33,7 @@ users:
         secret: { name: 'user-alice-secret', key: 'password' },
         secretIsDerived: true,
         login: true,
+        said: '{"username":"alice","database":"myapp","privileges":null,"roles":["read_only","analyst"]}',
         position: { file: 'users.yaml', line: 3, column: 5 },
       },
     ]);
@@ -86,6 +87,7 @@ users:
       comment: 'the connector',
       deletionPolicy: 'retain',
       drain: '5m',
+      said: expect.stringMatching(/^\{"username":"service_account",.*"seed":"0.50"/) as string,
       position: { file: 'users.yaml', line: 2, column: 5 },
     });
   });

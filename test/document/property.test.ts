@@ -107,7 +107,10 @@ describe('the reader', () => {
         );
         expect(document.problems).toEqual([]);
         expect(
-          document.users.map(({ position: _position, roles, ...user }) => ({ ...user, roles: roles.map(({ position: _place, ...role }) => role) })),
+          document.users.map(({ position: _position, said: _said, roles, ...user }) => ({
+            ...user,
+            roles: roles.map(({ position: _place, ...role }) => role),
+          })),
         ).toEqual(
           users.map(({ passwordSecretRef, databaseSettings, password, ...user }) => ({
             databases: [],

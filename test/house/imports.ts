@@ -11,7 +11,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['model/'],
   ['document/', 'sql/'],
   ['changes/', 'explain/'],
-  ['access/', 'guard/'],
+  ['access/', 'guard/', 'history/'],
   ['plan/'],
   ['snapshot/'],
   ['async/', 'files/'],
@@ -30,7 +30,7 @@ const FLOORS: readonly (readonly string[])[] = [
 const MAY_IMPORT_KUBERNETES = /^(?:sources\/kubernetes|kubernetes\/)/;
 
 /** The pure rooms. */
-const IS_PURE = /^(?:model|document|sql|changes|explain|access|guard|plan|snapshot)\//;
+const IS_PURE = /^(?:model|document|sql|changes|explain|access|guard|history|plan|snapshot)\//;
 
 /** What they may import from outside: no I/O, no clock. */
 const PURE: ReadonlySet<string> = new Set(['node:buffer', 'node:crypto', 'node:util', 'yaml', 'zod']);
