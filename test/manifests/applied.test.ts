@@ -2,26 +2,10 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ControlPlane, startControlPlane } from '../support/kube-apiserver.ts';
+import { PROMETHEUS_KINDS, prometheusCrd } from './crds.ts';
 import { COMPONENTS, hasKubectl, render, type Rendered, renderWith } from './render.ts';
 
 let kube: ControlPlane;
-
-/** Kinds of the Prometheus operator, with anything within. */
-const crd = (kind: string): object => {
-  const plural = `${kind.toLowerCase()}s`;
-  const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } };
-  return {
-    apiVersion: 'apiextensions.k8s.io/v1',
-    kind: 'CustomResourceDefinition',
-    metadata: { name: `${plural}.monitoring.coreos.com` },
-    spec: {
-      group: 'monitoring.coreos.com',
-      scope: 'Namespaced',
-      names: { kind, plural, singular: kind.toLowerCase() },
-      versions: [{ name: 'v1', served: true, storage: true, schema }],
-    },
-  };
-};
 
 /** What kubectl prints. */
 const kubectl = (args: readonly string[], input?: string): string =>
@@ -39,8 +23,8 @@ const apply = (objects: readonly Rendered[]): string[] => {
 describe.skipIf(!hasKubectl)('the API server', () => {
   beforeAll(async () => {
     kube = await startControlPlane();
-    for (const kind of ['PodMonitor', 'PrometheusRule'])
-      expect((await kube.api('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', crd(kind))).status).toBe(201);
+    for (const kind of PROMETHEUS_KINDS)
+      expect((await kube.api('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', prometheusCrd(kind))).status).toBe(201);
     kubectl(['wait', '--for=condition=established', '--timeout=60s', 'crd', '--all']);
   });
   afterAll(() => kube.stop());
