@@ -1,4 +1,5 @@
 // A session with the primary among several hosts.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import type { HostPort } from '../model/fleet.ts';
 import { Outage } from '../model/outage.ts';
@@ -25,7 +26,7 @@ export async function atPrimary(hosts: Hosts, login: (host: HostPort) => Promise
   if (known !== undefined && 'client' in known && !hosts.isFormer(known.timeline)) return taken(known, hosts);
   hosts.unsettle();
   const rest = first.length === 0 ? hosts.inOrder() : others;
-  const all = [...first, ...(await Promise.all(rest.map((host) => ask(host, login))))];
+  const all = [...first, ...(await askAll(rest, login))];
   const open = all.filter((one) => 'client' in one);
   const best = open.reduce<(typeof open)[number] | undefined>(
     (one, other) => (one === undefined || isBefore(one.timeline, other.timeline) ? other : one),
@@ -35,6 +36,27 @@ export async function atPrimary(hosts: Hosts, login: (host: HostPort) => Promise
   if (best !== undefined && !hosts.isFormer(best.timeline)) return taken(best, hosts);
   const failures = all.map((one) => ('client' in one ? former(one.host) : one.failure));
   throw failures.find(isWrongPassword) ?? failures.find((error) => error instanceof Outage) ?? failures[0];
+}
+
+/** So long the others may take once one that takes itself for the primary has answered: a host that is gone answers never. */
+const OTHERS_MS = 1500;
+
+/** In the order of the hosts; who answers too late is not waited for. */
+async function askAll(hosts: readonly HostPort[], login: (host: HostPort) => Promise<pg.Client>): Promise<readonly Asked[]> {
+  const answers = new Map<HostPort, Asked>();
+  const found = Promise.withResolvers<void>();
+  let isOver = false;
+  const everybody = Promise.all(
+    hosts.map(async (host) => {
+      const answer = await ask(host, login);
+      if (!isOver) answers.set(host, answer);
+      else if ('client' in answer) answer.client.end().catch(() => undefined);
+      if ('client' in answer) found.resolve();
+    }),
+  );
+  await Promise.race([everybody, found.promise.then(() => sleep(OTHERS_MS, undefined, { ref: false }))]);
+  isOver = true;
+  return hosts.flatMap((host) => answers.get(host) ?? []);
 }
 
 function taken({ host, client, timeline }: Extract<Asked, { readonly client: pg.Client }>, hosts: Hosts): pg.Client {
@@ -60,7 +82,7 @@ async function ask(host: HostPort, login: (host: HostPort) => Promise<pg.Client>
 const IN_RECOVERY = 'pg_catalog.pg_is_in_recovery()';
 const mayCall = (signature: string): string => `pg_catalog.has_function_privilege('pg_catalog.${signature}', 'EXECUTE')`;
 /** The name of a file of the WAL begins with the timeline. */
-const WAL_FILE = `CASE WHEN NOT ${IN_RECOVERY} AND ${mayCall('pg_walfile_name(pg_lsn)')} AND ${mayCall('pg_current_wal_lsn()')}
+const WAL_FILE = `CASE WHEN NOT ${IN_RECOVERY} AND ${mayCall('pg_walfile_name(pg_catalog.pg_lsn)')} AND ${mayCall('pg_current_wal_lsn()')}
   THEN pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()) END`;
 
 /** undefined of a standby. A platform that does not tell of its WAL may answer with an error. */
