@@ -3,7 +3,7 @@ import { KINDS, type ObjectKind } from '../model/kinds.ts';
 import { codeOf, comparedRows, IN_DATABASES, kindOf, schemaOf, type StoredKind, targetOf } from './stored.ts';
 import { RUN_STATEMENTS, applySettled, SETTLED_VARIABLES } from './apply-settled.ts';
 import { isNewTag, tagIs } from './trigger-tags.ts';
-import { APPLYING, NOTIFY, RELATIONS, ROUTINES, TRIGGER_SCHEMA } from '../model/trigger-names.ts';
+import { NOTIFY, RELATIONS, ROUTINES, TRIGGER_SCHEMA } from '../model/trigger-names.ts';
 
 const CLASS = (name: string): string => `'pg_catalog.${name}'::pg_catalog.regclass`;
 /** What the document of rules has at a path; null where there is nothing. */
@@ -129,8 +129,7 @@ DECLARE
   statements text[];
   statement text;
   by_column boolean;
-  rest boolean := false;
-  earlier text;${SETTLED_VARIABLES}
+  rest boolean := false;${SETTLED_VARIABLES}
 BEGIN${applySettled()}
   BEGIN
   by_column := ${rulesAt(`'columns'`)} IS NOT NULL;
@@ -161,9 +160,7 @@ EXCEPTION WHEN OTHERS THEN
     -- All together were undone with the one that failed: each by itself, so that it stays the only one. A lock is not waited for again.
     FOREACH statement IN ARRAY CASE WHEN SQLSTATE = '55P03' THEN '{}' ELSE coalesce(statements, '{}') END LOOP
       BEGIN
-        PERFORM pg_catalog.set_config('${APPLYING}', 'on', true);
         EXECUTE statement;
-        PERFORM pg_catalog.set_config('${APPLYING}', coalesce(earlier, ''), true);
       EXCEPTION
         WHEN lock_not_available THEN EXIT;
         WHEN OTHERS THEN RAISE LOG 'pgsteward: left to the next cycle: % (%)', SQLERRM, SQLSTATE;

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { daemonEnv, Manifests } from '../support/daemon.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
+import { COUNTING, countsOf, daemonCpu, serverCpu } from './costs.ts';
 import { grantsDocument } from './privileges.ts';
 import { lastDuration, median, numbers, peakRss, print, psql, report, RUNS, startShipped, waitForCycle } from './support.ts';
 
@@ -27,6 +28,10 @@ const everywhere = (databases: number, sql: string): string =>
     .map((index) => `\\c ${nameOf(index)}\n${sql}\n`)
     .join('');
 
+const minimal = (databases: number): string =>
+  `${ROLES.map((role) => `CREATE ROLE ${role};\n`).join('')}${everywhere(databases, `BEGIN; ${grantsTo(ROLES)} COMMIT;`)}`;
+const READ = 'SELECT relname, relacl FROM pg_class; SELECT proname, proacl FROM pg_proc; SELECT * FROM pg_default_acl; SELECT * FROM pg_namespace;';
+
 /** Databases as the application left them, without any role of ours. */
 async function fresh(server: Postgres, databases: number, tables: number): Promise<void> {
   await server.query('DROP SCHEMA IF EXISTS pgsteward CASCADE');
@@ -40,32 +45,54 @@ async function fresh(server: Postgres, databases: number, tables: number): Promi
   for (const index of numbers(databases)) await server.query(`CREATE DATABASE ${nameOf(index)} TEMPLATE template_small`);
 }
 
+/** Of the processor, in milliseconds: ours, the server's for us, and the server's for psql. */
+interface Cpu {
+  readonly ours: number[];
+  readonly server: number[];
+  readonly psql: number[];
+}
+const noCpu = (): Cpu => ({ ours: [], server: [], psql: [] });
+const said = (what: string, { ours, server, psql: theirs }: Cpu): void =>
+  print(
+    `  ${what}: processor time ${median(ours).toFixed(0)} ms of the daemon with its start and ${median(server).toFixed(0)} ms of the server; for psql the server's is ${median(theirs).toFixed(0)} ms`,
+  );
+
 async function manyDatabases(server: Postgres, databases: number, tables: number): Promise<void> {
   const manifests = new Manifests();
   manifests.users(grantsDocument(['small_*'], ROLES));
   const file = join(manifests.folder, '.many.sql');
   const env = daemonEnv(server, manifests.folder, { LOG_LEVEL: 'debug', MAX_DELETIONS: '1000' });
-  const asked = (sql: string): number => {
-    writeFileSync(file, everywhere(databases, sql));
-    return psql(server, ['-f', file]);
+  const [applying, reading] = [noCpu(), noCpu()];
+  const byPsql = (sql: string, cpu: Cpu): number => {
+    writeFileSync(file, sql);
+    const before = serverCpu(server);
+    const took = psql(server, ['-f', file]);
+    cpu.psql.push((serverCpu(server) - before) * 1000);
+    return took;
+  };
+  /** A daemon that has had its first cycle. */
+  const started = async (cpu: Cpu) => {
+    const before = serverCpu(server);
+    const daemon = await startShipped(env);
+    await waitForCycle(daemon);
+    cpu.ours.push(daemonCpu(daemon) * 1000);
+    cpu.server.push((serverCpu(server) - before) * 1000);
+    return daemon;
   };
   const [first, firstSql, full, fullSql, unchanged, rss]: [number[], number[], number[], number[], number[], number[]] = [[], [], [], [], [], []];
   for (const run of numbers(RUNS)) {
     await fresh(server, databases, tables);
-    writeFileSync(file, `${ROLES.map((role) => `CREATE ROLE ${role};\n`).join('')}${everywhere(databases, `BEGIN; ${grantsTo(ROLES)} COMMIT;`)}`);
-    firstSql.push(psql(server, ['-f', file]));
+    firstSql.push(byPsql(minimal(databases), applying));
     await fresh(server, databases, tables);
-    const daemon = await startShipped(env);
-    await waitForCycle(daemon);
+    const daemon = await started(applying);
     first.push(await lastDuration(daemon));
     rss.push(peakRss(daemon));
     await daemon.cycle();
     await daemon.stop();
     // What a new process knows nothing of yet it reads in full.
-    const again = await startShipped(env);
-    await waitForCycle(again);
+    const again = await started(reading);
     full.push(await lastDuration(again));
-    fullSql.push(asked('SELECT relname, relacl FROM pg_class; SELECT proname, proacl FROM pg_proc; SELECT * FROM pg_default_acl; SELECT * FROM pg_namespace;'));
+    fullSql.push(byPsql(everywhere(databases, READ), reading));
     await again.cycle();
     await again.cycle();
     unchanged.push(await lastDuration(again));
@@ -73,11 +100,32 @@ async function manyDatabases(server: Postgres, databases: number, tables: number
     if (run + 1 === RUNS) await clean(server, databases);
   }
   report(`first apply: ${databases} databases of ${tables} tables, ${ROLES.length} roles`, first, firstSql);
+  said('first apply', applying);
   report('  all of them read in full', full, fullSql);
+  said('read in full', reading);
   print(
     `  unchanged: cycle median ${median(unchanged).toFixed(0)} ms, ratio to psql reading all ${(median(unchanged) / median(fullSql)).toFixed(2)}; peak RSS ${median(rss).toFixed(0)} MiB`,
   );
   manifests.remove();
+}
+
+/** What the first apply and one that reads all ask for, on a server of its own: to count costs time. */
+async function counted(databases: number, tables: number): Promise<void> {
+  const server = await startPostgres({ settings: { log_statement: 'none', shared_buffers: '128MB', max_connections: '100', autovacuum: 'off', ...COUNTING } });
+  await fresh(server, databases, tables);
+  const manifests = new Manifests();
+  manifests.users(grantsDocument(['small_*'], ROLES));
+  const env = daemonEnv(server, manifests.folder, { MAX_DELETIONS: '1000' });
+  for (const what of ['first apply', 'read in full']) {
+    const before = await countsOf(server);
+    const daemon = await startShipped(env);
+    await waitForCycle(daemon);
+    await daemon.stop();
+    const after = await countsOf(server);
+    print(`  ${what}: ${after.statements - before.statements} statements in ${after.sessions - before.sessions} sessions`);
+  }
+  manifests.remove();
+  await server.stop();
 }
 
 async function clean(server: Postgres, databases: number): Promise<void> {
@@ -87,6 +135,9 @@ async function clean(server: Postgres, databases: number): Promise<void> {
 /** Runs it. */
 export async function benchDatabases(): Promise<void> {
   const server = await startPostgres({ settings: { log_statement: 'none', shared_buffers: '128MB', max_connections: '100' } });
-  for (const [databases, tables] of LOADS) await manyDatabases(server, databases, tables);
+  for (const [databases, tables] of LOADS) {
+    await manyDatabases(server, databases, tables);
+    await counted(databases, tables);
+  }
   await server.stop();
 }

@@ -27,13 +27,13 @@ const block = (schemas: readonly string[], more: object): Block => ({ database: 
 const declare = (roles: Readonly<Record<string, readonly Block[]>>): void =>
   steward.manifests.users(stringify({ roles: Object.entries(roles).map(([name, grants]) => ({ name, grants })), users: [{ username: 'u', login: false }] }));
 
-/** Runs as the application, and says who was granted what; afterwards all of it is gone again. */
-async function made(sql: string): Promise<readonly string[]> {
+/** Runs as the application, and says who was granted what. */
+async function made(sql: string, as = 'app'): Promise<readonly string[]> {
   const client = await server.client('shop');
-  await client.query(`SET SESSION AUTHORIZATION app; ${sql}; RESET SESSION AUTHORIZATION`);
+  await client.query(`SET SESSION AUTHORIZATION ${as}; ${sql}; RESET SESSION AUTHORIZATION`);
   const { rows } = await client.query<{ line: string }>(
-    `SELECT format('%s %s %s%s', c.oid::regclass, x.grantee::regrole, x.privilege_type, CASE WHEN x.is_grantable THEN '*' ELSE '' END) AS line
-      FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) x WHERE c.relowner = 'app'::regrole AND x.grantee <> c.relowner ORDER BY 1`,
+    `SELECT format('%s %s %s%s', c.oid::regclass, CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END, x.privilege_type, CASE WHEN x.is_grantable THEN '*' ELSE '' END) AS line
+      FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) x WHERE c.relowner = '${as}'::regrole AND x.grantee <> c.relowner ORDER BY 1`,
   );
   await client.end();
   return rows.map(({ line }) => line);
@@ -113,9 +113,64 @@ it('a new table needs nothing but what is settled', async () => {
   ]);
 });
 
+describe('what default privileges give', () => {
+  const ROLES = {
+    a: [block(['sales'], { tables: { '*': ['SELECT', 'INSERT'], 'log_*': ['INSERT'] }, sequences: { '*': ['USAGE'] } })],
+    b: [block(['sales'], { tables: { '*': ['SELECT', 'INSERT'], 'half_*': [{ privilege: 'UPDATE', grantable: true }] } })],
+    [ODD]: [block(['sales'], { tables: { '*': [{ privilege: 'SELECT', grantable: true }, 'DELETE'] } })],
+    c: [block(['sales'], { tables: { 'half_*': ['SELECT'] } })],
+  };
+  /** Without rules, by which the long way would take what it finds. */
+  const withoutRules = (): Promise<void> => follow(({ settled, database, role }) => ({ settled, database, role }));
+  beforeEach(async () => {
+    // Not by membership: there are default privileges of his.
+    await server.query('CREATE ROLE maker LOGIN');
+    await server.query('GRANT USAGE, CREATE ON SCHEMA sales TO maker', 'shop');
+    declare(ROLES);
+    await settles(server, steward);
+  });
+  const odd = ODD.replaceAll('"', '""');
+  const ORDERS = [
+    'sales.orders a INSERT',
+    'sales.orders a SELECT',
+    'sales.orders b INSERT',
+    'sales.orders b SELECT',
+    `sales.orders "${odd}" DELETE`,
+    `sales.orders "${odd}" SELECT*`,
+  ].toSorted();
+  const MORE = `CREATE TABLE sales.log_x (id serial); CREATE TABLE sales.half_x (id int); CREATE SEQUENCE sales.numbers`;
+
+  it('is compared with what is settled alone, and stays', async () => {
+    await withoutRules();
+    expect((await made('CREATE TABLE sales.orders (id int)', 'maker')).toSorted()).toEqual(ORDERS);
+  });
+
+  it('is no obstacle for what is given to others beside it', async () => {
+    await server.query('ALTER DEFAULT PRIVILEGES FOR ROLE maker IN SCHEMA sales REVOKE ALL ON TABLES FROM b', 'shop');
+    await withoutRules();
+    expect((await made('CREATE TABLE sales.orders (id int)', 'maker')).toSorted()).toEqual(ORDERS);
+  });
+
+  it.each([
+    ['more', 'GRANT UPDATE ON TABLES TO a'],
+    ['less', 'REVOKE SELECT ON TABLES FROM a'],
+    ['something to who should have nothing', 'GRANT SELECT ON TABLES TO c'],
+    ['something to somebody of no rule', 'GRANT SELECT ON TABLES TO app_group, PUBLIC'],
+  ])('where somebody has them give %s is what the rules say', async (_, sql) => {
+    await server.query(`ALTER DEFAULT PRIVILEGES FOR ROLE maker IN SCHEMA sales ${sql}`, 'shop');
+    const atOnce = await made(`CREATE TABLE sales.orders (id int); ${MORE}`, 'maker');
+    expect(atOnce.filter((line) => line.startsWith('sales.orders ') && !/ (?:app_group|PUBLIC) /.test(line)).toSorted()).toEqual(ORDERS);
+    await server.query('DROP TABLE sales.orders, sales.log_x, sales.half_x; DROP SEQUENCE sales.numbers', 'shop');
+    await longWay();
+    expect(await made(`CREATE TABLE sales.orders (id int); ${MORE}`, 'maker')).toEqual(atOnce);
+  });
+});
+
 it.each([
   ['a statement in place of privileges', 'GRANT SELECT ON TABLE', 'GRANT SELECT ON TABLE sales.kept TO PUBLIC; DROP TABLE sales.kept; GRANT SELECT ON TABLE'],
-  ['a statement among grantees', String.raw`\"b\"`, String.raw`\"b\"; DROP TABLE sales.kept`],
+  ['another object beside the new one', 'ON TABLE %s TO', 'ON TABLE KEPT, %s TO'],
+  ['a statement among grantees', `["b"]`, String.raw`["b\"; DROP TABLE sales.kept; --"]`],
+  ['a statement among grantees that are said as SQL', `["b"]`, String.raw`["b"], "to": "\"b\"; DROP TABLE sales.kept"`],
 ])('with %s in what is settled the long way is gone, and nothing else runs', async (_, from, to) => {
   declare({ a: [block(['sales'], { tables: { '*': ['SELECT'] } })], b: [block(['sales'], { tables: { 'o*': ['SELECT'] } })] });
   await settles(server, steward);

@@ -10,9 +10,10 @@ export interface SettledGrant {
   readonly unless?: readonly string[];
   /** A GRANT, with the place of the object and that of whom it is granted to. */
   readonly grant: string;
-  /** Whom, as SQL has it, and as the catalogs do. */
-  readonly to: string;
+  /** Whom, as the catalogs have it. */
   readonly roles: readonly string[];
+  /** The same as SQL has it, where that is not what the server prints of `roles` between its brackets. */
+  readonly to?: string;
 }
 
 /** One schema, or all that no rule names. Where there is too much to settle in it everything in it is unusual. */
@@ -20,6 +21,8 @@ interface SettledSchema {
   readonly rest: readonly SettledGrant[];
   /** The same of patterns that begin with a character, by it: few of them can be for a name. */
   readonly at?: Readonly<Record<string, readonly SettledGrant[]>>;
+  /** Whether a rule says a name: most often there is none to look for. */
+  readonly named?: true;
   readonly unusual?: true;
 }
 
@@ -64,7 +67,11 @@ function settle(rules: readonly TriggerRule[]): SettledSchema {
   );
   const rest = grants.get('') ?? [];
   grants.delete('');
-  return { rest, ...(grants.size === 0 ? {} : { at: Object.fromEntries([...grants].toSorted(byKey)) }) };
+  return {
+    rest,
+    ...(patterns.length === rules.length ? {} : { named: true }),
+    ...(grants.size === 0 ? {} : { at: Object.fromEntries([...grants].toSorted(byKey)) }),
+  };
 }
 
 interface OfRole {
@@ -91,6 +98,11 @@ function ofRole(rules: readonly TriggerRule[]): readonly OfRole[] {
   });
 }
 
+function asSql(roles: readonly string[]): { readonly to?: string } {
+  const to = roles.map(quotedGrantee).join(', ');
+  return to === roles.map((role) => JSON.stringify(role)).join(', ') ? {} : { to };
+}
+
 /** What differs in the role alone is granted to all of them at once. */
 function together(grants: readonly OfRole[]): readonly { readonly first: string; readonly settled: SettledGrant }[] {
   const groups = Map.groupBy(grants, ({ first, name, unless, grant }) => JSON.stringify([first, name, unless, grant]));
@@ -105,8 +117,8 @@ function together(grants: readonly OfRole[]): readonly { readonly first: string;
           ...(one.name === undefined ? {} : { name: one.name }),
           ...(one.unless.length === 0 ? {} : { unless: one.unless }),
           grant: one.grant,
-          to: roles.map(quotedGrantee).join(', '),
           roles,
+          ...asSql(roles),
         },
       },
     ];
