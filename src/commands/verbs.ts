@@ -200,6 +200,27 @@ const DIFF: Verb = {
   run: async (given, self) => (await import('./diff.ts')).diff(given, self),
 };
 
+const CONVERT: Verb = {
+  name: 'convert',
+  summary: 'the users.yaml for what another tool declares',
+  operands: 'FILE…',
+  options: {
+    from: {
+      type: 'string',
+      value: 'TOOL',
+      choices: ['cloudnativepg', 'ldap2pg', 'movetokube', 'pgbedrock', 'pgroles', 'provider-sql', 'terraform', 'zalando'],
+      summary: 'whose files they are',
+    },
+    database: { type: 'string', value: 'NAME', summary: 'the database that files of pgroles and pgbedrock are about' },
+  },
+  details: [
+    'A FILE is in YAML or JSON; - is standard input. For terraform it is what terraform show -json prints, for operators their manifests.',
+    'What cannot be said goes to standard error. No password is ever copied. Exit code 0: all of it was said; 2: something was not; 1: an error.',
+  ],
+  example: 'pgsteward convert --from cloudnativepg cluster.yaml > users.yaml',
+  run: async (given, self) => (await import('./convert.ts')).convert(given, self),
+};
+
 const DISCOVER: Verb = {
   name: 'discover',
   summary: 'entries of servers.yaml for what Secrets lead to',
@@ -252,6 +273,9 @@ export const VERBS: readonly Verb[] = [
   WHAT_CAN,
   HISTORY,
   DIFF,
+};
+
+  CONVERT,
   DISCOVER,
   STATUS,
   COMPLETION,

@@ -107,7 +107,7 @@ function readJson({ text, line, isItem }: Part): readonly Manifest[] {
 }
 
 /** Nothing that is parsed takes less than one of these: a megabyte of empty lists would take forty. */
-function hasTooManyMarks(text: string): boolean {
+export function hasTooManyMarks(text: string): boolean {
   let [count, isText] = [0, false];
   for (let at = 0; at < text.length && count <= MANIFEST_LIMITS.jsonMarks; at += 1) {
     const code = text.charCodeAt(at);

@@ -10,7 +10,7 @@ export type Files = ReadonlyMap<string, string>;
 const FLOORS: readonly (readonly string[])[] = [
   ['model/'],
   ['document/', 'sql/'],
-  ['changes/', 'explain/'],
+  ['changes/', 'explain/', 'convert/'],
   ['access/', 'guard/', 'history/'],
   ['plan/'],
   ['snapshot/'],
@@ -30,7 +30,7 @@ const FLOORS: readonly (readonly string[])[] = [
 const MAY_IMPORT_KUBERNETES = /^(?:sources\/kubernetes|kubernetes\/)/;
 
 /** The pure rooms. */
-const IS_PURE = /^(?:model|document|sql|changes|explain|access|guard|history|plan|snapshot)\//;
+const IS_PURE = /^(?:model|document|sql|changes|explain|convert|access|guard|history|plan|snapshot)\//;
 
 /** What they may import from outside: no I/O, no clock. */
 const PURE: ReadonlySet<string> = new Set(['node:buffer', 'node:crypto', 'node:util', 'yaml', 'zod']);
