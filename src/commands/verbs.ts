@@ -273,8 +273,6 @@ export const VERBS: readonly Verb[] = [
   WHAT_CAN,
   HISTORY,
   DIFF,
-};
-
   CONVERT,
   DISCOVER,
   STATUS,

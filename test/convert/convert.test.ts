@@ -137,94 +137,22 @@ it.each(Object.entries(SHOWN))('the document made of the files of %s gives on a 
 });
 
 /** Keys that the converters look for, so that what is made up gets somewhere. */
-const KEYS = [
-  ...[
-    'apiVersion',
-    'kind',
-    'metadata',
-    'name',
-    'namespace',
-    'annotations',
-    'spec',
-    'status',
-    'items',
-    'managed',
-    'roles',
-    'inRoles',
-    'bootstrap',
-    'initdb',
-    'owner',
-    'database',
-    'schemas',
-  ],
-  ...[
-    'extensions',
-    'users',
-    'databases',
-    'preparedDatabases',
-    'defaultUsers',
-    'forProvider',
-    'privileges',
-    'role',
-    'roleRef',
-    'memberOf',
-    'tables',
-    'routines',
-    'args',
-    'rules',
-    'role',
-    'grant',
-  ],
-  ...[
-    'names',
-    'parent',
-    'options',
-    'privilege',
-    'schema',
-    'values',
-    'root_module',
-    'child_modules',
-    'resources',
-    'address',
-    'type',
-    'profiles',
-    'grants',
-    'object',
-    'memberships',
-    'members',
-  ],
-  ...['owns', 'read', 'write', 'can_login', 'attributes', '__proto__', 'constructor', 'toString'],
-];
+const ODD = 'o\'d"d\nб; DROP ROLE x\u001f\u202e {{ x }} #';
+const KEYS = (
+  'apiVersion kind metadata name namespace annotations spec status items managed roles inRoles bootstrap initdb owner database ' +
+  'schemas extensions users databases preparedDatabases defaultUsers forProvider privileges role roleRef memberOf tables routines ' +
+  'args rules grant names parent options privilege schema values root_module child_modules resources address type profiles grants ' +
+  'object memberships members owns read write can_login attributes __proto__ constructor toString '
+)
+  .split(' ')
+  .filter(Boolean);
 const WORDS = [
-  ...[
-    'postgresql.cnpg.io/v1',
-    'acid.zalan.do/v1',
-    'db.movetokube.com/v1',
-    'postgresql.sql.crossplane.io/v1',
-    'pgroles.io/v1',
-    'Cluster',
-    'Database',
-    'postgresql',
-    'Postgres',
-    'PostgresUser',
-  ],
-  ...[
-    'Role',
-    'Grant',
-    'PostgresPolicy',
-    'postgresql_role',
-    'postgresql_grant',
-    'table',
-    'schema',
-    '*',
-    'LOGIN',
-    'public',
-    'pg_monitor',
-    'x',
-    'o\'d"d\nб; DROP ROLE x\u001f\u202e {{ x }} #',
-    '',
-    '__all__',
-  ],
+  ...(
+    'postgresql.cnpg.io/v1 acid.zalan.do/v1 db.movetokube.com/v1 postgresql.sql.crossplane.io/v1 pgroles.io/v1 Cluster Database ' +
+    'postgresql Postgres PostgresUser Role Grant PostgresPolicy postgresql_role postgresql_grant table schema * LOGIN public pg_monitor ' +
+    'x __all__ '
+  ).split(' '),
+  ODD,
 ];
 
 it('nothing that stands in a file makes it stumble, and whatever it makes is a document', () => {
@@ -247,11 +175,10 @@ it('nothing that stands in a file makes it stumble, and whatever it makes is a d
 });
 
 it('names are values, in the document as in what is said', async () => {
-  const odd = 'o\'d"d\nб; DROP ROLE x\u001f\u202e {{ x }} #';
-  const spec = JSON.stringify({ [odd]: { can_login: true, member_of: [odd.toUpperCase()] }, '=1+1': { is_superuser: true } });
+  const spec = JSON.stringify({ [ODD]: { can_login: true, member_of: [ODD.toUpperCase()] }, '=1+1': { is_superuser: true } });
   const { stdout, stderr } = await callHere(['convert', '--from', 'pgbedrock', '-'], spec);
-  expect((parse(stdout) as { users: unknown }).users).toEqual([{ username: odd, password: 'none', roles: [odd.toUpperCase()] }]);
-  expect(stdout + stderr).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u202e]/);
+  expect((parse(stdout) as { users: unknown }).users).toEqual([{ username: ODD, password: 'none', roles: [ODD.toUpperCase()] }]);
+  expect((stdout + stderr).replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
 });
 
 it('what is no file of that tool, or cannot be read, is an error', async () => {
