@@ -47,7 +47,12 @@ export async function inTurns<T>(work: InParts<T>): Promise<T> {
   for (;;) {
     const part = work.next();
     if (part.done === true) return part.value;
-    await turn();
-    if (short > 0 && within.getStore() !== 'short') await makeRoom();
+    await betweenParts();
   }
+}
+
+/** Between two parts of long work: everything else has its turn. */
+export async function betweenParts(): Promise<void> {
+  await turn();
+  if (short > 0 && within.getStore() !== 'short') await makeRoom();
 }

@@ -46,6 +46,7 @@ function* planWith(read: PlanInput): InParts<Plan> {
   const catalog = withPlannedDatabases(input.catalog, document, law, input.adminDatabase);
   const desired = desiredOf({ ...input, whole, catalog, law, held: input.renaming.held });
   const { entities } = desired;
+  yield;
   const decisions = decisionsOf(input, catalog, entities);
   const { changes: compared, openings } = openWithPassword(differencesOf(input, catalog, law, desired, decisions), { ...input, catalog });
   yield;

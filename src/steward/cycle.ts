@@ -1,6 +1,7 @@
 // Cycle: what one does reads here from top to bottom, from the source to what it found.
 import type { Change } from '../changes/change.ts';
 import { isInKubernetes } from '../changes/table.ts';
+import { betweenParts } from '../async/in-turns.ts';
 import type { ManagedRole } from '../model/catalog.ts';
 import { nextStep } from '../plan/secrets/secret-plan.ts';
 import { databasesWithTrigger } from '../plan/triggers/plan-trigger.ts';
@@ -93,7 +94,9 @@ async function converge(parts: CycleParts, begun: Begun, fence: string): Promise
     const { again, fresh } = applied.split(pass.plan.changes);
     const changes = count > PASSES ? [] : fresh;
     const revision = await retried(() => revisions.record(begun.declared, inputs, fence, memory.hasLedger), signal);
+    await betweenParts();
     const rows = await remember(parts, pass, changes, fence, signal);
+    await betweenParts();
     const context = applyContext(parts, pass, { inputs, revision, fence, signal });
     await intents.close(pass.plan, context);
     const next = nextStep(changes, again, pass.input.document);
@@ -157,6 +160,7 @@ async function conclude(
   applied.end();
   databases.settle(plan);
   const notices = [...plan.notices, ...failureNotices(outcomes, plan, catalog.server, secrets.lastFailure), ...applied.notices];
+  await betweenParts();
   await memory.save(withRows(pass.recorded, rows), document, appliedDigests(document, plan, outcomes, memory.digests), catalog.server.place);
   const report = { ...foundBy(inputs, first, pass), outcomes, notices, result: resultOf(inputs, notices, outcomes) };
   if (memory.isPrepared && isQuiet(pass, notices)) await look.settle(quietly(report));

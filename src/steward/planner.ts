@@ -1,6 +1,6 @@
 // Planner: what was planned last stands for the next plan, so that a small change is not planned as everything is.
 import { isDeepStrictEqual } from 'node:util';
-import { inTurns } from '../async/in-turns.ts';
+import { betweenParts, inTurns } from '../async/in-turns.ts';
 import { narrowed, type Quiet, quietOf, widened } from '../plan/narrow.ts';
 import { planOf } from '../plan/plan.ts';
 import type { Plan, PlanInput } from '../plan/plan-input.ts';
@@ -19,8 +19,11 @@ export function createPlanner(proves = false): Planner {
   let quiet: Quiet | undefined;
   let isSure = true;
   const partOf = async (input: PlanInput): Promise<Plan | undefined> => {
-    const part = quiet === undefined ? undefined : narrowed(quiet, input);
-    return quiet === undefined || part === undefined ? undefined : widened(quiet, await inTurns(planOf(part)));
+    const before = quiet;
+    await betweenParts();
+    const part = before === undefined ? undefined : narrowed(before, input);
+    await betweenParts();
+    return before === undefined || part === undefined ? undefined : widened(before, await inTurns(planOf(part)));
   };
   return {
     plan: async (input, isWhole) => {
