@@ -19,9 +19,6 @@ export interface UnchangedDatabases {
   readonly different: WeakSet<Known>;
 }
 
-/** For so many databases it is asked first whether anything at all was written on the server. */
-const WORTH_A_MOMENT = 2;
-
 /** @param proves for tests: what needs not be asked is asked all the same. */
 export function createUnchanged(
   { connections, sessions, adminDatabase }: Server,
@@ -34,6 +31,11 @@ export function createUnchanged(
   const different = new WeakSet<Known>();
 
   const moment = (): Promise<string | undefined> => connections.withAdmin(momentOf).catch(() => undefined);
+  /** It is the server's: where only one database is asked, its session is there, and a second one in the admin database may not be. */
+  const momentFor = (asked: ReadonlyMap<string, Known>): Promise<string | undefined> => {
+    const [only] = asked.keys();
+    return asked.size === 1 && only !== undefined ? withSession(only, momentOf).catch(() => undefined) : moment();
+  };
 
   const differs = async (client: pg.ClientBase, one: Known): Promise<boolean> => {
     const isDifferent = (await databaseFingerprint(client, one.facts)) !== one.fingerprint;
@@ -56,7 +58,8 @@ export function createUnchanged(
       quietSince = undefined;
     },
     areSame: async (asked, isAll) => {
-      const began = asked.size < WORTH_A_MOMENT ? undefined : await moment();
+      if (asked.size === 0) return true;
+      const began = await momentFor(asked);
       if (began !== undefined && began === quietSince) {
         if (proves) await proveQuiet(asked, began);
         return true;
@@ -67,9 +70,9 @@ export function createUnchanged(
     },
     driftedUnheard: async (known) => {
       const drifted: string[] = [];
-      if (quietSince !== undefined && (await moment()) === quietSince) return drifted;
-      for (const [name, one] of known) {
-        if (one.notifies && residents.hears(name)) continue;
+      const unheard = [...known].filter(([name, one]) => !(one.notifies && residents.hears(name)));
+      if (unheard.length > 1 && quietSince !== undefined && (await moment()) === quietSince) return drifted;
+      for (const [name, one] of unheard) {
         const asked = name === adminDatabase ? changed(name, one) : residents.use(name, (client) => differs(client, one));
         // One that cannot answer is left to the interval.
         if (await asked?.catch(() => false)) drifted.push(name);
