@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createRandom } from '../hostile/random.ts';
 import { furnish, places } from '../scenario/company.ts';
 import { Machine, SMALL } from '../scenario/machine.ts';
+import { quiet } from '../scenario/quiet.ts';
 import { oneStep, restoreAll } from '../scenario/steps.ts';
 import { World } from '../scenario/world.ts';
 import { ROOT } from '../support/daemon.ts';
@@ -35,7 +36,7 @@ beforeEach(async () => {
   machines = await Promise.all(
     places(SEED, majors).map(async (place) => {
       const machine = place.name === 'lone' ? new Machine(place, at.server) : await Machine.start(place, place.major);
-      await furnish(machine.server, GUEST);
+      await furnish(machine.server, GUEST, machine.adminPassword);
       return machine;
     }),
   );
@@ -61,18 +62,18 @@ it(
       if (STEPS > 20 || process.env['VERBOSE'] !== undefined) console.log(what);
     };
     try {
-      await world.quiet();
+      await quiet(world);
       for (let number = 1; number <= STEPS; number += 1) {
         told(`${number}: ${await oneStep(world)}`);
         await sleep(world.random.below(700));
         if (number % QUIET_EVERY === 0) {
-          await world.quiet();
+          await quiet(world);
           for (const late of world.late.splice(0)) told(`late: ${late}`);
           told(`quiet after ${((world.waits.at(-1) ?? 0) / 1000).toFixed(1)} s`);
         }
       }
       await restoreAll(world);
-      await world.quiet();
+      await quiet(world);
     } catch (error) {
       if (error instanceof Error) error.message = `SEED=${SEED} STEPS=${STEPS}\n${done.join('\n')}\n${error.message}`;
       throw error;

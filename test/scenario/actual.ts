@@ -12,7 +12,7 @@ export interface Actual {
 }
 
 /** Nobody's of the scenario: what pgsteward makes for itself. */
-const IS_INTERNAL = /^(?:pg_|pgsteward_heir_)/;
+const IS_INTERNAL = /^(?:pg_|pgsteward_heir_|steward$)/;
 const isOthers = (role: string): boolean => !IS_OURS.test(role) && !IS_INTERNAL.test(role);
 
 interface Shared {

@@ -7,6 +7,8 @@ export type Team = (typeof TEAMS)[number];
 
 /** Names that documents may declare; everything else is somebody else's. */
 export const IS_OURS = /^(?:op|t\d)_/;
+/** Our own login on each server. */
+export const ADMIN = 'steward';
 export const DATABASES = ['postgres', 'app', 'extra'] as const;
 export const LABEL = 'pgsteward.dev/server';
 
@@ -49,7 +51,8 @@ const OBJECTS = `
   CREATE SEQUENCE @.sq; CREATE FUNCTION @.f_one(integer) RETURNS integer LANGUAGE sql AS 'SELECT $1'; CREATE TYPE @.state AS ENUM ('on')`;
 
 /** What is on a server before anything is declared: databases, objects, and roles and privileges of somebody else. */
-export async function furnish(server: Postgres, guestPassword: string): Promise<void> {
+export async function furnish(server: Postgres, guestPassword: string, adminPassword: string): Promise<void> {
+  await server.query(`CREATE ROLE ${ADMIN} LOGIN SUPERUSER PASSWORD '${adminPassword}'`);
   await server.query(
     `CREATE ROLE x_maker; CREATE ROLE x_group; CREATE ROLE x_guest LOGIN CONNECTION LIMIT 9 PASSWORD '${guestPassword}'; GRANT x_group TO x_guest;
      ALTER ROLE x_guest SET work_mem = '5MB'; COMMENT ON ROLE x_group IS 'not ours'`,

@@ -23,6 +23,7 @@ export const SMALL = {
 export class Machine {
   readonly place: Place;
   isUp = true;
+  adminPassword: string;
   /** Whoever writes. */
   server: Postgres;
   standby: Postgres | undefined;
@@ -35,6 +36,7 @@ export class Machine {
     this.place = place;
     this.server = server;
     this.ports = [server.port];
+    this.adminPassword = `the first password of the admin of ${place.name}`;
   }
 
   static async start(place: Place, major: Major | undefined): Promise<Machine> {

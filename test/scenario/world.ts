@@ -1,13 +1,11 @@
 // The state of the scenario: what was said by whom and what of it can be heard, and what is therefore in force at a quiet moment.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import type { Random } from '../hostile/random.ts';
 import type { KubeCase } from '../support/kube-case.ts';
 import { KubeFleet, KubeTeam } from '../support/kube-fleet.ts';
 import type { KubeReplicas } from '../support/kube-replicas.ts';
-import { logsIn } from '../support/logs-in.ts';
 import { readActual } from './actual.ts';
-import { entryOf, LABEL, type Team, TEAMS } from './company.ts';
+import { ADMIN, entryOf, LABEL, type Team, TEAMS } from './company.ts';
 import {
   type Across,
   across,
@@ -21,7 +19,6 @@ import {
   textOf,
   withAll,
 } from './documents.ts';
-import { differences } from './expected.ts';
 import type { Machine } from './machine.ts';
 
 /** One document of one server. */
@@ -47,9 +44,6 @@ export interface TeamState {
   right: boolean;
 }
 
-/** How long it may take until everything is as declared. */
-const PATIENCE = Number(process.env['PATIENCE'] ?? 150) * 1000;
-
 export class World {
   readonly machines: readonly Machine[];
   readonly sources: Source[] = [];
@@ -58,12 +52,15 @@ export class World {
   readonly replicas: KubeReplicas;
   /** A replica that stands still. */
   stopped: string | undefined;
+  /** A server whose entry is wrong: it is kept as it was. */
+  misspelt: Machine | undefined;
   readonly fleet: KubeFleet;
   readonly random: Random;
   readonly waits: number[] = [];
   /** What was not right yet after ten seconds, once for each server and quiet moment. */
   readonly late: string[] = [];
-  #others = new Map<Machine, readonly string[]>();
+  /** What is somebody else's on each, as it was last. */
+  readonly others = new Map<Machine, readonly string[]>();
   #marks = 0;
 
   constructor(at: KubeCase, random: Random, machines: readonly Machine[], replicas: KubeReplicas) {
@@ -81,10 +78,10 @@ export class World {
       await kube.allow();
     }
     for (const machine of this.machines) {
-      const { name, teams } = machine.place;
-      await this.fleet.secret(`${name}-admin`, { username: machine.server.user, password: machine.server.password, dbname: '*' });
+      const { teams } = machine.place;
+      await this.adminSecret(machine);
       const before = await readActual(machine.server);
-      this.#others.set(machine, before.others);
+      this.others.set(machine, before.others);
       for (const team of [undefined, ...teams]) {
         const source = this.#newSource(machine, team);
         this.sources.push(source);
@@ -146,6 +143,10 @@ export class World {
     else await this.teamOf(team).kube.secret(name, password);
   }
 
+  adminSecret({ place, adminPassword }: Machine): Promise<void> {
+    return this.fleet.secret(`${place.name}-admin`, { username: ADMIN, password: adminPassword, dbname: '*' });
+  }
+
   async takeAway(source: Source): Promise<void> {
     const name = `${source.machine.place.name}-users`;
     if (source.team === undefined) await this.fleet.gone('configmaps', name);
@@ -168,13 +169,11 @@ export class World {
   }
 
   async declareServers(): Promise<void> {
-    const entries = [...this.listed].map(({ place, ports }) =>
-      entryOf(
-        place,
-        ports.map((port) => `127.0.0.1:${port}`),
-        (team) => this.teamOf(team).kube.namespace,
-      ),
-    );
+    const entries = [...this.listed].map((machine) => {
+      const hosts = machine.ports.map((port) => `127.0.0.1:${port}`);
+      const entry = entryOf(machine.place, hosts, (team) => this.teamOf(team).kube.namespace);
+      return machine === this.misspelt ? { ...entry, polcy: {}, hosts: ['127.0.0.1:1'] } : entry;
+    });
     await this.fleet.servers(entries);
   }
 
@@ -206,85 +205,19 @@ export class World {
 
   /** Somebody else did something: whatever else was somebody else's is as before. */
   async othersChanged(machine: Machine, what: RegExp): Promise<void> {
-    const before = this.#others.get(machine) ?? [];
+    const before = this.others.get(machine) ?? [];
     const { others } = await readActual(machine.server);
     const changed = [...others.filter((line) => !before.includes(line)), ...before.filter((line) => !others.includes(line))];
     expect(changed.filter((line) => !what.test(line))).toEqual([]);
-    this.#others.set(machine, others);
+    this.others.set(machine, others);
     await machine.replicated();
   }
 
-  /** Until every server that can be reached is as declared, and everything that was said has been heard. */
-  async quiet(): Promise<void> {
-    const began = performance.now();
-    for (const [name, daemon] of this.replicas.running) expect([name, daemon.process.exitCode]).toEqual([name, null]);
-    // All sources are heard again by the cycle that does this; only then what must have no effect can have had none.
-    for (const source of this.sources)
-      if (source.team === undefined && this.isReadable(source) && this.listed.has(source.machine)) {
-        const mark = (this.#marks += 1);
-        source.said = { ...source.said, users: source.said.users.map((user) => (user.username === 'op_mark' ? { ...user, connectionLimit: mark } : user)) };
-        await this.publish(source);
-      }
-    for (const source of this.sources)
-      if (this.listed.has(source.machine) && source.machine.isUp && this.isReadable(source)) {
-        source.inForce = source.said;
-        for (const [username, password] of source.passwords) source.passwordsInForce.set(username, password);
-      }
-    for (const machine of this.machines) if (machine.isUp) await this.#asDeclared(machine, began);
-    for (const machine of this.machines)
-      if (machine.isUp) {
-        expect(await this.#wrong(machine), `${machine.place.name} later`).toEqual([]);
-        if (this.listed.has(machine)) for (const source of this.sourcesOf(machine)) source.isSettled = this.isReadable(source);
-        await machine.replicated();
-      }
-    this.waits.push(performance.now() - began);
-  }
-
-  async #asDeclared(machine: Machine, began: number): Promise<void> {
-    let late: string | undefined;
-    const seconds = (): string => ((performance.now() - began) / 1000).toFixed(1);
-    for (;;) {
-      const wrong = await this.#wrong(machine).catch((error: unknown) => [String(error)]);
-      if (wrong.length === 0) {
-        if (late !== undefined) this.late.push(`${machine.place.name} after ${seconds()} s: ${late}`);
-        return;
-      }
-      if (performance.now() - began > 10_000) late ??= wrong.slice(0, 3).join('; ');
-      if (performance.now() - began > PATIENCE)
-        throw new Error(`${machine.place.name} (${machine.server.major}): ${wrong.slice(0, 12).join('\n')}\n${await this.said(machine.place.name)}`);
-      await sleep(300);
-    }
-  }
-
-  /** What is not as it should be, of what is declared and of what is somebody else's. */
-  async #wrong(machine: Machine): Promise<readonly string[]> {
-    const actual = await readActual(machine.server);
-    const sources = this.sourcesOf(machine);
-    const inForce = sources.map(({ team, inForce }) => ({ team, said: inForce }));
-    const wrong = [...differences(inForce, actual, machine.server.major)];
-    const others = this.#others.get(machine) ?? [];
-    wrong.push(...others.filter((line) => !actual.others.includes(line)).map((line) => `somebody else's, gone: ${line}`));
-    wrong.push(...actual.others.filter((line) => !others.includes(line)).map((line) => `nobody declared: ${line}`));
-    if (wrong.length > 0) return wrong;
-    for (const { inForce, passwordsInForce } of sources)
-      for (const { username, login = true } of inForce.users)
-        if (login && !(await logsIn(machine.server, username, passwordsInForce.get(username) ?? ''))) wrong.push(`${username} does not log in`);
-    return wrong;
-  }
-
-  /** What the replicas say of a server, for somebody who wants to know why. */
-  async said(server: string): Promise<string> {
-    const all = await Promise.all(
-      [...this.replicas.running].map(async ([name, daemon]) => {
-        const status = await daemon.get(`/status?server=${server}`).catch((error: unknown) => ({ body: String(error) }));
-        const lines = daemon
-          .output()
-          .split('\n')
-          .filter((line) => line.includes(`"server":"${server}"`));
-        return `${name}: ${status.body.slice(0, 3000)}\n${lines.slice(-40).join('\n').slice(-6000)}`;
-      }),
-    );
-    return all.join('\n\n');
+  /** The operator says something that every server shows when it was heard. */
+  async mark(source: Source): Promise<void> {
+    const mark = (this.#marks += 1);
+    source.said = { ...source.said, users: source.said.users.map((user) => (user.username === 'op_mark' ? { ...user, connectionLimit: mark } : user)) };
+    await this.publish(source);
   }
 
   /** One that nothing has in its name. */
