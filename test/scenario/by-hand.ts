@@ -1,5 +1,6 @@
 // What people do on a server of the scenario beside every document: to what is declared, which comes right again, and to what is theirs, which stays.
 import type { Postgres } from '../support/postgres.ts';
+import { DATABASES } from './company.ts';
 import type { Machine } from './machine.ts';
 import type { World } from './world.ts';
 
@@ -55,6 +56,18 @@ export async function hand(world: World, machine: Machine): Promise<string> {
   const { said } = random.pick(world.sourcesOf(machine));
   const users = said.users.filter(({ username, login }) => login !== false && username !== 'op_mark').map(({ username }) => username);
   const authoritative = [...said.roles.map(({ name }) => name), ...said.users.filter(({ grants }) => grants !== undefined).map(({ username }) => username)];
+  if (random.oneIn(6)) {
+    const role = random.pick([...users, ...authoritative]);
+    // It may just be given something.
+    for (let isThere = true; isThere;) {
+      for (const database of DATABASES) await server.query(`DROP OWNED BY ${role}`, database);
+      isThere = await server.query(`DROP ROLE ${role}`).then(
+        () => false,
+        () => true,
+      );
+    }
+    return `drop ${role} by hand on ${place.name}`;
+  }
   const onUser = random.oneIn(2);
   const [sql, database] = random.pick(onUser ? ON_USERS : DRIFTS)(random.pick(onUser ? users : authoritative), number);
   await server.query(sql, database);

@@ -37,6 +37,25 @@ export const goOn = step(
   },
 );
 
+export const apiServerHangs = step(
+  1,
+  () => ['one'],
+  async (world) => {
+    const ms = 500 + world.random.below(6000);
+    world.pauseApiServer(true);
+    await sleep(ms);
+    world.pauseApiServer(false);
+    return `the API server stands still for ${ms} ms`;
+  },
+);
+export const serverHangs = step(1, up, async (world, machine) => {
+  const ms = 500 + world.random.below(10_000);
+  machine.server.pause();
+  await sleep(ms);
+  machine.server.resume();
+  return `the server ${machine.place.name} stands still for ${ms} ms`;
+});
+
 export const killServer = step(
   2,
   (world) => (world.machines.every(({ isUp }) => isUp) ? world.machines : []),

@@ -1,6 +1,7 @@
 // The state of the scenario: what was said by whom and what of it can be heard, and what is therefore in force at a quiet moment.
 import { expect } from 'vitest';
 import type { Random } from '../hostile/random.ts';
+import type { ControlPlane } from '../support/kube-apiserver.ts';
 import type { KubeCase } from '../support/kube-case.ts';
 import { KubeFleet, KubeTeam } from '../support/kube-fleet.ts';
 import type { KubeReplicas } from '../support/kube-replicas.ts';
@@ -62,8 +63,10 @@ export class World {
   /** What is somebody else's on each, as it was last. */
   readonly others = new Map<Machine, readonly string[]>();
   #marks = 0;
+  readonly #kube: ControlPlane;
 
   constructor(at: KubeCase, random: Random, machines: readonly Machine[], replicas: KubeReplicas) {
+    this.#kube = at.kube;
     this.random = random;
     this.machines = machines;
     this.listed = new Set(machines);
@@ -218,6 +221,11 @@ export class World {
     const mark = (this.#marks += 1);
     source.said = { ...source.said, users: source.said.users.map((user) => (user.username === 'op_mark' ? { ...user, connectionLimit: mark } : user)) };
     await this.publish(source);
+  }
+
+  pauseApiServer(isPaused: boolean): void {
+    if (isPaused) this.#kube.pause();
+    else this.#kube.resume();
   }
 
   /** One that nothing has in its name. */
