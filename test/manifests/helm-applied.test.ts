@@ -1,6 +1,10 @@
 // The chart on a real API server: installed as it is, changed to everything, changed back, and taken away.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type ControlPlane, startControlPlane } from '../support/kube-apiserver.ts';
+import { ROOT } from '../support/daemon.ts';
+import { scratch } from '../support/scratch.ts';
 import { CHART, helm, HELMS, type Values } from './helm.ts';
 import { PROMETHEUS_KINDS, prometheusCrd } from './crds.ts';
 
@@ -64,7 +68,7 @@ describe.skipIf(HELMS.size === 0)('the API server and the chart', () => {
     // A kind is there a moment after it was declared.
     for (const kind of KINDS.filter((name) => name.includes('monitoring')))
       await vi.waitFor(async () => expect((await kube.api('GET', `/${kind.replace('*', 'namespaces/default')}`)).status).toBe(200), { timeout: 60_000 });
-    for (const name of ['with-4', 'with-3', 'from-3-to-4', 'team-shop'])
+    for (const name of ['with-4', 'with-3', 'from-3-to-4', 'team-shop', 'postgres'])
       await kube.api('POST', '/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
   });
   afterAll(() => kube.stop());
@@ -93,6 +97,24 @@ describe.skipIf(HELMS.size === 0)('the API server and the chart', () => {
     await run(binary, namespace, ['uninstall', 'pgsteward']);
     expect(await count(namespace, KINDS)).toEqual(BARE.map(() => 0));
     expect(await count('team-shop', ['apis/rbac.authorization.k8s.io/v1/*/roles'])).toEqual([0]);
+  });
+
+  it.each([...HELMS])('takes what the page says, with Helm %i, and it begins with a dry run', async (_, binary) => {
+    const page = readFileSync(join(ROOT, 'docs/install.md'), 'utf8');
+    const [, values = ''] = /```yaml\n( *# values\.yaml\n.*?)```/s.exec(page) ?? [];
+    const written = join(scratch('values'), 'values.yaml');
+    writeFileSync(written, values);
+    const commands = [...page.matchAll(/^ +helm ((?:install|upgrade) .*)$/gm)].map(([, line = '']) => line.trim().replace(' values.yaml', ` ${written}`));
+    expect(commands.map((line) => line.split(' ')[0])).toEqual(['install', 'upgrade']);
+    const dry = async (): Promise<boolean> => JSON.stringify(await deployment('postgres')).includes('{"name":"DRY_RUN","value":"true"}');
+    const [install = '', upgrade = ''] = commands;
+    await run(binary, 'postgres', install.split(' '));
+    expect(await dry()).toBe(true);
+    expect(JSON.stringify(await deployment('postgres'))).toContain('registry.example.com/pgsteward:');
+    await run(binary, 'postgres', upgrade.split(' '));
+    expect(await dry()).toBe(false);
+    expect(JSON.stringify(await deployment('postgres'))).toContain('orders-rw.db.svc.cluster.local');
+    await run(binary, 'postgres', ['uninstall', 'pgsteward']);
   });
 
   it.skipIf(HELMS.size < 2)('lets Helm 4 go on with what Helm 3 installed', async () => {
