@@ -81,6 +81,9 @@ export function groupOf(row: Row, nameOf: (kind: ObjectKind, json: unknown) => O
   return apart === true ? { ...group, exactOnly: true } : group;
 }
 
+/** The names in such a row, as the server wrote them. */
+export const namesIn = (row: Row): readonly unknown[] => row[5] as readonly unknown[];
+
 /** By their keys, which are made once for each. */
 const sorted = (names: readonly ObjectName[]): readonly ObjectName[] =>
   names

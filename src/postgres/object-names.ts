@@ -22,6 +22,13 @@ export const TYPE_NAMES = (compared: string): string => {
    WHERE t.oid IN (${argument('o.proargtypes::pg_catalog.oid[]', 'true')} UNION ${argument('o.proallargtypes', `o.prokind = 'p'`)})`;
 };
 
+/** The same by their OIDs: found by an index. */
+export const typeNamesOf = (oids: readonly number[]): string =>
+  `SELECT t.oid, s.nspname, t.typname FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace s ON s.oid = t.typnamespace WHERE t.oid = ANY ('{${[...new Set(oids)].join(',')}}'::pg_catalog.oid[])`;
+
+/** The OIDs of the types in what ROUTINE_NAME answered. */
+export const argumentTypes = (json: unknown): readonly number[] => (json as RoutineJson)[3].map(Number);
+
 const MODES: Readonly<Record<string, ArgumentMode>> = { i: 'IN', o: 'OUT', b: 'INOUT', v: 'VARIADIC' };
 
 type RoutineJson = readonly [name: string, shown: string, isProcedure: boolean, types: readonly (string | number)[], modes: readonly string[] | null];

@@ -6,6 +6,8 @@ import { COLUMN_NAME, ROUTINE_NAME } from './object-names.ts';
 export interface SourcesRequest {
   /** Those whose privileges are compared. */
   readonly grantees: readonly number[];
+  /** Whether all of those are still to be made: then what is read is read again once they are. */
+  readonly nobodyYet?: boolean;
   /** Whether rules name columns or large objects: otherwise only those are read that have an ACL. */
   readonly columns: boolean;
   readonly largeObjects: boolean;

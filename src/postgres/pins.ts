@@ -166,7 +166,7 @@ export function sessionPins(pid: number | null, login: string): readonly string[
   const set = (name: string, value: string, where = 'true'): string =>
     `SELECT pg_catalog.set_config(${literal(name)}, ${literal(value)}, false) WHERE ${isOurs} AND ${where}`;
   // The name's own type cuts it as the server did at the login.
-  const isAnother = `session_user OPERATOR(pg_catalog.<>) ${literal(login)}::pg_catalog.name AND EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) ${literal(login)}::pg_catalog.name)`;
+  const isAnother = `session_user OPERATOR(pg_catalog.<>) ${literal(login)}::pg_catalog.name AND pg_catalog.to_regrole(pg_catalog.quote_ident(${literal(login)}::pg_catalog.name::text)) IS NOT NULL`;
   return [
     // By itself and first: a timeout of milliseconds would end the others.
     setSql(`SELECT key, value FROM (VALUES ('statement_timeout', '0'), ('transaction_timeout', '0')) t(key, value) WHERE ${isOurs}`, false),

@@ -4,14 +4,15 @@ import type { DatabaseContents, DefaultAcl } from '../model/contents.ts';
 import { inTurns } from '../async/in-turns.ts';
 import type { InParts } from '../model/in-parts.ts';
 import { KINDS, type ObjectKind } from '../model/kinds.ts';
-import { entriesOf, entriesSql, EVERYBODY, groupOf, inOids, type Whose } from './acl-sql.ts';
+import { entriesOf, entriesSql, EVERYBODY, groupOf, inOids, namesIn, type Whose } from './acl-sql.ts';
 import { countedIn } from './count-sources.ts';
 import { type DatabaseFingerprintFacts, FINGERPRINT } from './database-fingerprint.ts';
 import { countObjects, type Room } from './object-count.ts';
-import { nameReader, TYPE_NAMES } from './object-names.ts';
-import { HERE, objectSources, type Source, type SourcesRequest, SYSTEM } from './object-sources.ts';
+import { argumentTypes, nameReader, TYPE_NAMES, typeNamesOf } from './object-names.ts';
+import { objectSources, type Source, type SourcesRequest, SYSTEM } from './object-sources.ts';
 import { query, type Row } from './query.ts';
-import { TRIGGER_TRACE, triggerState, triggerStateOf } from './read-trigger.ts';
+import { areStrays, straysSql } from './read-strays.ts';
+import { plainTrigger, plainTriggerOf, TRIGGER_TRACE, triggerState, triggerStateOf } from './read-trigger.ts';
 import { beginSql, type Timeouts } from './transaction.ts';
 import { type Guarded, guardedOf, NOTHING_GUARDED } from '../guard/guarded.ts';
 import type { GuardTarget } from '../model/guardrails.ts';
@@ -58,35 +59,17 @@ const NOTHING = 'SELECT WHERE false';
 
 const EXTENSIONS = `SELECT e.extname, n.nspname FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace`;
 
-/**
- * Privileges in this database on what is not compared: the server's own objects and ours, and kinds that nobody has heard of yet.
- * The former are few enough to be looked through; the latter show in pg_shdepend.
- */
-function straysSql(sources: readonly Source[], grantees: readonly number[]): string {
-  const catalogs = [...new Set(sources.map((source) => source.catalog)), 'pg_default_acl'];
-  const known = catalogs.map((catalog) => `'pg_catalog.${catalog}'::pg_catalog.regclass`).join(', ');
-  const others = sources.map(
-    (source) => `SELECT x.grantee, ${source.kind.startsWith("'") ? source.kind : `'relation'`} AS what
-      FROM ${source.from} CROSS JOIN LATERAL pg_catalog.aclexplode(${source.acl} || '{}'::pg_catalog.aclitem[]) x
-      WHERE ${source.acl} IS NOT NULL AND (${source.compared}) IS NOT TRUE AND x.grantee <> ${source.owner} AND ${inOids('x.grantee', grantees)}`,
-  );
-  return `SELECT pg_catalog.pg_get_userbyid(t.grantee), t.what, count(*)::int FROM (
-    SELECT s.refobjid AS grantee, s.classid::pg_catalog.regclass::text AS what FROM pg_catalog.pg_shdepend s
-    WHERE ${HERE} AND s.deptype = 'a'
-      AND s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND ${inOids('s.refobjid', grantees)} AND s.classid NOT IN (${known})
-    UNION ALL ${others.join('\n    UNION ALL ')}) t GROUP BY 1, 2`;
-}
-
 export interface DatabaseRead {
   readonly contents: DatabaseContents;
   readonly guarded: Guarded;
   readonly objects: number;
+  /** Empty, which none equals, where none of those whose privileges are compared is there yet. */
   readonly fingerprint: string;
   readonly facts: DatabaseFingerprintFacts;
 }
 
 /**
- * Reads the session's database in two round trips and one snapshot: how much there is, and all of it.
+ * Reads the session's database in three round trips and one snapshot: how much there is, all of it, and what that leads to.
  * @throws whatever the server answers, and where there is too much; nothing may be concluded from a partial read.
  */
 export async function readDatabase(request: ContentsRequest): Promise<DatabaseRead> {
@@ -97,7 +80,8 @@ export async function readDatabase(request: ContentsRequest): Promise<DatabaseRe
   const definers = definerStatements(request.definers, (source) => groupSql(source, everybody));
   try {
     const facts = { columns: request.columns, database: targets.some(({ kind }) => kind === 'database'), definers: request.definers !== undefined };
-    const begin = `${beginSql(request, 'REPEATABLE READ READ ONLY')};\n${FINGERPRINT(facts)}, ${TRIGGER_TRACE}`;
+    const fingerprinted = request.nobodyYet === true && request.grantees.length === 0 ? `SELECT ''` : FINGERPRINT(facts);
+    const begin = `${beginSql(request, 'REPEATABLE READ READ ONLY')};\n${fingerprinted}, ${TRIGGER_TRACE}`;
     const {
       row: [fingerprint, hasTrigger],
       objects,
@@ -105,19 +89,31 @@ export async function readDatabase(request: ContentsRequest): Promise<DatabaseRe
     } = await countObjects(request.client, countedIn(sources, roles), request.room, begin);
     // Of most kinds there is nothing, and a question costs a session that is new more than its answer.
     const there = sources.filter((_, index) => any[index] === true);
-    const hasRoutines = there.some(({ catalog }) => catalog === 'pg_proc') || targets.length > 0;
+    const withRules = request.trigger === 'with rules';
+    const groupSqls = there.map((source) => groupSql(source, roles));
     const beside = [
       DEFAULTS(roles),
       CREATORS,
       EXTENSIONS,
-      straysSql(sources, request.grantees),
-      hasRoutines ? TYPE_NAMES(SYSTEM) : NOTHING,
-      hasTrigger === true ? triggerState(request.trigger === 'with rules') : NOTHING,
+      areStrays(there, request.grantees),
+      hasTrigger === true ? plainTrigger(withRules) : NOTHING,
       ...guard,
       ...definers,
     ];
-    const results = await query(request.client, [...there.map((source) => groupSql(source, roles)), ...beside, 'COMMIT'].join(';\n'));
-    const [defaults = [], creators = [], extensions = [], strays = [], types = [], trigger = [], ...more] = results.slice(there.length);
+    const results = await query(request.client, [...groupSqls, ...beside].join(';\n'));
+    const groups = results.slice(0, there.length);
+    const [defaults = [], creators = [], extensions = [], [mayStray = []] = [], plain = [], ...more] = results.slice(there.length);
+    const trigger = plainTriggerOf(plain[0]);
+    // What is seldom needed, or by little of what there is.
+    const [types = [], strays = [], triggers = []] = await query(
+      request.client,
+      [
+        typesAsked(there, groups, targets.length > 0 || request.definers !== undefined),
+        mayStray[0] === true ? straysSql(sources, request.grantees) : NOTHING,
+        hasTrigger === true && trigger === undefined ? triggerState(withRules) : NOTHING,
+        'COMMIT',
+      ].join(';\n'),
+    );
     const nameOf = nameReader(types);
     return {
       fingerprint: String(fingerprint),
@@ -129,10 +125,10 @@ export async function readDatabase(request: ContentsRequest): Promise<DatabaseRe
       },
       contents: {
         name: request.database,
-        groups: results.slice(0, there.length).flatMap((rows) => rows.map((row) => groupOf(row, nameOf))),
+        groups: groups.flatMap((rows) => rows.map((row) => groupOf(row, nameOf))),
         defaults: defaults.flatMap(defaultAclOf),
         creators: creatorsOf(creators),
-        trigger: triggerStateOf(trigger[0]),
+        trigger: trigger ?? triggerStateOf(triggers[0]),
         extensions: new Map(extensions as unknown as readonly (readonly [string, string])[]),
         strays: (strays as unknown as readonly (readonly [string, string, number])[]).map(([role, what, count]) => ({ role, what, count })),
       },
@@ -141,6 +137,13 @@ export async function readDatabase(request: ContentsRequest): Promise<DatabaseRe
     await request.client.query('ROLLBACK').catch(() => undefined);
     throw error;
   }
+}
+
+/** The types that routines' arguments are of: of those that were read, or of all where more than these are read. */
+function typesAsked(there: readonly Source[], groups: readonly (readonly Row[])[], isAll: boolean): string {
+  const routines = there.flatMap(({ catalog }, index) => (catalog === 'pg_proc' ? (groups[index] ?? []) : []));
+  if (isAll) return TYPE_NAMES(SYSTEM);
+  return routines.length === 0 ? NOTHING : typeNamesOf(routines.flatMap(namesIn).flatMap(argumentTypes));
 }
 
 /** What is asked for guardrails: default privileges first where they are asked for. */

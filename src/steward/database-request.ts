@@ -22,7 +22,7 @@ export interface DatabasesRequest {
   readonly targetsIn: (name: string) => readonly GuardTarget[];
   /** And whether what acts with the rights of its owner counts there. */
   readonly definersIn: (name: string) => DefinersAsked | undefined;
-  readonly contents: Pick<ContentsRequest, 'grantees' | 'columns' | 'largeObjects' | 'trigger'>;
+  readonly contents: Pick<ContentsRequest, 'grantees' | 'nobodyYet' | 'columns' | 'largeObjects' | 'trigger'>;
   /** Equal while a plan for this database, as it is now, would be the same. */
   readonly requestKeyOf: (name: string) => string;
 }
@@ -59,6 +59,7 @@ export function databasesRequest(
     targetsIn: targets,
     definersIn: definers,
     contents: {
+      nobodyYet: grantees.length === 0 && [...comparedNames(document)].length > 0,
       grantees,
       columns: rules.some((rule) => rule.kind === 'column'),
       largeObjects: rules.some((rule) => rule.kind === 'large_object'),

@@ -56,6 +56,7 @@ export function createDatabases(server: Server, residents: Residents, proves = f
   let broken = false;
   /** What the changes of the last plan left behind. */
   let rereads: Rereads | undefined;
+  const following = followLater(residents);
   return {
     read: async (document, catalog, version, focus) => {
       const { names: declared, guardedOnly, targetsIn, definersIn, contents, requestKeyOf } = databasesRequest(document, catalog, version, server);
@@ -84,8 +85,7 @@ export function createDatabases(server: Server, residents: Residents, proves = f
       compared.forget();
       const next = new Map(looked.flatMap(({ name, now }): [string, Known][] => (now === undefined ? [] : [[name, now]])));
       known = next;
-      // Where notifications come, a session is worth the most.
-      residents.follow(names.toSorted((a, b) => Number(next.get(b)?.notifies ?? false) - Number(next.get(a)?.notifies ?? false) || (a < b ? -1 : 1)));
+      following.found(names, next);
       broken = next.size < names.length;
       const sizes = new Map(names.map((name) => [name, heldOf(next.get(name))]));
       rereads = createRereads(server, {
@@ -111,6 +111,7 @@ export function createDatabases(server: Server, residents: Residents, proves = f
     release: () => void ([rereads, known] = [undefined, withoutContents(known)]),
     settle: ({ changes, deferred, held, blocked, refused, noticesOf }) => {
       rereads = undefined;
+      following.settled();
       const busy = new Set([...changes, ...deferred, ...held, ...[...blocked, ...refused].map(({ change }) => change)].map(databaseOf));
       known = new Map(
         [...known].map(([name, one]) => [
@@ -129,3 +130,22 @@ export function createDatabases(server: Server, residents: Residents, proves = f
 
 const withoutContents = (known: ReadonlyMap<string, Known>): Map<string, Known> =>
   new Map([...known].map(([name, one]) => [name, one.contents === undefined ? one : { ...one, contents: undefined }]));
+
+/** Opening sessions to listen takes the server as long as the changes themselves: at first it is done when these are. */
+function followLater(residents: Pick<Residents, 'follow'>) {
+  let later: readonly string[] | undefined;
+  let isFirst = true;
+  return {
+    found: (names: readonly string[], known: ReadonlyMap<string, Known>): void => {
+      // Where notifications come, a session is worth the most.
+      const worth = names.toSorted((a, b) => Number(known.get(b)?.notifies ?? false) - Number(known.get(a)?.notifies ?? false) || (a < b ? -1 : 1));
+      later = isFirst ? worth : undefined;
+      if (!isFirst) residents.follow(worth);
+      isFirst = false;
+    },
+    settled: (): void => {
+      if (later !== undefined) residents.follow(later);
+      later = undefined;
+    },
+  };
+}
