@@ -13,6 +13,11 @@ export interface Shown {
   readonly ofServer?: (server: string) => object;
 }
 
+/** No route has a schema, and what would compile one takes longer to load than all of ours. */
+function noSchemas(): never {
+  throw new Error('no route has a schema');
+}
+
 /** The server, not yet listening. */
 export function createHttpServer({ registry, status, ofServer }: Shown): FastifyInstance {
   const app = fastify({
@@ -22,6 +27,7 @@ export function createHttpServer({ registry, status, ofServer }: Shown): Fastify
     maxRequestsPerSocket: HTTP_LIMITS.requests,
     requestTimeout: HTTP_LIMITS.request,
     http: NODE_OPTIONS,
+    schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
   });
   boundConnections(app.server);
   app.addHook('onRequest', async (request, reply) => {

@@ -30,7 +30,8 @@ export interface DiffFacts extends MembershipFacts {
  * alone is taken away, except roles, whose removal has its own rules.
  */
 export function diff(desired: Cluster, actual: Cluster, facts: DiffFacts): Change[] {
-  const memberOf = (role: string): readonly string[] => (linksOf(desired.memberships).ofMember.get(role) ?? []).map((membership) => membership.role);
+  const links = linksOf(desired.memberships);
+  const memberOf = (role: string): readonly string[] => links.ofMember.get(role)?.map((membership) => membership.role) ?? NOWHERE;
   const changes: Change[] = [];
   for (const role of desired.roles.values()) append(changes, diffRole(role, actual.roles.get(role.name), facts, memberOf));
   append(changes, diffMemberships(desired.memberships, actual.memberships, facts));
@@ -39,6 +40,7 @@ export function diff(desired: Cluster, actual: Cluster, facts: DiffFacts): Chang
 }
 
 const NOTHING: readonly Change[] = [];
+const NOWHERE: readonly string[] = [];
 
 /** @param memberOf which roles one is to be in. */
 function diffRole(desired: Role, actual: Role | undefined, facts: DiffFacts, memberOf: (role: string) => readonly string[]): readonly Change[] {

@@ -146,11 +146,15 @@ type AppendFacts = Pick<AuditFacts, 'why' | 'revision' | 'carried'>;
 /** What every row has, and what the rows of a batch have nothing else beside. */
 const OWN = ['change', 'role', 'object', 'sql'] as const;
 
-/** Of thousands of rows that differ in nothing else, each of these as a list: half of the text, and a quarter of what both sides do for it. */
-const listsSql = (rows: readonly AuditRow[], { why, revision, carried }: AppendFacts, outcome: string): string =>
-  `WITH made AS (INSERT INTO pgsteward.audit_log (id, ${OWN.join(', ')}, why, outcome, revision) SELECT ${HIGHEST} + x.place, ${OWN.map((name) => `x.${name}`).join(', ')}, ${literal(why)}, ${literal(outcome)}, ${revision ?? 'NULL'}::bigint
-   FROM ROWS FROM (${OWN.map((name) => `jsonb_array_elements_text(${literal(JSON.stringify(rows.map((row) => row[name])))})`).join(', ')}) WITH ORDINALITY AS x(${OWN.join(', ')}, place) RETURNING *)
-   ${linkSql(carried)}`;
+/** Of thousands of rows that differ in nothing else, each of these as a list: half of the text, and three quarters of what the server does for it. */
+function listsSql(rows: readonly AuditRow[], { why, revision, carried }: AppendFacts, outcome: string, isAsked: boolean): string {
+  const own = OWN.join(', ');
+  const lists = OWN.map((name) => `jsonb_array_elements_text(${literal(JSON.stringify(rows.map((row) => row[name])))})`);
+  const made = `made AS (INSERT INTO pgsteward.audit_log (id, ${own}, why, outcome, revision) SELECT ${HIGHEST} + x.place, ${own}, ${literal(why)}, ${literal(outcome)}, ${revision ?? 'NULL'}::bigint
+   FROM ROWS FROM (${lists.join(', ')}) WITH ORDINALITY AS x(${own}, place) RETURNING *)`;
+  if (!isAsked) return `WITH ${made} ${linkSql(carried)}`;
+  return `WITH ${made}, linked AS (${linkSql(carried)}) SELECT row_number() OVER (ORDER BY m.id), m.id FROM made m ORDER BY m.id`;
+}
 
 /** Nothing is told of it but what was done, and the same of why. */
 const isPlain = (row: AuditRow, why: string, outcome: string): boolean =>
@@ -158,8 +162,8 @@ const isPlain = (row: AuditRow, why: string, outcome: string): boolean =>
 
 /** One link of the chain for all rows of a transaction: what is hashed is what was stored. */
 function appendSql(rows: readonly AuditRow[], facts: AppendFacts, isAsked: boolean): string[] {
-  const [first] = rows;
-  if (!isAsked && first !== undefined && rows.every((row) => isPlain(row, facts.why, first.outcome))) return [NUMBERING, listsSql(rows, facts, first.outcome)];
+  const outcome = rows[0]?.outcome ?? '';
+  if (rows.every((row) => isPlain(row, facts.why, outcome))) return [NUMBERING, listsSql(rows, facts, outcome, isAsked)];
   const records = `jsonb_array_elements(${literal(JSON.stringify(rows))}) WITH ORDINALITY`;
   if (!isAsked && rows.every((row) => row.same === undefined))
     return [

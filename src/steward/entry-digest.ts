@@ -24,10 +24,10 @@ function plainly(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(plainly);
   if (value instanceof Map) return [...value].map(plainly);
-  const copy: [string, unknown][] = [];
+  const copy: Record<string, unknown> = {};
   for (const [key, one] of Object.entries(value))
-    if (key !== 'position' && key !== 'said') copy.push([key, key === 'rules' && Array.isArray(one) ? digestOfRules(one) : plainly(one)]);
-  return Object.fromEntries(copy);
+    if (key !== 'position' && key !== 'said') copy[key] = key === 'rules' && Array.isArray(one) ? digestOfRules(one) : plainly(one);
+  return copy;
 }
 
 /** Entries of the same permissions share one list of rules. */
