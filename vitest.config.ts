@@ -18,7 +18,7 @@ const SLOW = {
   pooler: 'test/pooler/**/*.test.ts',
   privileges: 'test/{privileges/round-trip-*,guard/random}.test.ts',
   thorough:
-    'test/{authors/cycle,cycle/{adopted-roles,kept-rows,advice,audit-log,cycle-end,drain,dry-run-order,encodings,heirs,glance,missed-drift,moment,narrow,opening,own-rights,passed-on,platforms,probes,renaming,renaming-refused,said-sql,server-log,turns},privileges/{admins,extensions,hostile,inherent,kinds,lapsed,names,objects-to-come,rules,unmodelled,values},daemon/{daemon,outages},access/{after-changes,answers,each-kind,difference},commands/{apply,pipelines},import/import,convert/convert,guard/{definers,hostile,operator,refused,shared,to-come},explain/{has-privilege,origins}}.test.ts',
+    'test/{authors/cycle,history/{chain,revisions,rows},cycle/{adopted-roles,kept-rows,advice,audit-log,cycle-end,drain,dry-run-order,encodings,heirs,glance,missed-drift,moment,narrow,opening,own-rights,passed-on,platforms,probes,renaming,renaming-refused,said-sql,server-log,turns},privileges/{admins,extensions,hostile,inherent,kinds,lapsed,names,objects-to-come,rules,unmodelled,values},daemon/{daemon,outages},access/{after-changes,answers,each-kind,difference},commands/{apply,pipelines},import/import,convert/convert,guard/{definers,hostile,operator,refused,shared,to-come},explain/{has-privilege,origins}}.test.ts',
   year: 'test/year/**/*.test.ts',
   triggers: 'test/{triggers/{admins,hostile,listener,objects,restore,settled,settled-random},daemon/{drift,making-way}}.test.ts',
 };

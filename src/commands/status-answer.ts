@@ -15,6 +15,7 @@ export const ANSWER = z.object({
   source: z.object({ description: text, inForce: maybe(text), lastSuccess: maybe(text), failure: maybe(z.object({ reason: text, message: text })) }),
   lastCycle: maybe(z.looseObject({ result: text, end: maybe(text), errors: z.number(), drift: z.number() })),
   lastConverged: maybe(text),
+  audit: maybe(z.object({ head: text, revision: maybe(z.number()) })),
   users: z.number(),
   roles: z.number(),
   problems: z.array(z.object({ severity: text, message: text })),

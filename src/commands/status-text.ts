@@ -9,7 +9,7 @@ const PAINTS = { 0: 'good', 1: 'bad', 2: 'warning' } as const;
 const ERRORS: ReadonlySet<string> = new Set(['breaker', 'cannot', 'failed', 'not_converging']);
 
 export function statusText(answer: StatusAnswer, verdict: Verdict, paint: StatusPaint): string {
-  const { role, dryRun, paused, source, lastCycle, lastConverged, users, roles, leftOut } = answer;
+  const { role, dryRun, paused, source, lastCycle, lastConverged, audit, users, roles, leftOut } = answer;
   const mode = [role.replaceAll('_', ' '), ...(dryRun && role !== 'dry_run' ? ['dry run'] : []), ...(paused ? ['paused'] : [])].join(', ');
   const counts = lastCycle == null ? [] : countsOf(lastCycle).map(([name, count]) => `${name}: ${count}`);
   const rows: readonly (readonly [string, string])[] = [
@@ -22,6 +22,7 @@ export function statusText(answer: StatusAnswer, verdict: Verdict, paint: Status
       lastCycle == null ? 'none yet' : [`${lastCycle.result.replaceAll('_', ' ')} at ${lastCycle.end ?? 'an unknown time'}`, ...counts].join('; '),
     ],
     ['last right', lastConverged ?? 'never since the daemon started'],
+    ...(audit == null ? [] : [['audit log', `${audit.revision == null ? 'no revision' : `revision ${audit.revision}`}; its head is ${audit.head}`] as const]),
   ];
   const problems = answer.problems.map(({ severity, message }) => paint(severity === 'error' ? 'bad' : 'warning', oneLine(`${severity}: ${message}`)));
   const notices = answer.notices.flatMap(({ kind, subject, message, sql, sqlDatabase, sqlAs }) => [

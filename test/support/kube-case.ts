@@ -6,6 +6,7 @@ import { stringify } from 'yaml';
 import { type Daemon, daemonEnv, startDaemon } from './daemon.ts';
 import { type ControlPlane, startControlPlane } from './kube-apiserver.ts';
 import { type Postgres, startPostgres } from './postgres.ts';
+import { expectNoSecretsInLedger } from './ledger-secrets.ts';
 import { expectNoSecrets, rememberPassword } from './secrets.ts';
 import { resetServer } from './steward.ts';
 
@@ -83,6 +84,7 @@ export class KubeCase {
       .query<{ row: string }>('SELECT a::text AS row FROM pgsteward.audit_log a UNION ALL SELECT m::text FROM pgsteward.managed_role m')
       .catch(() => []);
     expectNoSecrets(ledger.map(({ row }) => row).join('\n'), 'the ledger');
+    await expectNoSecretsInLedger(this.server);
     if (existsSync(this.#stateFile())) expectNoSecrets(readFileSync(this.#stateFile(), 'utf8'), 'the state file');
   }
 

@@ -14,6 +14,7 @@ import { createReconciler } from '../../src/steward/reconcile.ts';
 import { createDirectorySource } from '../../src/sources/directory.ts';
 import { ACCELERATORS, Manifests } from './daemon.ts';
 import type { MemorySecrets } from './memory-secrets.ts';
+import { expectNoSecretsInLedger } from './ledger-secrets.ts';
 import type { Postgres } from './postgres.ts';
 import { expectNoSecrets } from './secrets.ts';
 import { scratch } from './scratch.ts';
@@ -109,6 +110,7 @@ export async function resetServer(server: Postgres): Promise<void> {
   const databases = await server.query<{ name: string }>(
     `SELECT quote_ident(datname) AS name FROM pg_database WHERE datname NOT IN ('postgres', 'template0', 'template1')`,
   );
+  await expectNoSecretsInLedger(server);
   for (const { name } of databases) await server.query(`DROP DATABASE ${name} WITH (FORCE)`);
   for (const sql of [...removeSql('trigger'), ...removeSql('rules')]) await server.query(sql);
   await server.query(`DROP SCHEMA IF EXISTS pgsteward CASCADE`);
