@@ -221,6 +221,19 @@ const CONVERT: Verb = {
   run: async (given, self) => (await import('./convert.ts')).convert(given, self),
 };
 
+const ROLLBACK: Verb = {
+  name: 'rollback',
+  summary: 'the document of an earlier revision, the plan for it from now, and what cannot come back',
+  operands: 'REVISION',
+  options: { ...SERVER_OPTIONS, secrets: SOURCE_OPTIONS.secrets, 'without-secrets': SOURCE_OPTIONS['without-secrets'] },
+  details: [
+    'Nothing is written: put the document where documents are kept, and the daemon does the rest. The exit code is that of the plan.',
+    'Documents of several sources are not planned together; pgsteward history --revision N -o yaml prints them.',
+  ],
+  example: 'pgsteward rollback 3 --without-secrets',
+  run: async (given, self) => (await import('./rollback.ts')).rollback(given, self),
+};
+
 const DISCOVER: Verb = {
   name: 'discover',
   summary: 'entries of servers.yaml for what Secrets lead to',
@@ -274,6 +287,7 @@ export const VERBS: readonly Verb[] = [
   HISTORY,
   DIFF,
   CONVERT,
+  ROLLBACK,
   DISCOVER,
   STATUS,
   COMPLETION,

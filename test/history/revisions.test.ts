@@ -173,3 +173,24 @@ it('as many revisions are kept as AUDIT_MAX_REVISIONS says, with their documents
   expect(await call(['history', '--verify'])).toMatchObject({ code: 0, stdout: expect.stringContaining('2 revision(s)') as string });
   expect((await call(['diff', '1', '4'])).stderr).toBe('pgsteward: there is no revision 1; 3 to 4 are kept\n');
 });
+
+it('rollback says the document of then, the plan from now and what cannot come back, and writes nothing', async () => {
+  steward = await createSteward(server, { DELETION_POLICY: 'drop', MAX_DELETIONS: '5' });
+  const alice = { username: 'alice', login: false };
+  steward.manifests.users([alice, { username: HOSTILE[0], login: false, roles: ['readers'] }]);
+  await steward.cycle();
+  steward.manifests.users([{ ...alice, connectionLimit: 3 }]);
+  await steward.cycle();
+  await steward.cycle();
+  expect(await server.query(`SELECT FROM pg_roles WHERE rolname = 'it"s'`)).toEqual([]);
+  const before = await server.query('SELECT * FROM pgsteward.audit_log');
+  const { code, stdout, stderr } = await call(['rollback', '1', '--without-secrets']);
+  expect({ code, stderr }).toEqual({ code: 2, stderr: '' });
+  expect(stdout).toMatch(/^The document of revision 1, of \S+, from postgres\/postgres-users-config@\w+:\n\nusers:\n/);
+  expect(stdout).toContain('The plan for it from now:\n');
+  expect(stdout).toMatch(/create user: it"s with roles \[readers\]/);
+  expect(stdout).toMatch(/- "it""s" was dropped at \S+ \(row \d+\): it is made anew/);
+  expect(await server.query('SELECT * FROM pgsteward.audit_log')).toEqual(before);
+  expect((await call(['rollback', '2', '--without-secrets'])).code).toBe(0);
+  expect((await call(['rollback', '9'])).stderr).toContain('there is no revision 9');
+});
