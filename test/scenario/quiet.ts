@@ -8,7 +8,7 @@ import type { Machine } from './machine.ts';
 import type { World } from './world.ts';
 
 /** How long it may take until everything is as declared. */
-const PATIENCE = Number(process.env['PATIENCE'] ?? 150) * 1000;
+const PATIENCE = Number(process.env['PATIENCE'] ?? 240) * 1000;
 
 /** Until every server that can be reached is as declared, and everything that was said has been heard. */
 export async function quiet(world: World): Promise<void> {
