@@ -69,6 +69,8 @@ export function walkChain(noted: Head | undefined): ChainWalk {
   let anchor: Anchor | undefined;
   let holdsHead: boolean | undefined;
   let [rowsSeen, links, upTo] = [0, 0, 0];
+  /** Of the row that was seen last: a table has no key any more once its owner has dropped it. */
+  let seen = Number.NEGATIVE_INFINITY;
   const missing: number[] = [];
   const cut: Range[] = [];
   const revisions = new Map<number, string>();
@@ -89,6 +91,11 @@ export function walkChain(noted: Head | undefined): ChainWalk {
     for (const { id, hash, detail } of rows) {
       rowsSeen += 1;
       there.add(id);
+      if (id === seen) {
+        tell('inserted', `row ${id} is in the audit log more than once`);
+        continue;
+      }
+      seen = id;
       const was = expected.get(id);
       if (was === undefined) tell('inserted', `row ${id} is in the audit log, and no link covers it: it was put there, or had gone with what is past its time`);
       else if (was !== hash) tell('changed', `row ${id} of the audit log is not as it was written`);
@@ -152,8 +159,10 @@ function noteRevision(revisions: Map<number, string>, id: number, hash: string, 
 }
 
 function checkRevisions(chained: ReadonlyMap<number, string>, kept: readonly ChainRow[], oldest: number | undefined, tell: Tell): void {
-  const there = new Set(kept.map(({ id }) => id));
+  const there = new Set<number>();
   for (const { id, hash } of kept) {
+    if (there.has(id)) tell('inserted', `revision ${id} is there more than once`);
+    there.add(id);
     const was = chained.get(id);
     if (was === undefined) tell('inserted', `revision ${id} is there, and no link covers it`);
     else if (was !== hash) tell('changed', `revision ${id} is not as it was written`);

@@ -11,7 +11,9 @@ export const rowText = (row: string): string =>
 export const revisionText = (row: string): string =>
   `json_build_array(${row}.id, ${timeText(`${row}.at`)}, ${row}.digest, ${row}.oldest, ${row}.sources::text)::text`;
 
-const timeText = (at: string): string => `to_char(${at} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
+/** to_char says no era: a row of so many years before Christ would read like ours. */
+const timeText = (at: string): string =>
+  `to_char(${at} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || CASE WHEN ${at} < '0001-01-01 00:00:00+00' THEN ' BC' ELSE '' END`;
 const hashOf = (text: string): string => `sha256(convert_to(${text}, 'UTF8'))`;
 
 /** What a link covers: for each row its number and its hash, 40 bytes; revisions have negative numbers. */

@@ -45,6 +45,8 @@ export async function readingHistory<T>(client: pg.ClientBase, timeouts: Timeout
   }
 }
 
+/** Below every number that a row can have: those of ours begin with 1, and whoever owns the table may put others there. */
+const LOWEST = '-9223372036854775809';
 /** Rows, links and texts of one answer. */
 const AT_A_TIME = 200;
 const HASHES_AT_A_TIME = 10_000;
@@ -60,14 +62,14 @@ export async function readRows({ ask }: HistoryReader, filter: RowFilter, take: 
     ...(since === undefined ? [] : [`a.at >= ${literal(since)}::timestamptz`]),
     ...(revision === undefined ? [] : [`a.revision = ${revision}`]),
   ];
-  for (let after = 0; ;) {
+  for (let after = LOWEST; ;) {
     const rows = await ask(`SELECT a.id::text, to_char(a.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), a.change, a.role, a.object, a.why,
         left(a.sql, ${LONGEST_SQL}), a.outcome, a.detail, a.intent::text, a.revision::text, p.times::text, m.entity
       FROM pgsteward.audit_log a LEFT JOIN pgsteward.audit_repeat p ON p.id = a.id LEFT JOIN pgsteward.managed_role m ON m.name = a.role
       WHERE ${[`a.id > ${after}`, ...conditions].join(' AND ')} ORDER BY a.id LIMIT ${AT_A_TIME}`);
     if (rows.length > 0) await take(rows.map(auditRow));
     if (rows.length < AT_A_TIME) return;
-    after = Number(rows.at(-1)?.[0]);
+    after = String(rows.at(-1)?.[0]);
   }
 }
 
@@ -120,7 +122,7 @@ export async function readDocumentText({ ask }: HistoryReader, digest: string): 
 /** Each part of the chain with the rows up to the last that it covers, and then the rows behind it. @returns those. */
 export async function readChain(reader: HistoryReader, take: (links: readonly ChainLink[], rows: readonly ChainRow[]) => void): Promise<readonly ChainRow[]> {
   const { ask } = reader;
-  let upTo = 0;
+  let upTo: string | undefined;
   for (let after = -1; ;) {
     // As many links as have so many rows: one may cover ten thousand.
     const links = await ask(`SELECT w.link::text, w.last::text, encode(w.items, 'hex'), encode(w.hash, 'hex') FROM
@@ -128,7 +130,7 @@ export async function readChain(reader: HistoryReader, take: (links: readonly Ch
         (SELECT * FROM pgsteward.audit_chain WHERE link > ${after} ORDER BY link LIMIT 1000) c) w WHERE w.place = 1 OR w.bytes <= ${HASHES_AT_A_TIME * 40} ORDER BY w.link`);
     const last = links.at(-1);
     if (last === undefined) break;
-    const until = Math.max(upTo, Number(last[1]));
+    const until = upTo === undefined || Number(last[1]) > Number(upTo) ? String(last[1]) : upTo;
     take(
       links.map(([link, , items, hash]) => ({ link: Number(link), items: Buffer.from(String(items), 'hex'), hash: String(hash) })),
       await hashesBetween(reader, upTo, until),
@@ -138,15 +140,15 @@ export async function readChain(reader: HistoryReader, take: (links: readonly Ch
   return hashesBetween(reader, upTo, undefined);
 }
 
-async function hashesBetween({ ask }: HistoryReader, after: number, until: number | undefined): Promise<readonly ChainRow[]> {
+async function hashesBetween({ ask }: HistoryReader, after: string | undefined, until: string | undefined): Promise<readonly ChainRow[]> {
   const rows: ChainRow[] = [];
-  for (let from = after; ;) {
+  for (let from = after ?? LOWEST; ;) {
     const part =
       await ask(`SELECT a.id::text, encode(sha256(convert_to(${rowText('a')}, 'UTF8')), 'hex'), CASE WHEN a.change = 'trim_audit_log' THEN a.detail END
       FROM pgsteward.audit_log a WHERE a.id > ${from}${until === undefined ? '' : ` AND a.id <= ${until}`} ORDER BY a.id LIMIT ${HASHES_AT_A_TIME}`);
     rows.push(...part.map(([id, hash, detail]) => ({ id: Number(id), hash: String(hash), detail: textOr(detail) })));
     if (part.length < HASHES_AT_A_TIME) return rows;
-    from = Number(part.at(-1)?.[0]);
+    from = String(part.at(-1)?.[0]);
   }
 }
 

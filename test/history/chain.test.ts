@@ -88,6 +88,26 @@ const CASES: readonly (readonly [what: string, sql: string, told: RegExp])[] = [
     'UPDATE pgsteward.audit_log SET id = -2 WHERE id = 2; UPDATE pgsteward.audit_log SET id = 2 WHERE id = 3; UPDATE pgsteward.audit_log SET id = 3 WHERE id = -2',
     /^changed: row 2 /,
   ],
+  [
+    'the era of a time',
+    `UPDATE pgsteward.audit_log SET at = (to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US+00') || ' BC')::timestamptz WHERE id = 2`,
+    /^changed: row 2 /,
+  ],
+  [
+    'a row below all numbers',
+    `INSERT INTO pgsteward.audit_log (${COLUMNS}) SELECT -9223372036854775808, at, change, role, object, why, sql, outcome, detail, NULL, revision FROM pgsteward.audit_log WHERE id = 1`,
+    /^inserted: row -9/,
+  ],
+  [
+    'a row that is there twice',
+    'ALTER TABLE pgsteward.audit_log DROP CONSTRAINT audit_log_pkey CASCADE; INSERT INTO pgsteward.audit_log SELECT * FROM pgsteward.audit_log WHERE id = 2',
+    /^inserted: row 2 is in the audit log more than once/,
+  ],
+  [
+    'a revision that is there twice',
+    'ALTER TABLE pgsteward.revision DROP CONSTRAINT revision_pkey; INSERT INTO pgsteward.revision SELECT * FROM pgsteward.revision WHERE id = 2',
+    /^inserted: revision 2 is there more than once/,
+  ],
   ['a link that is gone', 'DELETE FROM pgsteward.audit_chain WHERE link = 2', /^chain: the links 2 to 2 of the chain are missing/],
   ['a link that was changed', `UPDATE pgsteward.audit_chain SET hash = sha256('x') WHERE link = 2`, /^chain: the link 2 of the chain does not follow/],
   ['the beginning of the chain', 'DELETE FROM pgsteward.audit_chain WHERE link < 2', /^chain: the chain begins with the link 2/],
