@@ -101,5 +101,10 @@ function aboutNoted({ head, where }: Noted, holdsHead: boolean | undefined, newe
     return [`not compared with a head that was noted down elsewhere (${where}): whoever owns the ledger could have made all of the chain anew`];
   if (holdsHead === true)
     return [`what ${where} says is part of it${newer === 0 ? '' : `; ${newer} link(s) are newer, by pgsteward or by whoever can write there`}`];
-  return [`${where} says ${head.link}:${head.hash}${holdsHead === undefined ? ', which the chain that is kept does not have' : ''}`];
+  const said = `${where} says ${head.link}:${head.hash}`;
+  return [
+    holdsHead === undefined
+      ? `${said}, which the chain that is kept does not have: where that is of before what is kept, nothing shows that the rest goes on from it, and whoever owns the ledger could have made all of it anew`
+      : said,
+  ];
 }

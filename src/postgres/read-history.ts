@@ -158,3 +158,19 @@ export async function readHead(client: pg.ClientBase): Promise<Head | undefined>
   const [row] = await pinnedRows(client, `${ledgerGuard('audit_chain')}; ${select}`);
   return row === undefined ? undefined : { link: Number(row[0]), hash: String(row[1]) };
 }
+
+/** Where the chain begins and ends, and what it has between. */
+export interface ChainEnds {
+  readonly head: Head | undefined;
+  readonly first: number | undefined;
+  /** The hash of the link that was asked for. */
+  readonly there: string | undefined;
+}
+
+/** @throws whatever the server answers. */
+export async function readEnds(client: pg.ClientBase, link: number): Promise<ChainEnds> {
+  const select = `SELECT max(c.link)::text, (SELECT encode(h.hash, 'hex') FROM pgsteward.audit_chain h WHERE h.link = max(c.link)), min(c.link)::text,
+    (SELECT encode(h.hash, 'hex') FROM pgsteward.audit_chain h WHERE h.link = ${link}) FROM pgsteward.audit_chain c`;
+  const [[last, hash, first, there] = []] = await pinnedRows(client, `${ledgerGuard('audit_chain')}; ${select}`);
+  return { head: textOr(hash) === undefined ? undefined : { link: Number(last), hash: String(hash) }, first: numberOr(first), there: textOr(there) };
+}

@@ -2,8 +2,8 @@
 import type { Anchor } from '../model/audit-cut.ts';
 import type { Notice } from '../changes/notice.ts';
 import { DAY_MS } from '../model/duration.ts';
-import { headText } from '../model/audit-head.ts';
-import { readHead } from '../postgres/read-history.ts';
+import { headText, readHeadText } from '../model/audit-head.ts';
+import { type ChainEnds, readEnds, readHead } from '../postgres/read-history.ts';
 import type { Revisions } from './revisions.ts';
 import type { Server } from './server.ts';
 
@@ -24,30 +24,57 @@ export interface AuditHead {
   notices(): readonly Notice[];
 }
 
-/** One for the life of the process. */
-export function createAuditHead({ connections }: Pick<Server, 'connections'>, revisions: Pick<Revisions, 'current'>): AuditHead {
+/** What was told before this process began, as text; undefined where nothing was. */
+export type ToldBefore = () => Promise<string | undefined>;
+
+/**
+ * One for the life of the process. A head that was told and is not of the chain stays told: a newer one in its place would prove whatever is there now.
+ */
+export function createAuditHead({ connections }: Pick<Server, 'connections'>, revisions: Pick<Revisions, 'current'>, toldBefore: ToldBefore): AuditHead {
   let stand: AuditStand | undefined;
-  /** The term as the writer in which that was so. */
+  /** The term as the writer in which the log ended so; undefined where it is not known whether we have written since. */
   let term: string | undefined;
+  /** The last that was told, once that is known. */
+  let told: { readonly head: Anchor | undefined } | undefined;
+  let isLost = false;
   let strange: { readonly notice: Notice; readonly until: number } | undefined;
-  const read = (): Promise<Anchor | undefined> => connections.withAdmin(readHead).catch(() => undefined);
+  const say = (kind: Notice['kind'], message: string): void => {
+    strange = { notice: { kind, subject: '', message }, until: performance.now() + DAY_MS };
+  };
+  const shown = (): AuditStand | undefined => (isLost || told === undefined ? undefined : stand);
   return {
     begin: async (fence) => {
-      if (stand === undefined || term !== fence) return;
-      const head = await read();
-      if (head === undefined || (head.link === stand.head.link && head.hash === stand.head.hash)) return;
-      const message = `the audit log ended with ${headText(stand.head)} when this process last wrote there, and now with ${headText(head)}: somebody else has written to it; pgsteward history --verify --head ${headText(stand.head)} says more`;
-      strange = { notice: { kind: 'failed', subject: '', message }, until: performance.now() + DAY_MS };
+      const isSure = term === fence;
+      term = undefined;
+      told ??= await toldBefore().then(
+        (text) => ({ head: readHeadText(text ?? '') }),
+        () => undefined,
+      );
+      const before = stand?.head ?? told?.head;
+      const now = before === undefined ? undefined : await connections.withAdmin((client) => readEnds(client, before.link)).catch(() => undefined);
+      if (before === undefined || now === undefined) return;
+      if (isGone(before, now)) {
+        isLost = true;
+        say('fallback', lostWords(before));
+      } else if (isSure && now.head?.link !== before.link) say('failed', strangeWords(before, now.head));
     },
     end: async (fence) => {
-      const head = await read();
-      term = fence;
-      if (head !== undefined) stand = { head, revision: revisions.current?.id };
-      return stand;
+      const head = await connections.withAdmin(readHead).catch(() => undefined);
+      if (head !== undefined) [stand, term] = [{ head, revision: revisions.current?.id }, fence];
+      return shown();
     },
     get last() {
-      return stand;
+      return shown();
     },
     notices: () => (strange === undefined || strange.until < performance.now() ? [] : [strange.notice]),
   };
 }
+
+/** Whether the chain once had that link, and has it no more: what is older than its beginning went with its time. */
+const isGone = ({ link, hash }: Anchor, { first, there }: ChainEnds): boolean => (there === undefined ? first === undefined || link >= first : there !== hash);
+
+const strangeWords = (before: Anchor, now: Anchor | undefined): string =>
+  `the audit log ended with ${headText(before)} when this process last wrote there, and now with ${now === undefined ? 'nothing' : headText(now)}: somebody else has written to it; pgsteward history --verify --head ${headText(before)} says more`;
+
+const lostWords = (before: Anchor): string =>
+  `the audit log once ended with ${headText(before)}, and has that link no more: it was put back to an earlier state, as by a restore or a standby that lagged behind, or made anew. No newer head is told in its place; pgsteward history --verify --head ${headText(before)} says more, and docs/history.md how to go on`;

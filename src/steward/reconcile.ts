@@ -43,6 +43,8 @@ export interface ReconcilerSettings extends ServerSettings {
   readonly retry: RetryOptions;
   readonly stateFile: string;
   readonly passwordProbe: ProbeSettings['mode'];
+  /** Whether what holds is told there. */
+  readonly statusConfigMap: 'on' | 'off';
   readonly audit: AuditBounds & { readonly maxRevisions: number };
   /** What connection Secrets say of the server. */
   readonly connectionSecrets: Omit<SecretsOptions['connection'], 'database'>;
@@ -50,7 +52,7 @@ export interface ReconcilerSettings extends ServerSettings {
 
 export interface ReconcilerOptions {
   readonly config: ReconcilerSettings;
-  readonly ports: Pick<Ports, 'documents' | 'secrets' | 'wholeSecrets' | 'secretStore'>;
+  readonly ports: Pick<Ports, 'documents' | 'secrets' | 'wholeSecrets' | 'secretStore' | 'statusPublisher'>;
   readonly connections: Connections;
   readonly residents: Residents;
   /** Where there are several documents of the operator, or authors: what `ports.documents` reads is then one of them. */
@@ -174,13 +176,18 @@ function partsOf({ config, ports, many, connections, residents, approval, proves
     repeats: createRepeats(),
     intents: createIntents(),
     revisions,
-    auditHead: createAuditHead(server, revisions),
+    auditHead: createAuditHead(server, revisions, async () =>
+      config.statusConfigMap === 'on' ? (await ports.statusPublisher?.published?.(AbortSignal.timeout(TOLD_MS)))?.['auditHead'] : undefined,
+    ),
     approval,
     interval,
     retried: createRetried(retry),
     onProgress,
   };
 }
+
+/** Until what was told before we began is there; it is asked for again in the next cycle. */
+const TOLD_MS = 5000;
 
 /** Whoever woke us named the databases to look at. */
 const focusOf = (woken: Woken | undefined): ReadonlySet<string> | undefined => (woken?.everything === false ? woken.databases : undefined);

@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { headText } from '../../src/model/audit-head.ts';
+import { createConnections } from '../../src/postgres/connection.ts';
+import { createAuditHead } from '../../src/steward/audit-stand.ts';
 import type { CycleReport } from '../../src/steward/report.ts';
 import { callHere, type Called } from '../commands/call.ts';
 import { daemonEnv } from '../support/daemon.ts';
@@ -167,6 +169,54 @@ it('an owner who appends a link that follows is seen by whoever knows the head, 
   const { notices } = await steward.cycle();
   expect(notices.map(({ kind, message }) => `${kind}: ${message}`)).toEqual([
     expect.stringMatching(new RegExp(`^failed: the audit log ended with ${head} .* somebody else has written to it`)) as string,
+  ]);
+});
+
+it('a cycle that fails after it has written is not taken for somebody else who writes there', async () => {
+  await begin({ DB_LOCK_TIMEOUT: '1' });
+  const other = await server.client('home');
+  await other.query('BEGIN; LOCK TABLE pgsteward.managed_role IN SHARE MODE');
+  // Its revision is written, and then not what the ledger has of it.
+  steward.manifests.users(documentOf(3).map((user) => ({ ...user, deletionPolicy: 'retain' })));
+  const failed = await steward.cycle();
+  await other.query('ROLLBACK');
+  await other.end();
+  expect(failed).toMatchObject({ result: 'failed' });
+  expect(await server.query('SELECT max(id)::int FROM pgsteward.revision', 'home')).toEqual([{ max: 4 }]);
+  expect((await steward.cycle()).notices).toEqual([]);
+  const after = await steward.cycle();
+  expect(await found(headOf(after))).toEqual([]);
+});
+
+/** What the status ConfigMap says, of a folder that has none. */
+const toldIn = (steward: Steward, text: () => Promise<string | undefined>) => {
+  const connections = createConnections(steward.config.server, () => undefined);
+  return { connections, head: createAuditHead({ connections }, { current: undefined }, text) };
+};
+
+it('a head that was told is told until somebody takes it back, where the chain no longer has it: a newer one would prove what is there now', async () => {
+  const head = headOf(await begin());
+  await asOwner(`UPDATE pgsteward.audit_log SET role = 'mallory' WHERE id = 2; ${MADE_ANEW}`);
+  steward.manifests.users(documentOf(4));
+  // The same process, in a later term as the writer.
+  const later = await steward.cycle('SELECT 2');
+  expect(later.audit).toBeUndefined();
+  expect(later.notices.map(({ kind, message }) => `${kind}: ${message}`)).toEqual([
+    expect.stringMatching(new RegExp(`^fallback: the audit log once ended with ${head}, and has that link no more`)) as string,
+  ]);
+  // Another process, which has it from the ConfigMap; one that could not read there tells nothing; and one whose ConfigMap says nothing.
+  const tried: object[] = [];
+  for (const text of [() => Promise.resolve(head), () => Promise.reject(new Error('not now')), () => Promise.resolve(undefined)]) {
+    const { connections, head: told } = toldIn(steward, text);
+    await told.begin('SELECT 1');
+    const stand = await told.end('SELECT 1');
+    tried.push({ isTold: stand !== undefined, notices: told.notices().length });
+    await connections.close();
+  }
+  expect(tried).toEqual([
+    { isTold: false, notices: 1 },
+    { isTold: false, notices: 0 },
+    { isTold: true, notices: 0 },
   ]);
 });
 
