@@ -69,10 +69,7 @@ export function walkChain(noted: Head | undefined): ChainWalk {
   let anchor: Anchor | undefined;
   let holdsHead: boolean | undefined;
   let [rowsSeen, links, upTo] = [0, 0, 0];
-  /** Of the row that was seen last: a table has no key any more once its owner has dropped it. */
-  let seen = Number.NEGATIVE_INFINITY;
-  const missing: number[] = [];
-  const cut: Range[] = [];
+  const [missing, cut]: [number[], Range[]] = [[], []];
   const revisions = new Map<number, string>();
 
   const follow = ({ link, items, hash }: ChainLink): void => {
@@ -90,12 +87,8 @@ export function walkChain(noted: Head | undefined): ChainWalk {
     const there = new Set<number>();
     for (const { id, hash, detail } of rows) {
       rowsSeen += 1;
+      if (there.has(id)) tell('inserted', `row ${id} is in the audit log more than once`);
       there.add(id);
-      if (id === seen) {
-        tell('inserted', `row ${id} is in the audit log more than once`);
-        continue;
-      }
-      seen = id;
       const was = expected.get(id);
       if (was === undefined) tell('inserted', `row ${id} is in the audit log, and no link covers it: it was put there, or had gone with what is past its time`);
       else if (was !== hash) tell('changed', `row ${id} of the audit log is not as it was written`);
