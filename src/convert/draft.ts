@@ -43,6 +43,8 @@ export interface Draft {
   /** What PUBLIC may do. */
   readonly everybody: Grants;
   remark(subject: string, message: string): void;
+  /** A remark about something of this role that the document does not say: it takes nothing away from it then, as that may be what it holds. */
+  leave(role: string, message: string, subject?: string): void;
   written(): { readonly document: Written; readonly remarks: readonly Remark[] };
 }
 
@@ -68,14 +70,19 @@ export function createDraft(): Draft {
     database,
     everybody,
     remark,
+    leave: (role, message, subject = role) => {
+      const entry = entries.get(role);
+      if (entry !== undefined) entry.isWhole = false;
+      remark(subject, message);
+    },
     written: () => {
       for (const [name, blocks] of publicBlocks(everybody, remark)) database(name).keys.set('public', blocks);
       const all = [...entries.values()].filter(({ name }) => !out.has(name)).toSorted(byName);
       const [roles, users] = [all.filter(({ login }) => !login), all.filter(({ login }) => login)];
       const sections: readonly (readonly [string, readonly Written[]])[] = [
         ['databases', [...databases].map(([name, draft]) => databaseOf(name, draft))],
-        ['roles', roles.map((entry) => entryOf(entry, 'name', 'memberOf'))],
-        ['users', users.map((entry) => entryOf(entry, 'username', 'roles'))],
+        ['roles', roles.map((entry) => entryOf(entry, 'name', 'memberOf', remark))],
+        ['users', users.map((entry) => entryOf(entry, 'username', 'roles', remark))],
       ];
       // A document without users is not read; one of roles alone says that it is meant so.
       const filled = sections.filter(([name, items]) => items.length > 0 || name === 'users');
@@ -87,7 +94,7 @@ export function createDraft(): Draft {
 
 const byName = (a: EntryDraft, b: EntryDraft): number => (a.name < b.name ? -1 : 1);
 
-function entryOf(entry: EntryDraft, nameKey: string, membershipsKey: string): Written {
+function entryOf(entry: EntryDraft, nameKey: string, membershipsKey: string, remark: Draft['remark']): Written {
   const { name, keys, memberships, grants, inherit, isWhole } = entry;
   const written = new Map<string, Written>([[nameKey, name], ...keys]);
   if (memberships.size > 0)
@@ -95,13 +102,19 @@ function entryOf(entry: EntryDraft, nameKey: string, membershipsKey: string): Wr
       membershipsKey,
       [...memberships].map(([role, options]) => membershipOf(role, inherit ? options : { inherit: false, ...options })),
     );
-  const blocks = blocksOf(grants);
+  const unsaid: string[] = [];
+  const blocks = blocksOf(grants, (starred) => void unsaid.push(starred));
+  for (const starred of unsaid) remark(name, unsaidWords(starred));
   if (blocks.length > 0) {
     written.set('grants', blocks);
-    if (!isWhole) written.set('grantsMode', 'additive');
+    // What is left out here may be what it holds.
+    if (!isWhole || unsaid.length > 0) written.set('grantsMode', 'additive');
   }
   return written;
 }
+
+const unsaidWords = (name: string): string =>
+  `what it is granted on ${name} is left out: a name with a star in it is a pattern in a document, and would give more`;
 
 const membershipOf = (role: string, { admin = false, inherit = true }: MembershipOptions): Written =>
   admin || !inherit
@@ -128,7 +141,7 @@ function databaseOf(name: string, { keys, schemas, extensions, createdBy }: Data
 /** The blocks of PUBLIC stand with their databases. */
 function publicBlocks(everybody: Grants, remark: Draft['remark']): ReadonlyMap<string, Written> {
   const found = new Map<string, Written[]>();
-  for (const block of blocksOf(everybody)) {
+  for (const block of blocksOf(everybody, (name) => remark('PUBLIC', unsaidWords(name)))) {
     const name = block.get('database');
     if (typeof name !== 'string') remark('PUBLIC', 'what everybody may do is said with a database by its name, and none is known: give one with --database');
     else found.set(name, [...(found.get(name) ?? []), new Map([...block].filter(([key]) => key !== 'database'))]);

@@ -1,5 +1,10 @@
 // Grants that are gathered one by one → blocks of grants: one for each database, and one for each of its schemas.
 import type { Written } from '../document/write-yaml.ts';
+import { isGlob } from '../model/pattern.ts';
+
+/** Everything there is. A name that has a star in it is another thing: in a document it would be a pattern, and give more than the tool does. */
+export const EVERY = Symbol('every one');
+export type Name = string | typeof EVERY;
 
 /** Kinds within a schema. */
 export type SchemaKind = 'tables' | 'sequences' | 'functions' | 'types';
@@ -9,27 +14,27 @@ export type DatabaseKind = 'languages' | 'foreignDataWrappers' | 'foreignServers
 /** What a grant is on. */
 export type On =
   | { readonly kind: 'database' }
-  | { readonly kind: 'schema'; readonly schema: string }
-  | { readonly kind: SchemaKind; readonly schema: string; readonly pattern: string }
-  | { readonly kind: 'column'; readonly schema: string; readonly table: string; readonly column: string }
-  | { readonly kind: DatabaseKind; readonly pattern: string };
+  | { readonly kind: 'schema'; readonly schema: Name }
+  | { readonly kind: SchemaKind; readonly schema: Name; readonly pattern: Name }
+  | { readonly kind: 'column'; readonly schema: Name; readonly table: string; readonly column: string }
+  | { readonly kind: DatabaseKind; readonly pattern: Name };
 
 type Privileges = Map<string, boolean>;
 /** Kind → pattern → privileges; of columns the patterns are tables, and columns stand within. */
 interface Block {
   readonly database: Privileges;
   readonly schema: Privileges;
-  readonly kinds: Map<SchemaKind | DatabaseKind, Map<string, Privileges>>;
+  readonly kinds: Map<SchemaKind | DatabaseKind, Map<Name, Privileges>>;
   readonly columns: Map<string, Map<string, Privileges>>;
 }
 
 /** Database (undefined: `DB_NAME`) → schema (undefined: of the database itself) → what is granted. */
-export type Grants = Map<string | undefined, Map<string | undefined, Block>>;
+export type Grants = Map<Name | undefined, Map<Name | undefined, Block>>;
 
 export const createGrants = (): Grants => new Map();
 
 /** Adds a grant. @param database undefined: the one that `DB_NAME` says. @param privileges in any case; none: that there is nothing. */
-export function grant(grants: Grants, database: string | undefined, on: On, privileges: readonly string[], isGrantable = false): void {
+export function grant(grants: Grants, database: Name | undefined, on: On, privileges: readonly string[], isGrantable = false): void {
   const block = blockOf(grants, database, 'schema' in on ? on.schema : undefined);
   const target = targetOf(block, on);
   for (const privilege of privileges) {
@@ -49,9 +54,9 @@ function inside<K, V>(map: Map<K, V>, key: K, make: () => V): V {
   return there;
 }
 
-const blockOf = (grants: Grants, database: string | undefined, schema: string | undefined): Block =>
+const blockOf = (grants: Grants, database: Name | undefined, schema: Name | undefined): Block =>
   inside(
-    inside(grants, database, () => new Map<string | undefined, Block>()),
+    inside(grants, database, () => new Map<Name | undefined, Block>()),
     schema,
     () => ({ database: new Map(), schema: new Map(), kinds: new Map(), columns: new Map() }),
   );
@@ -70,7 +75,7 @@ function targetOf(block: Block, on: On): Privileges {
       );
     default:
       return inside(
-        inside(block.kinds, on.kind, () => new Map<string, Privileges>()),
+        inside(block.kinds, on.kind, () => new Map<Name, Privileges>()),
         on.pattern,
         () => new Map(),
       );
@@ -87,24 +92,39 @@ const wordsOf = (privileges: Privileges): Written =>
       : privilege,
   );
 
-/** The blocks, as a document has them. */
-export const blocksOf = (grants: Grants): readonly ReadonlyMap<string, Written>[] =>
-  [...grants].flatMap(([database, schemas]) => [...schemas].map(([schema, block]) => written(database, schema, block)));
+/** The blocks, as a document has them. @param unsaid told each name that a document would read as a pattern: what is granted there is left out. */
+export const blocksOf = (grants: Grants, unsaid: (name: string) => void): readonly ReadonlyMap<string, Written>[] => {
+  const said = <T>(map: ReadonlyMap<Name | undefined, T>): readonly (readonly [name: string | undefined, of: T])[] =>
+    [...map].flatMap(([name, of]) => {
+      if (typeof name !== 'string' || !isGlob(name)) return [[name === EVERY ? '*' : name, of] as const];
+      unsaid(name);
+      return [];
+    });
+  const named = (map: ReadonlyMap<Name, Privileges>): ReadonlyMap<string, Written> =>
+    new Map(said(map).map(([name = '', privileges]) => [name, wordsOf(privileges)]));
+  return said(grants).flatMap(([database, schemas]) => said(schemas).flatMap(([schema, block]) => written(database, schema, block, { said, named }) ?? []));
+};
+
+interface Saying {
+  readonly said: <T>(map: ReadonlyMap<Name | undefined, T>) => readonly (readonly [name: string | undefined, of: T])[];
+  readonly named: (map: ReadonlyMap<Name, Privileges>) => ReadonlyMap<string, Written>;
+}
 
 function written(
   database: string | undefined,
   schema: string | undefined,
   { database: own, schema: onSchema, kinds, columns }: Block,
-): ReadonlyMap<string, Written> {
+  { said, named }: Saying,
+): ReadonlyMap<string, Written> | undefined {
   const block = new Map<string, Written>();
   if (database !== undefined) block.set('database', database);
   if (own.size > 0) block.set('databasePrivileges', wordsOf(own));
   if (schema !== undefined) block.set('schemas', onSchema.size > 0 ? new Map([[schema, wordsOf(onSchema)]]) : [schema]);
-  for (const [kind, patterns] of kinds) block.set(kind, new Map([...patterns].map(([pattern, privileges]) => [pattern, wordsOf(privileges)])));
-  if (columns.size > 0)
-    block.set(
-      'columns',
-      new Map([...columns].map(([table, list]) => [table, new Map([...list].map(([column, privileges]) => [column, wordsOf(privileges)]))])),
-    );
-  return block;
+  const within = [
+    ...[...kinds].map(([kind, patterns]) => [kind, named(patterns)] as const),
+    ['columns', new Map(said(columns).map(([table = '', list]) => [table, named(list)]))] as const,
+  ];
+  for (const [kind, patterns] of within) if (patterns.size > 0) block.set(kind, patterns);
+  const isEmpty = own.size + onSchema.size === 0 && within.every(([, patterns]) => patterns.size === 0);
+  return isEmpty ? undefined : block;
 }

@@ -2,7 +2,7 @@
 import { described } from './attributes.ts';
 import type { Draft } from './draft.ts';
 import { at, isOff, isOn, listOf, mapOf, textOf, textsOf } from './given.ts';
-import { grant, type On } from './grants.ts';
+import { EVERY, grant, type Name, type On } from './grants.ts';
 import { type Context, kindOf } from './tools.ts';
 
 interface Privilege {
@@ -34,9 +34,9 @@ export function fromLdap2pg(values: readonly unknown[], draft: Draft, _context: 
 }
 
 /** Of all databases it manages those that a list says; a query's answer nobody has here. */
-function databasesOf(value: unknown): readonly string[] {
+function databasesOf(value: unknown): readonly Name[] {
   const listed = at(value, 'postgres', 'databases_query');
-  return Array.isArray(listed) ? textsOf(listed) : ['*'];
+  return Array.isArray(listed) ? textsOf(listed) : [EVERY];
 }
 
 const plural = (value: unknown, key: string): readonly string[] => [...textsOf(at(value, key)), ...textsOf(at(value, `${key}s`))];
@@ -91,41 +91,47 @@ function optionsOf(value: unknown): ReadonlyMap<string, unknown> {
 
 const NEGATABLE: ReadonlySet<string> = new Set(['LOGIN', 'INHERIT', 'SUPERUSER', 'REPLICATION', 'CREATEDB', 'CREATEROLE', 'BYPASSRLS']);
 
-function readGrant(value: unknown, subject: string, profiles: ReadonlyMap<string, unknown>, all: readonly string[], draft: Draft): void {
-  const privileges = plural(value, 'privilege').flatMap((name) => privilegesOf(name, profiles, subject, draft, DEPTH));
-  const schemas = plural(value, 'schema').map((schema) => (schema === '__all__' ? '*' : schema));
-  const databases = plural(value, 'database').flatMap((database) => (database === '__all__' ? all : [database]));
-  for (const role of plural(value, 'role')) {
+function readGrant(value: unknown, subject: string, profiles: ReadonlyMap<string, unknown>, all: readonly Name[], draft: Draft): void {
+  const roles = plural(value, 'role');
+  const leave = (message: string): void => {
+    draft.remark(subject, message);
+    for (const role of roles) draft.leave(role, message, subject);
+  };
+  const privileges = plural(value, 'privilege').flatMap((name) => privilegesOf(name, profiles, leave, DEPTH));
+  const schemas = plural(value, 'schema').map((schema): Name => (schema === '__all__' ? EVERY : schema));
+  const databases = plural(value, 'database').flatMap((database): readonly Name[] => (database === '__all__' ? all : [database]));
+  for (const role of roles) {
     if (role !== 'public' && !draft.has(role)) {
       draft.remark(subject, `what it grants to ${role} is left out: no rule before it makes that role`);
       continue;
     }
     const grants = role === 'public' ? draft.everybody : draft.entry(role).grants;
     for (const database of databases.length > 0 ? databases : all)
-      for (const { word, on } of privileges) for (const target of targetsOf(on, schemas.length > 0 ? schemas : ['*'])) grant(grants, database, target, [word]);
+      for (const { word, on } of privileges)
+        for (const target of targetsOf(on, schemas.length > 0 ? schemas : [EVERY])) grant(grants, database, target, [word]);
   }
 }
 
-const targetsOf = (on: Privilege['on'], schemas: readonly string[]): readonly On[] => {
+const targetsOf = (on: Privilege['on'], schemas: readonly Name[]): readonly On[] => {
   if (on === 'database') return [{ kind: 'database' }];
-  if (on === 'language') return [{ kind: 'languages', pattern: '*' }];
-  return schemas.map((schema) => (on === 'schema' ? { kind: 'schema', schema } : { kind: on, schema, pattern: '*' }));
+  if (on === 'language') return [{ kind: 'languages', pattern: EVERY }];
+  return schemas.map((schema) => (on === 'schema' ? { kind: 'schema', schema } : { kind: on, schema, pattern: EVERY }));
 };
 
 /** What a profile means: those of the file, and the ones that ldap2pg has itself. */
-function privilegesOf(name: string, profiles: ReadonlyMap<string, unknown>, subject: string, draft: Draft, depth: number): readonly Privilege[] {
+function privilegesOf(name: string, profiles: ReadonlyMap<string, unknown>, leave: (message: string) => void, depth: number): readonly Privilege[] {
   if (depth === 0) return [];
   const profile = profiles.get(name);
   if (profile === undefined) {
     const found = builtin(name);
-    if (found.length === 0) draft.remark(subject, `the privilege ${name} is not known here and left out`);
+    if (found.length === 0) leave(`the privilege ${name} is not known here and left out`);
     return found;
   }
   return listOf(profile).flatMap((item) => {
     const other = textOf(item);
-    if (other !== undefined) return privilegesOf(other, profiles, subject, draft, depth - 1);
+    if (other !== undefined) return privilegesOf(other, profiles, leave, depth - 1);
     const on = aclOf(textOf(at(item, 'on')) ?? '', textOf(at(item, 'object')) ?? '');
-    if (on === undefined) draft.remark(subject, `${name}: privileges on ${textOf(at(item, 'on')) ?? 'nothing'} are left out`);
+    if (on === undefined) leave(`${name}: privileges on ${textOf(at(item, 'on')) ?? 'nothing'} are left out`);
     return on === undefined ? [] : plural(item, 'type').map((word) => ({ word, on }));
   });
 }

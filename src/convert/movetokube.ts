@@ -2,7 +2,7 @@
 import { passwordFrom } from './attributes.ts';
 import type { Draft, EntryDraft } from './draft.ts';
 import { at, textOf, textsOf } from './given.ts';
-import { grant } from './grants.ts';
+import { EVERY, grant } from './grants.ts';
 import { type Resource, resourcesOf } from './resources.ts';
 import type { Context } from './tools.ts';
 
@@ -47,11 +47,11 @@ function readDatabase({ name: resource, spec, status }: Resource, draft: Draft):
 /** The operator's own lists of privileges. The owner has everything by its ownership. */
 function giveOn(schema: string, database: string, [, reader, writer]: readonly [EntryDraft, EntryDraft, EntryDraft]): void {
   grant(reader.grants, database, { kind: 'schema', schema }, ['USAGE']);
-  grant(reader.grants, database, { kind: 'tables', schema, pattern: '*' }, ['SELECT']);
+  grant(reader.grants, database, { kind: 'tables', schema, pattern: EVERY }, ['SELECT']);
   grant(writer.grants, database, { kind: 'schema', schema }, ['USAGE', 'CREATE']);
-  grant(writer.grants, database, { kind: 'tables', schema, pattern: '*' }, ['SELECT', 'INSERT', 'DELETE', 'UPDATE']);
-  grant(writer.grants, database, { kind: 'sequences', schema, pattern: '*' }, ['USAGE', 'SELECT']);
-  grant(writer.grants, database, { kind: 'functions', schema, pattern: '*' }, ['EXECUTE']);
+  grant(writer.grants, database, { kind: 'tables', schema, pattern: EVERY }, ['SELECT', 'INSERT', 'DELETE', 'UPDATE']);
+  grant(writer.grants, database, { kind: 'sequences', schema, pattern: EVERY }, ['USAGE', 'SELECT']);
+  grant(writer.grants, database, { kind: 'functions', schema, pattern: EVERY }, ['EXECUTE']);
 }
 
 function readUser({ name: resource, namespace, spec, status }: Resource, databases: ReadonlyMap<string, Groups>, draft: Draft): void {

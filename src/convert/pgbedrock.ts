@@ -2,7 +2,7 @@
 import { described, passwordStays } from './attributes.ts';
 import type { Draft, EntryDraft } from './draft.ts';
 import { at, isOn, listOf, mapOf, textsOf } from './given.ts';
-import { grant, type SchemaKind } from './grants.ts';
+import { EVERY, grant, type Name, type SchemaKind } from './grants.ts';
 import type { Context } from './tools.ts';
 
 /** What `read` and `write` mean there. */
@@ -83,9 +83,10 @@ function readPrivileges(entry: EntryDraft, privileges: unknown, database: string
   }
 }
 
-/** `schema.name`; names in double quotes are taken without them. */
-function placeOf(name: string): readonly [string, string | undefined] {
-  const dot = name.indexOf('.');
-  const plain = (part: string): string => (part.startsWith('"') && part.endsWith('"') ? part.slice(1, -1) : part);
-  return dot === -1 ? [name, undefined] : [plain(name.slice(0, dot)), plain(name.slice(dot + 1))];
+/** `schema.name`, where a star alone means every one; names in double quotes are taken without them, and may hold anything. */
+function placeOf(name: string): readonly [string, Name | undefined] {
+  const [, quotedSchema, schema = '', quoted, plain] = /^(?:"((?:[^"]|"")+)"|([^".]+))\.(?:"((?:[^"]|"")+)"|([^"]+))$/.exec(name) ?? [];
+  const bare = (text: string): string => text.replaceAll('""', '"');
+  if (quoted === undefined && plain === undefined) return [name, undefined];
+  return [quotedSchema === undefined ? schema : bare(quotedSchema), quoted === undefined ? (plain === '*' ? EVERY : plain) : bare(quoted)];
 }

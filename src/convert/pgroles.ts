@@ -2,7 +2,7 @@
 import { described, passwordFrom, passwordStays } from './attributes.ts';
 import type { Draft } from './draft.ts';
 import { at, isOff, isOn, listOf, mapOf, textOf, textsOf } from './given.ts';
-import { grant, type Grants, type On } from './grants.ts';
+import { EVERY, grant, type Grants, type Name, type On } from './grants.ts';
 import { resourcesOf } from './resources.ts';
 import { type Context, kindOf, toCome } from './tools.ts';
 
@@ -92,21 +92,33 @@ function readGrant(one: unknown, role: string | undefined, bindTo: string | unde
   const object = at(one, 'object') ?? at(one, 'on');
   const [type, name] = [textOf(at(object, 'type')) ?? '', textOf(at(object, 'name'))];
   const on = targetOf(type, textOf(at(object, 'schema')) ?? bindTo, name, bindTo);
-  if (on === undefined) draft.remark(role ?? '', `a grant on ${type} ${name ?? ''} is left out: it names no schema, or has no like here`);
+  if (on === undefined) draft.leave(role ?? '', `a grant on ${type} ${name ?? ''} is left out: it names no schema, or has no like here`);
   else grant(grants, type === 'database' ? name : database, on, textsOf(at(one, 'privileges')));
 }
 
 function readDefault(one: unknown, role: string | undefined, schema: string | undefined, owner: string | undefined, { draft, database }: Place): void {
   const grants = granteeOf(role, draft);
   if (grants === undefined) return;
-  toCome(draft, { subject: role ?? '', grants, database, schema, owner, type: textOf(at(one, 'on_type')) ?? '', privileges: textsOf(at(one, 'privileges')) });
+  toCome(draft, {
+    subject: role ?? '',
+    role,
+    grants,
+    database,
+    schema,
+    owner,
+    type: textOf(at(one, 'on_type')) ?? '',
+    privileges: textsOf(at(one, 'privileges')),
+  });
 }
+
+/** There a star alone means everything. */
+const everyOr = (name: string): Name => (name === '*' ? EVERY : name);
 
 function targetOf(type: string, schema: string | undefined, name: string | undefined, bindTo: string | undefined): On | undefined {
   if (type === 'database') return { kind: 'database' };
   if (type === 'schema') return (name ?? bindTo) === undefined ? undefined : { kind: 'schema', schema: name ?? bindTo ?? '' };
   const kind = kindOf(type);
-  return kind === undefined || schema === undefined ? undefined : { kind, schema, pattern: name ?? '*' };
+  return kind === undefined || schema === undefined ? undefined : { kind, schema, pattern: everyOr(name ?? '*') };
 }
 
 function readRole(role: ReadonlyMap<string, unknown>, draft: Draft): void {

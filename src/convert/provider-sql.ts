@@ -13,8 +13,9 @@ export function fromProviderSql(values: readonly unknown[], draft: Draft, _conte
   const names = new Map(resources.map((one) => [JSON.stringify([one.kind, one.name]), nameOf(one)]));
   const reader = readerOf(names, draft);
   // Roles first: a grant may name one that stands behind it, and an entry that is left out keeps its grants out.
-  for (const resource of resources.toSorted((a, b) => Number(b.kind === 'Role') - Number(a.kind === 'Role'))) READERS[resource.kind]?.(resource, reader, draft);
-  return resources.filter(({ kind }) => kind in READERS).length;
+  for (const resource of resources.toSorted((a, b) => Number(b.kind === 'Role') - Number(a.kind === 'Role')))
+    if (Object.hasOwn(READERS, resource.kind)) READERS[resource.kind]?.(resource, reader, draft);
+  return resources.filter(({ kind }) => Object.hasOwn(READERS, kind)).length;
 }
 
 /** What the object is called on the server. */
@@ -38,6 +39,14 @@ const readerOf =
       );
     return undefined;
   };
+
+/** Whether only the cluster knows where it is: it could be anywhere, and what is left of it would be wider than what is meant. */
+const isOpen = ({ spec }: Resource): boolean => {
+  const given = mapOf(spec.get('forProvider'));
+  return ['database', 'schema'].some(
+    (key) => given.has(`${key}Selector`) && textOf(given.get(key)) === undefined && textOf(at(given.get(`${key}Ref`), 'name')) === undefined,
+  );
+};
 
 const READERS: Readonly<Record<string, (resource: Resource, read: Reader, draft: Draft) => void>> = {
   Role: readRole,
@@ -124,9 +133,13 @@ function readGrant(resource: Resource, read: Reader, draft: Draft): void {
     });
   const grants = entry?.grants ?? draft.everybody;
   const schema = read(resource, 'schema', 'Schema');
+  if (isOpen(resource)) return;
+  if (database === undefined) return draft.remark(subject, 'left out: it names no database');
+  if (schema === undefined && ['tables', 'sequences', 'routines', 'columns'].some((key) => given.has(key)))
+    return draft.remark(subject, 'left out: it names no schema');
   const privileges = textsOf(given.get('privileges'));
   for (const on of targetsOf(given, schema)) grant(grants, database, on, privileges, given.get('withOption') === 'GRANT');
-  if (isOn(given.get('revokePublicOnDb')) && database !== undefined)
+  if (isOn(given.get('revokePublicOnDb')))
     draft.remark(`database ${database}`, '`revokePublicOnDb`: write `public: revoked` into its entry, where nobody else needs what PUBLIC has');
 }
 
@@ -156,11 +169,15 @@ function readDefaults(resource: Resource, read: Reader, draft: Draft): void {
   const [role, database] = [read(resource, 'role', 'Role'), read(resource, 'database', 'Database')];
   if (role === undefined || (role.toLowerCase() !== 'public' && !draft.has(role)))
     return draft.remark(`DefaultPrivileges ${resource.name}`, 'left out: it names no role that the document has');
+  const schema = read(resource, 'schema', 'Schema');
+  if (isOpen(resource)) return;
+  if (database === undefined) return draft.remark(`DefaultPrivileges ${resource.name}`, 'left out: it names no database');
   toCome(draft, {
     subject: `DefaultPrivileges ${resource.name}`,
+    role,
     grants: role.toLowerCase() === 'public' ? draft.everybody : draft.entry(role).grants,
     database,
-    schema: textOf(given.get('schema')),
+    schema,
     owner: textOf(given.get('targetRole')),
     type: textOf(given.get('objectType')) ?? '',
     privileges: textsOf(given.get('privileges')),

@@ -3,7 +3,7 @@ import type { Written } from '../document/write-yaml.ts';
 import { described, passwordStays } from './attributes.ts';
 import type { Draft } from './draft.ts';
 import { at, isOff, isOn, listOf, mapOf, textOf, textsOf } from './given.ts';
-import { grant, type Grants, type On } from './grants.ts';
+import { EVERY, grant, type Grants, type Name, type On } from './grants.ts';
 import { type Context, kindOf, toCome } from './tools.ts';
 
 interface Declared {
@@ -122,14 +122,22 @@ function readGrant({ address, values }: Declared, draft: Draft): void {
   if (grants === undefined) return;
   const privileges = textsOf(values.get('privileges'));
   const targets = targetsOf(values);
-  if (targets.length === 0) draft.remark(address, `grants on ${textOf(values.get('object_type')) ?? 'nothing'} have no like here`);
+  if (targets.length === 0)
+    draft.remark(
+      address,
+      `grants on ${textOf(values.get('object_type')) ?? 'nothing'}${values.get('schema') === undefined ? ' without a schema' : ''} have no like here`,
+    );
+  if (privileges.length === 0)
+    draft.remark(address, 'left out: it takes privileges away; what a document does not give, its roles do not have, but where `grantsMode: additive` says so');
   for (const on of privileges.length === 0 ? [] : targets) grant(grants, textOf(values.get('database')), on, privileges, isOn(values.get('with_grant_option')));
 }
 
 function targetsOf(values: ReadonlyMap<string, unknown>): readonly On[] {
-  const [type, schema, objects] = [textOf(values.get('object_type')) ?? '', textOf(values.get('schema')) ?? '*', textsOf(values.get('objects'))];
+  const [type, schema, objects] = [textOf(values.get('object_type')) ?? '', textOf(values.get('schema')) ?? '', textsOf(values.get('objects'))];
   const kind = kindOf(type);
-  const patterns = objects.length > 0 ? objects : ['*'];
+  const patterns: readonly Name[] = objects.length > 0 ? objects : [EVERY];
+  // What is in a schema the provider refuses without one.
+  if (schema === '' && (kind !== undefined || type === 'schema' || type === 'column')) return [];
   if (kind !== undefined) return patterns.map((pattern) => ({ kind, schema, pattern }));
   switch (type) {
     case 'database':
@@ -158,6 +166,7 @@ function readDefaults({ address, values }: Declared, draft: Draft): void {
   if (grants === undefined) return;
   toCome(draft, {
     subject: address,
+    role: textOf(values.get('role')),
     grants,
     database: textOf(values.get('database')),
     schema: textOf(values.get('schema')),

@@ -1,6 +1,6 @@
 // What the converters of all tools share: what they are told, and what becomes of default privileges.
 import type { Draft } from './draft.ts';
-import { grant, type Grants, type SchemaKind } from './grants.ts';
+import { EVERY, grant, type Grants, type SchemaKind } from './grants.ts';
 
 export interface Context {
   /** The database that a tool of one database is about; undefined: the one that `DB_NAME` says. */
@@ -29,6 +29,8 @@ export const kindOf = (word: string): SchemaKind | undefined => (Object.hasOwn(K
 
 export interface DefaultPrivilege {
   readonly subject: string;
+  /** Whose they are; undefined for everybody's. */
+  readonly role: string | undefined;
   readonly grants: Grants;
   readonly database: string | undefined;
   /** undefined: in every schema. */
@@ -41,12 +43,12 @@ export interface DefaultPrivilege {
 }
 
 /** Default privileges become a grant on `'*'`, which means what is there as well, and its owner somebody who creates objects there. */
-export function toCome(draft: Draft, { subject, grants, database, schema, owner, type, privileges, isGrantable = false }: DefaultPrivilege): void {
+export function toCome(draft: Draft, { subject, role, grants, database, schema, owner, type, privileges, isGrantable = false }: DefaultPrivilege): void {
   const kind = kindOf(type);
   if (kind === undefined)
-    return draft.remark(subject, `default privileges on ${type === '' ? 'nothing' : type} have no like here; name the schemas in the document`);
+    return draft.leave(role ?? '', `default privileges on ${type === '' ? 'nothing' : type} have no like here; name the schemas in the document`, subject);
   if (privileges.length === 0) return draft.remark(subject, 'left out: it takes default privileges away; what a document does not give, its roles do not have');
-  grant(grants, database, { kind, schema: schema ?? '*', pattern: '*' }, privileges, isGrantable);
+  grant(grants, database, { kind, schema: schema ?? EVERY, pattern: EVERY }, privileges, isGrantable);
   if (owner === undefined) return;
   if (database === undefined)
     draft.remark(subject, `${owner} creates objects there: write it into \`createdBy\` of the database's entry, or give the database with --database`);

@@ -2,7 +2,7 @@
 import { described, passwordFrom } from './attributes.ts';
 import type { Draft, EntryDraft } from './draft.ts';
 import { at, isOff, isOn, mapOf, textOf, textsOf } from './given.ts';
-import { grant } from './grants.ts';
+import { EVERY, grant } from './grants.ts';
 import { type Resource, resourcesOf } from './resources.ts';
 import type { Context } from './tools.ts';
 
@@ -93,9 +93,9 @@ function give(reader: EntryDraft, writer: EntryDraft, database: string, schema: 
     [writer, ['INSERT', 'UPDATE', 'DELETE'], ['USAGE', 'UPDATE']],
   ] as const) {
     grant(role.grants, database, { kind: 'schema', schema }, ['USAGE']);
-    grant(role.grants, database, { kind: 'tables', schema, pattern: '*' }, tables);
-    grant(role.grants, database, { kind: 'sequences', schema, pattern: '*' }, sequences);
-    grant(role.grants, database, { kind: 'functions', schema, pattern: '*' }, ['EXECUTE']);
-    grant(role.grants, database, { kind: 'types', schema, pattern: '*' }, ['USAGE']);
+    grant(role.grants, database, { kind: 'tables', schema, pattern: EVERY }, tables);
+    grant(role.grants, database, { kind: 'sequences', schema, pattern: EVERY }, sequences);
+    grant(role.grants, database, { kind: 'functions', schema, pattern: EVERY }, ['EXECUTE']);
+    grant(role.grants, database, { kind: 'types', schema, pattern: EVERY }, ['USAGE']);
   }
 }

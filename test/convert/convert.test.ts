@@ -33,6 +33,91 @@ it.each(TOOL_NAMES)('what is made of the files of %s, and what is said of it, st
   expect(stdout + stderr).not.toContain('not to be seen');
 });
 
+const documentOf = (tool: string, file: unknown): { readonly text: string; readonly remarks: string } => {
+  const read = valuesOf(Buffer.from(JSON.stringify(file)));
+  const found = convert(tool, 'values' in read ? read.values : [], { database: 'shop' });
+  return { text: found?.text ?? '', remarks: (found?.remarks ?? []).map(({ subject, message }) => `${subject}: ${message}`).join('\n') };
+};
+const terraform = (...grants: readonly object[]) => ({
+  values: {
+    root_module: {
+      resources: [
+        { type: 'postgresql_role', address: 'r', values: { name: 'app', login: true } },
+        ...grants.map((values) => ({ type: 'postgresql_grant', address: 'g', values: { role: 'app', database: 'shop', privileges: ['SELECT'], ...values } })),
+      ],
+    },
+  },
+});
+const crossplane = (kind: string, forProvider: object) => ({
+  apiVersion: 'postgresql.sql.crossplane.io/v1alpha1',
+  kind,
+  metadata: { name: 'x' },
+  spec: { forProvider },
+});
+const ROLE = { ...crossplane('Role', { privileges: { login: true } }), metadata: { name: 'app' } };
+const ROLES = { roles: [{ name: 'app', login: true }] };
+
+/** What a document would read as more than the tool means: what is granted is said to be left out. */
+const WIDER: readonly (readonly [tool: string, file: unknown])[] = [
+  ['terraform', terraform({ schema: 's', object_type: 'table', objects: ['*'] }, { schema: 's', object_type: 'table', objects: ['a*'] })],
+  ['terraform', terraform({ schema: 's*', object_type: 'schema' }, { database: 'd*', object_type: 'database' })],
+  ['terraform', terraform({ object_type: 'table', objects: ['t'] }, { schema: 's', object_type: 'column', objects: ['t*'], columns: ['*'] })],
+  ['provider-sql', [ROLE, crossplane('Grant', { role: 'app', database: 'shop', schema: 's', tables: ['*'], privileges: ['SELECT'] })]],
+  ['provider-sql', [ROLE, crossplane('Grant', { role: 'app', database: 'shop', schemaSelector: {}, tables: ['t'], privileges: ['ALL'] })]],
+  ['provider-sql', [ROLE, crossplane('Grant', { role: 'app', database: 'shop', tables: ['t'], privileges: ['ALL'] })]],
+  ['provider-sql', [ROLE, crossplane('Grant', { role: 'app', databaseSelector: {}, privileges: ['CREATE'] })]],
+  ['provider-sql', [ROLE, crossplane('DefaultPrivileges', { role: 'app', database: 'shop', schemaSelector: {}, objectType: 'table', privileges: ['SELECT'] })]],
+  ['pgbedrock', { app: { can_login: true, privileges: { tables: { read: ['s."*"', 's.a*', '"*".t', '*.t'] } } } }],
+  ['pgroles', { ...ROLES, grants: [{ role: 'app', privileges: ['SELECT'], object: { type: 'table', schema: 's*', name: '*' } }] }],
+  ['pgroles', { ...ROLES, grants: [{ role: 'app', privileges: ['SELECT'], object: { type: 'table', schema: 's', name: 'a*' } }] }],
+  ['ldap2pg', { rules: [{ role: 'app' }, { grant: { role: 'app', privilege: '__select_on_tables__', schema: 's*', database: 'd' } }] }],
+  [
+    'zalando',
+    {
+      apiVersion: 'acid.zalan.do/v1',
+      kind: 'postgresql',
+      metadata: { name: 'c' },
+      spec: { preparedDatabases: { p: { schemas: { '*': { defaultRoles: false } } } } },
+    },
+  ],
+  ['movetokube', { apiVersion: 'db.movetokube.com/v1alpha1', kind: 'Postgres', metadata: { name: 'c' }, spec: { database: 'd', schemas: ['*'] } }],
+];
+
+it.each(WIDER)('a name with a star, and a place that only the cluster knows, gives nothing: %s (%#)', (tool, file) => {
+  const values = Array.isArray(file) ? { apiVersion: 'v1', kind: 'List', metadata: { name: 'l' }, items: file as readonly unknown[] } : file;
+  const { text, remarks } = documentOf(tool, values);
+  expect(text).toMatch(/app|p_reader|d-reader/);
+  expect(text).not.toContain('grants');
+  expect(remarks).toMatch(/left out|without a schema|only the cluster knows/);
+});
+
+it('what is left out of a role is not taken away from it: its other grants only add', () => {
+  const select = { role: 'app', privileges: ['SELECT'], object: { type: 'table', schema: 's', name: 't' } };
+  const pgroles = (...more: readonly object[]) => documentOf('pgroles', { ...ROLES, grants: [select, ...more] }).text;
+  expect(pgroles()).not.toContain('additive');
+  expect(pgroles({ ...select, object: { type: 'table', schema: 's', name: 'a*' } })).toContain('grantsMode: additive');
+  expect(pgroles({ ...select, object: { type: 'subscription', name: 'x' } })).toContain('grantsMode: additive');
+  const ldap2pg = (...privileges: readonly string[]) =>
+    documentOf('ldap2pg', { rules: [{ role: 'app' }, { grant: { role: 'app', privileges, schema: 's', database: 'd' } }] }).text;
+  expect(ldap2pg('__select_on_tables__')).not.toContain('additive');
+  expect(ldap2pg('__select_on_tables__', 'of_nobody')).toContain('grantsMode: additive');
+});
+
+it('quoted names of pgbedrock are names, whatever they hold, and a kind that is none of the tool is none', () => {
+  const { text } = documentOf('pgbedrock', { app: { can_login: true, privileges: { tables: { read: ['"a.b"."c""d"', 'plain.*'] } } } });
+  expect(parse(text)).toMatchObject({
+    users: [
+      {
+        grants: [
+          { schemas: ['a.b'], tables: { 'c"d': ['SELECT'] } },
+          { schemas: ['plain'], tables: { '*': ['SELECT'] } },
+        ],
+      },
+    ],
+  });
+  for (const kind of ['__proto__', 'constructor']) expect(documentOf('provider-sql', crossplane(kind, {})).text).toBe('');
+});
+
 interface Granted {
   /** Who may what, as the other tool would have it. */
   readonly yes: readonly string[];
