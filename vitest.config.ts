@@ -18,9 +18,9 @@ const SLOW = {
   pooler: 'test/pooler/**/*.test.ts',
   privileges: 'test/{privileges/round-trip-*,guard/random}.test.ts',
   thorough:
-    'test/{authors/cycle,history/{chain,revisions,rows},cycle/{adopted-roles,kept-rows,advice,audit-log,cycle-end,drain,dry-run-order,encodings,heirs,glance,missed-drift,moment,narrow,opening,own-rights,passed-on,platforms,probes,renaming,renaming-refused,said-sql,server-log,turns},privileges/{admins,extensions,hostile,inherent,kinds,lapsed,names,objects-to-come,rules,unmodelled,values},daemon/{daemon,outages},access/{after-changes,answers,each-kind,difference},commands/{apply,pipelines},import/import,convert/convert,guard/{definers,hostile,operator,refused,shared,to-come},explain/{has-privilege,origins}}.test.ts',
+    'test/{authors/cycle,history/{chain,revisions,rows},cycle/{admin-rotation,adopted-roles,kept-rows,advice,audit-log,cycle-end,drain,dry-run-order,encodings,heirs,glance,missed-drift,moment,narrow,opening,own-rights,passed-on,platforms,probes,renaming,renaming-refused,said-sql,server-log,turns},privileges/{admins,extensions,hostile,inherent,kinds,lapsed,names,objects-to-come,rules,unmodelled,values},daemon/{daemon,outages},access/{after-changes,answers,each-kind,difference},commands/{apply,pipelines,snapshot},import/import,convert/convert,guard/{definers,hostile,operator,refused,shared,to-come},explain/{has-privilege,origins}}.test.ts',
   year: 'test/year/**/*.test.ts',
-  triggers: 'test/{triggers/{admins,hostile,listener,objects,restore,settled,settled-random},daemon/{drift,making-way}}.test.ts',
+  triggers: 'test/{triggers/{admins,held,hostile,listener,objects,restore,settled,settled-random},daemon/{drift,making-way}}.test.ts',
 };
 /** A machine that does much else at the same time can miss what a test waits for; what fails twice fails. */
 const RETRIES = Number(process.env['RETRIES'] ?? 0);
