@@ -15,13 +15,13 @@ type ForgetPrivileges = { readonly kind: 'forget_privileges'; readonly role: str
 /** Of the ledger in the admin database, which is there from version 1 on. Beside the plan: everything else is remembered in it. */
 type PrepareLedger = { readonly kind: 'prepare_ledger'; readonly database: string; readonly newSchema: boolean; readonly from: number; readonly to: number };
 
-/** Of rows of our own, from one number to another: they are too old or, of repairs and of all, too many. Beside the plan as well. */
+/** Of rows of our own, from one number to another: they are too old or, of repairs and of all, too many; or none goes but what the chain over them has too much. Beside the plan as well. */
 interface TrimAuditLog {
   readonly kind: 'trim_audit_log';
   readonly rows: number;
   readonly first: string;
   readonly last: string;
-  readonly reason: 'age' | 'repairs' | 'size';
+  readonly reason: 'age' | 'repairs' | 'size' | 'chain';
 }
 
 export type LedgerChange = RecogniseRoles | AdoptRole | HandOverRole | ForgetRole | ForgetPrivileges | PrepareLedger | TrimAuditLog;
@@ -39,6 +39,7 @@ const TRIM_REASONS: Readonly<Record<TrimAuditLog['reason'], string>> = {
   age: 'older than AUDIT_RETENTION',
   repairs: 'more than AUDIT_MAX_ROWS: the oldest repairs of what somebody did again and again',
   size: 'more than AUDIT_MAX_ROWS: the oldest of all',
+  chain: 'the chain over the others is written anew, as it covers much more than is there',
 };
 
 const serverWords = (server: string | null): string => (server === null ? 'a server that is not known' : `the server ${server}`);

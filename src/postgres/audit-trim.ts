@@ -1,7 +1,8 @@
 // Trimming the audit log: which rows have to go, found by their numbers alone, and taking them away.
 import type pg from 'pg';
 import type { Change } from '../changes/change.ts';
-import { auditSql } from './audit-write.ts';
+import { auditSql, NUMBERING } from './audit-write.ts';
+import { chainRenewal, staleChain } from './chain-renew.ts';
 import { chainCut } from './chain-trim.ts';
 import { ledgerGuard } from './ledger-ours.ts';
 import { ledgerTable } from './ledger-read.ts';
@@ -56,7 +57,8 @@ export async function surplusRows(client: pg.ClientBase, { retention, maxRows }:
       : { ids, change: { kind: 'trim_audit_log', rows: ids.length, first, last: ids.at(-1) ?? first, reason }, isPart: ids.length < all };
   };
   // A dry run may find the ledger of an earlier version.
-  if ((await pinnedRows(client, `SELECT ${ledgerTable('audit_repeat')} IS NOT NULL`))[0]?.[0] !== true) return undefined;
+  const [[hasRepeat, hasChain] = []] = await pinnedRows(client, `SELECT ${ledgerTable('audit_repeat')} IS NOT NULL, ${ledgerTable('audit_chain')} IS NOT NULL`);
+  if (hasRepeat !== true) return undefined;
   if (retention !== undefined) {
     const old = `SELECT w.* FROM (${oldest(MOST_TRIMMED)}) w WHERE w.at < now() - interval '${Math.round(retention / 1000)} seconds'`;
     const ids = await ask(inPairs(old));
@@ -64,14 +66,25 @@ export async function surplusRows(client: pg.ClientBase, { retention, maxRows }:
     if (surplus !== undefined) return surplus;
   }
   // Numbers without gaps are nearly their own count; only where that is too much is it counted.
+  const stale = async (): Promise<Surplus | undefined> => {
+    const change = await staleChain(client, hasChain === true);
+    return change && { change, ids: [], isPart: false };
+  };
   const [span = '0'] = await ask('SELECT max(id) - min(id) + 1 FROM pgsteward.audit_log');
-  if (Number(span) <= maxRows) return undefined;
+  if (Number(span) <= maxRows) return stale();
   const [rows = '0'] = await ask('SELECT count(*) FROM pgsteward.audit_log');
   const excess = Number(rows) - maxRows;
-  if (excess <= 0) return undefined;
+  if (excess <= 0) return stale();
   const now = Math.min(MOST_TRIMMED, excess);
   return found(await ask(inPairs(oldestRepairs(now))), 'repairs', excess) ?? found(await ask(inPairs(oldest(now))), 'size', excess);
 }
+
+/** Nothing else may delete there, and that holds for us as well until here. */
+const deletingSql = (ids: readonly string[]): readonly string[] => [
+  'ALTER TABLE pgsteward.audit_log DISABLE TRIGGER append_only',
+  `DELETE FROM pgsteward.audit_log WHERE id = ANY ('{${ids.join(',')}}'::bigint[])`,
+  'ALTER TABLE pgsteward.audit_log ENABLE TRIGGER append_only',
+];
 
 /** Takes them away, with a row that says so. @throws whatever the server answers. */
 export async function trimAuditLog(
@@ -79,16 +92,15 @@ export async function trimAuditLog(
   { change, ids }: Surplus,
   context: Timeouts & { readonly fence: string; readonly why: string },
 ): Promise<void> {
-  const { detail, carried, statements: links } = await chainCut(client, ids);
+  const { detail, carried, before, statements: links } = change.reason === 'chain' ? await chainRenewal(client) : await chainCut(client, ids);
   const statements = [
     beginSql(context),
     context.fence,
+    NUMBERING,
+    ...before,
     // Each has a row of its own, which says what went.
     ...auditSql([{ change, outcome: 'applied', detail }], { why: context.why, render: { major: 0, grantor: '' }, carried }),
-    // Nothing else may delete there, and that holds for us as well until here.
-    'ALTER TABLE pgsteward.audit_log DISABLE TRIGGER append_only',
-    `DELETE FROM pgsteward.audit_log WHERE id = ANY ('{${ids.join(',')}}'::bigint[])`,
-    'ALTER TABLE pgsteward.audit_log ENABLE TRIGGER append_only',
+    ...(ids.length === 0 ? [] : deletingSql(ids)),
     ...links,
     'COMMIT',
   ];

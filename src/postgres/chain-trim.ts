@@ -11,7 +11,9 @@ export interface ChainCut {
   readonly detail: string;
   /** Items of revisions that stood in links that go, in hexadecimal digits. */
   readonly carried: string;
-  /** What is done to the links once the rows are gone. */
+  /** What is done to the links before the row of the trim is written. */
+  readonly before: readonly string[];
+  /** And once the rows are gone. */
   readonly statements: readonly string[];
 }
 
@@ -38,11 +40,13 @@ export async function chainCut(client: pg.ClientBase, ids: readonly string[]): P
     `SELECT a.detail FROM pgsteward.audit_log a WHERE a.change = 'trim_audit_log' AND a.detail IS NOT NULL AND a.id = ANY ('{${ids.join(',')}}'::bigint[])`,
   );
   const withRevisions = await ask(`SELECT encode(c.items, 'hex') FROM pgsteward.audit_chain c WHERE c.link <= ${link} AND ${HAS_REVISIONS} ORDER BY c.link`);
-  const [[kept] = []] = await ask('SELECT min(r.id)::text FROM pgsteward.revision r');
+  // As the newest says: those that are gone without a word are carried on, so that they stay found.
+  const [[kept] = []] = await ask('SELECT r.oldest::text FROM pgsteward.revision r ORDER BY r.id DESC LIMIT 1');
   const cut = [...ids.map((id): Range => [Number(id), Number(id)]), ...cutBefore.flatMap(([detail]) => readCut(String(detail))?.cut ?? [])];
   return {
     detail: cutDetail(rangesText(joinedRanges(cut, Number(last))), { link: Number(link), hash }),
-    carried: withRevisions.flatMap(([items]) => revisionItems(String(items), Number(kept ?? Number.POSITIVE_INFINITY))).join(''),
+    carried: withRevisions.flatMap(([items]) => revisionItems(String(items), Number(kept ?? 0))).join(''),
+    before: [],
     statements: [`DELETE FROM pgsteward.audit_chain WHERE link < ${link}`, `UPDATE pgsteward.audit_chain SET items = '' WHERE link = ${link} AND items <> ''`],
   };
 }

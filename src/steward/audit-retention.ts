@@ -44,10 +44,15 @@ export function createAuditRetention(
     seen = { fenced: fence !== undefined, planned: fence === undefined && surplus !== undefined ? [surplus.change] : [] };
     if (surplus === undefined || fence === undefined) return { ...NOTHING, planned: seen.planned, notices: holding() };
     const { change } = surplus;
-    const why = change.reason === 'age' ? `AUDIT_RETENTION=${retention}` : `AUDIT_MAX_ROWS=${maxRows}`;
+    const why = {
+      age: `AUDIT_RETENTION=${retention}`,
+      repairs: `AUDIT_MAX_ROWS=${maxRows}`,
+      size: `AUDIT_MAX_ROWS=${maxRows}`,
+      chain: 'the length of the chain',
+    }[change.reason];
     await connections.withAdmin((client) => namingLedgerLocks(client, () => trimAuditLog(client, surplus, { ...timeouts, fence, why })));
     if (surplus.isPart) dueAt = 0;
-    if (change.reason !== 'age') {
+    if (change.reason === 'repairs' || change.reason === 'size') {
       const what = change.reason === 'repairs' ? 'repairs of what somebody did again and again' : 'rows';
       const message = `the audit log has come to ${why}: its oldest ${what} have been deleted before their time (AUDIT_RETENTION=${retention}); find who makes so many changes, or allow for more rows`;
       early = { notice: { kind: 'fallback', subject: '', message }, until: now() + DAY_MS };

@@ -264,6 +264,70 @@ it('repairs that go from the middle are said in the row of their trim, and the r
   expect(await found()).toEqual([`removed: row(s) ${last + 11_999} of the audit log are gone, and no trim says so`]);
 });
 
+/** As many links as revisions make that are kept no more, and rows that have gone. */
+const OUTGROWN = `DO $$ DECLARE c record; n bigint; i bytea; r bytea; BEGIN
+  SELECT items INTO r FROM pgsteward.audit_chain WHERE length(items) = 40 AND get_byte(items, 0) = 255 ORDER BY link LIMIT 1;
+  FOR n IN 1..21000 LOOP
+    SELECT * INTO c FROM pgsteward.audit_chain ORDER BY link DESC LIMIT 1;
+    i := CASE WHEN n % 2 = 0 THEN r ELSE int8send(c.last + 1) || sha256(int8send(n)) END;
+    INSERT INTO pgsteward.audit_chain VALUES (c.link + 1, CASE WHEN n % 2 = 0 THEN c.last ELSE c.last + 1 END, i, sha256(c.hash || i));
+  END LOOP; END $$`;
+
+it('a chain that covers much more than there is is written anew, and proves what it proved: what was changed or went without a word stays found', async () => {
+  await begin({ AUDIT_MAX_REVISIONS: '2' });
+  const [before] = await server.query<{ last: number; link: number }>(
+    'SELECT (SELECT max(id) FROM pgsteward.audit_log)::int AS last, max(link)::int AS link FROM pgsteward.audit_chain',
+    'home',
+  );
+  const last = before?.last ?? 0;
+  await asOwner(OUTGROWN);
+  // These went by a trim, which says so; the last of them is its row.
+  await asOwner(
+    `INSERT INTO pgsteward.audit_log (id, change, role, object, why, sql, outcome, detail) VALUES (${last + 10_500}, 'trim_audit_log', '', '', '', '', 'applied', 'anchor 0 ${'0'.repeat(64)}; cut ${last + 1}-${last + 10_499}')`,
+  );
+  await asOwner(MADE_ANEW);
+  expect(await found()).toEqual([]);
+  await asOwner(
+    `UPDATE pgsteward.audit_log SET role = 'mallory' WHERE id = 2; DELETE FROM pgsteward.audit_log WHERE id = 3; DELETE FROM pgsteward.revision WHERE id = 2`,
+  );
+  const wrong = await found();
+  expect(wrong).toHaveLength(3);
+  steward = await steward.restart();
+  const report = await steward.cycle();
+  expect(report.outcomes.map(({ change }) => change)).toMatchObject([{ kind: 'trim_audit_log', rows: 0, reason: 'chain' }]);
+  expect(await found(headOf(report))).toEqual(wrong);
+  const [after] = await server.query<{ count: number; bytes: number }>(
+    'SELECT count(*)::int, sum(length(items))::int AS bytes FROM pgsteward.audit_chain',
+    'home',
+  );
+  expect(after?.count).toBe(3);
+  expect(after?.bytes).toBeLessThan(40 * (last + 10));
+  // And it goes on from there.
+  steward.manifests.users(documentOf(4));
+  // Revision 2 has gone with its time by then.
+  expect(await found(headOf(await steward.cycle()))).toEqual(wrong.slice(0, 2));
+});
+
+it('a chain that is broken is not written anew', async () => {
+  await begin();
+  await asOwner(`${OUTGROWN}; UPDATE pgsteward.audit_chain SET items = items || items WHERE link = 2`);
+  steward = await steward.restart();
+  expect((await steward.cycle()).outcomes).toEqual([]);
+  expect((await found()).join()).toContain('chain: the link 2 of the chain does not follow');
+});
+
+it('a revision that was taken away is found after a trim as well', async () => {
+  await begin();
+  await asOwner(
+    `UPDATE pgsteward.audit_log SET at = at - interval '401 days' WHERE id < (SELECT max(id) FROM pgsteward.audit_log); ${MADE_ANEW}; DELETE FROM pgsteward.revision WHERE id = 1`,
+  );
+  const wrong = await found();
+  expect(wrong).toEqual(['removed: revision 1 of 3 is gone']);
+  steward = await steward.restart();
+  expect((await steward.cycle()).outcomes.map(({ change }) => change.kind)).toEqual(['trim_audit_log']);
+  expect(await found()).toEqual(wrong);
+});
+
 it('what was in the audit log of an older ledger is what the chain begins with', async () => {
   await begin();
   await asOwner(`${WITHOUT_HISTORY}; DELETE FROM pgsteward.migration WHERE version > 8; UPDATE pgsteward.audit_log SET id = id + 1000 WHERE id > 4`);
