@@ -69,7 +69,7 @@ export const NOTICES = {
     holdsBack: false,
     lacks: false,
     quiet: false,
-    cure: 'mend the document, or empty the role; `drain` says how sessions end; what an heir holds is [handed on](reference.md#removal) by you',
+    cure: 'mend the document, or empty the role; `drain` says how sessions end; what an heir holds is [handed on](document.md#removal) by you',
   },
   fallback: { reason: 'Fallback', holdsBack: false, lacks: false, quiet: true, cure: 'nothing, or what the message says' },
   unmanaged: { reason: 'Unmanaged', holdsBack: false, lacks: false, quiet: true, cure: 'nothing, or revoke them by hand' },

@@ -43,7 +43,7 @@ export function outcomesAsText(all: Outcomes, paint: PlanPaint): string {
   ].join('\n');
 }
 
-/** One object, whose form docs/reference.md describes. */
+/** One object, whose form docs/verbs.md describes. */
 export function outcomesAsJson(all: Outcomes): string {
   const { report, left, within } = all;
   const value = {

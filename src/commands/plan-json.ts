@@ -1,4 +1,4 @@
-// A plan as JSON, whose form docs/reference.md describes.
+// A plan as JSON, whose form docs/verbs.md describes.
 import { harmless } from './harmless.ts';
 import type { PlanView } from './plan-view.ts';
 

@@ -19,7 +19,7 @@ export const asText = (verdict: FoundDocuments, paint: Paint): string =>
 export const asGithub = (verdict: FoundDocuments): string =>
   lines([...verdict.document.problems.map((problem) => annotation(problem, verdict)), countsOf(verdict)]);
 
-/** One object, whose form docs/reference.md describes. A new field may come; a change of what is there is a new version. */
+/** One object, whose form docs/verbs.md describes. A new field may come; a change of what is there is a new version. */
 export function asJson({ document, count, within, servers }: FoundDocuments): string {
   const { users, roles, databases, problems, usable } = document;
   const json = JSON.stringify(

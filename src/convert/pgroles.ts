@@ -50,7 +50,7 @@ function readerOf(manifest: ReadonlyMap<string, unknown>, draft: Draft, database
       for (const retired of listOf(manifest.get('retirements')))
         draft.remark(
           textOf(at(retired, 'role')) ?? 'retirements',
-          'a retirement has no like here: let pgsteward have the role first, then take its entry away (docs/reference.md#removal)',
+          'a retirement has no like here: let pgsteward have the role first, then take its entry away (docs/document.md#removal)',
         );
     },
   };

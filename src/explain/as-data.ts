@@ -1,4 +1,4 @@
-// Answers about access as data, whose form docs/reference.md describes. A new field may come; a change of what is there is a new version.
+// Answers about access as data, whose form docs/who-may-what.md describes. A new field may come; a change of what is there is a new version.
 import type { SecondWay } from './definers.ts';
 import type { Explanation } from './explain.ts';
 import type { MightIn, WhoTold } from './say-who.ts';

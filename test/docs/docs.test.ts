@@ -15,7 +15,8 @@ import { createStatus } from '../../src/observe/status.ts';
 import { ROOT } from '../support/daemon.ts';
 
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
-const reference = read('docs/reference.md');
+/** The pages in which things are looked up. */
+const reference = ['reference', 'verbs', 'who-may-what', 'document', 'shown'].map((page) => read(`docs/${page}.md`)).join('\n');
 const filesBelow = (folder: string, end: string): string[] =>
   readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith(end));
 /** The table of a page that begins with this heading cell. */

@@ -19,7 +19,7 @@ import { SourceError } from '../../src/model/source-error.ts';
 import type { Announcement, Condition, Conditions } from '../../src/model/announced.ts';
 
 const signal = new AbortController().signal;
-const reference = readFileSync(join(ROOT, 'docs/reference.md'), 'utf8');
+const reference = readFileSync(join(ROOT, 'docs/shown.md'), 'utf8');
 const REPORT: CycleReport = {
   ...EMPTY,
   result: 'converged',
