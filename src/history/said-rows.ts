@@ -38,8 +38,8 @@ export function rowCsv(row: AuditRow): string {
   return COLUMNS.map((column) => csvCell(data[column])).join(',');
 }
 
-/** What a spreadsheet would take for a formula has an apostrophe before it, and what looks like one that we put there has another. */
-const FORMULA = /^[\s']*[=+\-@\t\r|%]/;
+/** What a spreadsheet would take for a formula has an apostrophe before it, and what looks like one that we put there has another. The wide signs count as well. */
+const FORMULA = /^[\s']*[=+\-@\t\r|%＝＋－＠]/;
 
 export function csvCell(value: string | number | null): string {
   if (value === null) return '';

@@ -73,7 +73,7 @@ it('whatever annotations and managedFields say is cut, and what is none of it is
 });
 
 it('a cell of CSV is one cell, and no formula', () => {
-  expect(['=1+1', '+1', '-1', '@x', ' =1', "'=1", '\t=1', 'a,"b"', 'a\nb', 'plain'].map(csvCell)).toEqual([
+  expect(['=1+1', '+1', '-1', '@x', ' =1', "'=1", '\t=1', '＝1', 'a,"b"', 'a\nb', 'plain'].map(csvCell)).toEqual([
     "'=1+1",
     "'+1",
     "'-1",
@@ -81,6 +81,7 @@ it('a cell of CSV is one cell, and no formula', () => {
     '"\' =1"',
     "''=1",
     '\\u{9}=1',
+    "'＝1",
     '"a,""b"""',
     'a\\u{a}b',
     'plain',
