@@ -204,7 +204,18 @@ it('a head that was told is told until somebody takes it back, where the chain n
   expect(later.notices.map(({ kind, message }) => `${kind}: ${message}`)).toEqual([
     expect.stringMatching(new RegExp(`^fallback: the audit log once ended with ${head}, and has that link no more`)) as string,
   ]);
-  // Another process, which has it from the ConfigMap; one that could not read there tells nothing; and one whose ConfigMap says nothing.
+  // A daemon that begins has it from the ConfigMap, and goes on all the same.
+  const statusPublisher = { publish: () => Promise.resolve(undefined), published: () => Promise.resolve({ auditHead: head }) };
+  const begun = await createSteward(server, ADMIN, steward.manifests, undefined, { beside: (ports) => ({ ...ports, statusPublisher }) });
+  steward.manifests.users(documentOf(5));
+  const told = await begun.cycle();
+  expect({ result: told.result, audit: told.audit, notices: told.notices.map(({ kind }) => kind) }).toEqual({
+    result: 'changed',
+    audit: undefined,
+    notices: ['fallback'],
+  });
+  await begun.close();
+  // Another process, which has it from there; one that could not read there tells nothing; and one whose ConfigMap says nothing.
   const tried: object[] = [];
   for (const text of [() => Promise.resolve(head), () => Promise.reject(new Error('not now')), () => Promise.resolve(undefined)]) {
     const { connections, head: told } = toldIn(steward, text);
