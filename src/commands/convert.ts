@@ -3,6 +3,7 @@ import { convert as convertFrom, TOOL_NAMES } from '../convert/convert.ts';
 import { oneLine } from '../document/show.ts';
 import { MANIFEST_LIMITS } from '../document/manifests.ts';
 import { valuesOf } from '../convert/values.ts';
+import { TooMuch } from '../convert/grants.ts';
 import { readInputs } from './inputs.ts';
 import { type Given, type Program, say, UsageError } from './verb.ts';
 
@@ -19,7 +20,7 @@ export async function convert({ options, operands }: Given, { stdin, stdout, std
     return found.values;
   });
   const database = options.get('database');
-  const converted = convertFrom(tool, values, { database: typeof database === 'string' ? database : undefined });
+  const converted = converting(() => convertFrom(tool, values, { database: typeof database === 'string' ? database : undefined }));
   if (converted === undefined) throw new UsageError(`nothing of ${tool} stands in ${operands.length === 1 ? 'this file' : 'these files'}`);
   await say(stdout, converted.text);
   const lines = [
@@ -28,4 +29,12 @@ export async function convert({ options, operands }: Given, { stdin, stdout, std
   ];
   await say(stderr, lines.map((line) => `${oneLine(line)}\n`).join(''));
   return lines.length === 0 ? 0 : 2;
+}
+
+function converting<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw error instanceof TooMuch ? new UsageError(error.message) : error;
+  }
 }

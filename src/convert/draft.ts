@@ -1,6 +1,6 @@
 // The draft of a document that is made from another tool's: entries and grants in any order → what is written. What cannot be said is a remark.
 import type { Written } from '../document/write-yaml.ts';
-import { blocksOf, createGrants, type Grants } from './grants.ts';
+import { blocksOf, createGrants, createRoom, type Grants } from './grants.ts';
 
 export interface Remark {
   readonly subject: string;
@@ -52,7 +52,8 @@ export function createDraft(): Draft {
   const entries = new Map<string, EntryDraft>();
   const databases = new Map<string, DatabaseDraft>();
   const out = new Set<string>();
-  const everybody = createGrants();
+  const room = createRoom();
+  const everybody = createGrants(room);
   const remarks = new Map<string, Remark>();
   const made = <T>(map: Map<string, T>, name: string, make: () => T): T => {
     const there = map.get(name) ?? make();
@@ -64,7 +65,7 @@ export function createDraft(): Draft {
   const remark = (subject: string, message: string): void => void remarks.set(JSON.stringify([subject, message]), { subject, message });
   return {
     entry: (name) =>
-      made(entries, name, () => ({ name, login: false, inherit: true, isWhole: true, keys: new Map(), memberships: new Map(), grants: createGrants() })),
+      made(entries, name, () => ({ name, login: false, inherit: true, isWhole: true, keys: new Map(), memberships: new Map(), grants: createGrants(room) })),
     has: (name) => entries.has(name) && !out.has(name),
     leaveOut: (name) => void out.add(name),
     database,

@@ -29,12 +29,30 @@ interface Block {
 }
 
 /** Database (undefined: `DB_NAME`) → schema (undefined: of the database itself) → what is granted. */
-export type Grants = Map<Name | undefined, Map<Name | undefined, Block>>;
+export interface Grants {
+  readonly blocks: Map<Name | undefined, Map<Name | undefined, Block>>;
+  readonly room: Room;
+}
 
-export const createGrants = (): Grants => new Map();
+/** How many grants there may still be in the whole draft: a few names times names times names are more than any document. */
+export interface Room {
+  left: number;
+}
+
+export const createRoom = (): Room => ({ left: MOST_GRANTS });
+export const createGrants = (room: Room): Grants => ({ blocks: new Map(), room });
+const MOST_GRANTS = 200_000;
+
+/** The files say more than a document may. */
+export class TooMuch extends Error {
+  override readonly name = 'TooMuch';
+}
 
 /** Adds a grant. @param database undefined: the one that `DB_NAME` says. @param privileges in any case; none: that there is nothing. */
 export function grant(grants: Grants, database: Name | undefined, on: On, privileges: readonly string[], isGrantable = false): void {
+  grants.room.left -= 1 + privileges.length;
+  if (grants.room.left < 0)
+    throw new TooMuch(`these files come to more than ${MOST_GRANTS} grants, which is more than a document may say; convert them in parts`);
   const block = blockOf(grants, database, 'schema' in on ? on.schema : undefined);
   const target = targetOf(block, on);
   for (const privilege of privileges) {
@@ -56,7 +74,7 @@ function inside<K, V>(map: Map<K, V>, key: K, make: () => V): V {
 
 const blockOf = (grants: Grants, database: Name | undefined, schema: Name | undefined): Block =>
   inside(
-    inside(grants, database, () => new Map<Name | undefined, Block>()),
+    inside(grants.blocks, database, () => new Map<Name | undefined, Block>()),
     schema,
     () => ({ database: new Map(), schema: new Map(), kinds: new Map(), columns: new Map() }),
   );
@@ -102,7 +120,9 @@ export const blocksOf = (grants: Grants, unsaid: (name: string) => void): readon
     });
   const named = (map: ReadonlyMap<Name, Privileges>): ReadonlyMap<string, Written> =>
     new Map(said(map).map(([name = '', privileges]) => [name, wordsOf(privileges)]));
-  return said(grants).flatMap(([database, schemas]) => said(schemas).flatMap(([schema, block]) => written(database, schema, block, { said, named }) ?? []));
+  return said(grants.blocks).flatMap(([database, schemas]) =>
+    said(schemas).flatMap(([schema, block]) => written(database, schema, block, { said, named }) ?? []),
+  );
 };
 
 interface Saying {

@@ -11,7 +11,7 @@ interface Privilege {
 }
 
 /** Profiles within profiles end here. */
-const DEPTH = 20;
+const DEPTH = 100;
 
 export function fromLdap2pg(values: readonly unknown[], draft: Draft, _context: Context): number {
   let count = 0;
@@ -97,7 +97,8 @@ function readGrant(value: unknown, subject: string, profiles: ReadonlyMap<string
     draft.remark(subject, message);
     for (const role of roles) draft.leave(role, message, subject);
   };
-  const privileges = plural(value, 'privilege').flatMap((name) => privilegesOf(name, profiles, leave, DEPTH));
+  const seen = new Set<string>();
+  const privileges = plural(value, 'privilege').flatMap((name) => privilegesOf(name, profiles, leave, seen, DEPTH));
   const schemas = plural(value, 'schema').map((schema): Name => (schema === '__all__' ? EVERY : schema));
   const databases = plural(value, 'database').flatMap((database): readonly Name[] => (database === '__all__' ? all : [database]));
   for (const role of roles) {
@@ -119,8 +120,16 @@ const targetsOf = (on: Privilege['on'], schemas: readonly Name[]): readonly On[]
 };
 
 /** What a profile means: those of the file, and the ones that ldap2pg has itself. */
-function privilegesOf(name: string, profiles: ReadonlyMap<string, unknown>, leave: (message: string) => void, depth: number): readonly Privilege[] {
-  if (depth === 0) return [];
+function privilegesOf(
+  name: string,
+  profiles: ReadonlyMap<string, unknown>,
+  leave: (message: string) => void,
+  seen: Set<string>,
+  depth: number,
+): readonly Privilege[] {
+  // Each is taken once: profiles that name others many times double with every level.
+  if (depth === 0 || seen.has(name)) return [];
+  seen.add(name);
   const profile = profiles.get(name);
   if (profile === undefined) {
     const found = builtin(name);
@@ -129,7 +138,7 @@ function privilegesOf(name: string, profiles: ReadonlyMap<string, unknown>, leav
   }
   return listOf(profile).flatMap((item) => {
     const other = textOf(item);
-    if (other !== undefined) return privilegesOf(other, profiles, leave, depth - 1);
+    if (other !== undefined) return privilegesOf(other, profiles, leave, seen, depth - 1);
     const on = aclOf(textOf(at(item, 'on')) ?? '', textOf(at(item, 'object')) ?? '');
     if (on === undefined) leave(`${name}: privileges on ${textOf(at(item, 'on')) ?? 'nothing'} are left out`);
     return on === undefined ? [] : plural(item, 'type').map((word) => ({ word, on }));

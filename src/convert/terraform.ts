@@ -28,7 +28,7 @@ function resourcesIn(root: unknown): readonly Declared[] {
   const found: Declared[] = [];
   for (const modules = [root]; modules.length > 0;) {
     const module = modules.pop();
-    modules.push(...listOf(at(module, 'child_modules')));
+    for (const child of listOf(at(module, 'child_modules'))) modules.push(child);
     for (const one of listOf(at(module, 'resources'))) {
       const type = textOf(at(one, 'type')) ?? '';
       if (type.startsWith('postgresql_') && at(one, 'mode') !== 'data')

@@ -94,7 +94,7 @@ export function walkChain(noted: Head | undefined): ChainWalk {
       else if (was !== hash) tell('changed', `row ${id} of the audit log is not as it was written`);
       const said = was === hash && detail !== undefined ? readCut(detail) : undefined;
       if (said === undefined) continue;
-      cut.push(...said.cut);
+      for (const range of said.cut) cut.push(range);
       anchor = said.anchor;
     }
     for (const id of expected.keys()) if (!there.has(id)) missing.push(id);
@@ -160,7 +160,8 @@ function checkRevisions(chained: ReadonlyMap<number, string>, kept: readonly Cha
     if (was === undefined) tell('inserted', `revision ${id} is there, and no link covers it`);
     else if (was !== hash) tell('changed', `revision ${id} is not as it was written`);
   }
-  const newest = Math.max(0, ...chained.keys());
+  let newest = 0;
+  for (const id of chained.keys()) newest = Math.max(newest, id);
   for (const id of chained.keys()) if (!there.has(id) && (oldest === undefined || id >= oldest)) tell('removed', `revision ${id} of ${newest} is gone`);
 }
 

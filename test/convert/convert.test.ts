@@ -284,3 +284,15 @@ it('reads no more than may be taken', () => {
   expect(valuesOf(Buffer.from(`[${'[],'.repeat(400_000)}1]`)).error).toContain('500000 brackets');
   expect(valuesOf(Buffer.from(`a: &a [x]\nb: [${'*a,'.repeat(500_000)}]`)).error).toMatch(/line \d+: /);
 });
+
+it('names times names, profiles within profiles and modules without end are bounded', async () => {
+  const names = (prefix: string, count: number): readonly string[] => Array.from({ length: count }, (_, index) => `${prefix}${index}`);
+  const roles = names('r', 300);
+  const many = { rules: [{ roles }, { grant: { roles, privilege: '__select_on_tables__', databases: names('d', 100), schemas: names('s', 100) } }] };
+  const { code, stderr } = await callHere(['convert', '--from', 'ldap2pg', '-'], JSON.stringify(many));
+  expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining('more than 200000 grants') as string });
+  const privileges = Object.fromEntries(names('p', 30).map((name, index) => [name, index === 29 ? ['__connect__'] : [`p${index + 1}`, `p${index + 1}`]]));
+  expect(documentOf('ldap2pg', { privileges, rules: [{ role: 'app' }, { grant: { role: 'app', privilege: 'p0', database: 'x' } }] }).text).toContain('CONNECT');
+  const modules = { values: { root_module: { child_modules: Array.from({ length: 240_000 }, () => 1), resources: terraform().values.root_module.resources } } };
+  expect(documentOf('terraform', modules).text).toContain('app');
+});

@@ -1,9 +1,11 @@
 // What a revision keeps of a document: what says the same is the same text, only what is valid is in it, and a few lines that stand for many do not fill the memory.
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { normalDocuments } from '../../src/document/normal-document.ts';
 import { parseDocument } from '../../src/document/parse.ts';
 import { yamlOf } from '../../src/document/write-yaml.ts';
+import { walkChain } from '../../src/history/chain.ts';
 import { csvCell } from '../../src/history/said-rows.ts';
 import { asWritten, readKept } from '../../src/history/kept-document.ts';
 import { LIMITS } from '../../src/model/limits.ts';
@@ -86,4 +88,19 @@ it('a cell of CSV is one cell, and no formula', () => {
     'a\\u{a}b',
     'plain',
   ]);
+});
+
+it('a chain over more revisions than a call has arguments is gone through', () => {
+  const items = Buffer.alloc(40 * 300_000);
+  for (let id = 1; id <= 300_000; id += 1) items.writeBigInt64BE(BigInt(-id), (id - 1) * 40);
+  const walk = walkChain(undefined);
+  const beginning = createHash('sha256').digest();
+  walk.take(
+    [
+      { link: 0, items: Buffer.alloc(0), hash: beginning.toString('hex') },
+      { link: 1, items, hash: createHash('sha256').update(beginning).update(items).digest('hex') },
+    ],
+    [],
+  );
+  expect(walk.end([], [{ id: 299_999, hash: '0'.repeat(64) }], 299_999).findings.map(({ message }) => message)).toEqual(['revision 300000 of 300000 is gone']);
 });
