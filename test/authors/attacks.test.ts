@@ -65,6 +65,18 @@ describe('a database or schema of somebody else', () => {
     expect(await schemas()).toEqual(['app dba']);
   });
 
+  // Below 15 the owner of a database has to be given what it has on the schema public from 15 on.
+  it('gives an owner that is refused nothing on its schema public', async () => {
+    await server.query('CREATE ROLE dba');
+    await server.query('CREATE DATABASE shop OWNER dba');
+    const { manifests, cycle } = await beginning([authorOf('shop', { schemas: ['app'] })]);
+    manifests.author('shop', { ...none, roles: [{ name: 'shop_owner' }], databases: [{ name: 'shop', owner: 'shop_owner' }] });
+    await cycle();
+    expect(await owners()).toEqual(['shop dba']);
+    const entries = `SELECT privilege_type FROM pg_namespace, aclexplode(nspacl) WHERE nspname = 'public' AND grantee = 'shop_owner'::regrole`;
+    expect(await column(entries, 'shop')).toEqual([]);
+  });
+
   it('is not taken by declaring the role that owns it, which nobody recorded', async () => {
     await server.query('CREATE ROLE shop_dba');
     await server.query('CREATE DATABASE shop OWNER shop_dba');

@@ -1,8 +1,10 @@
 // Subjects: whose privileges are compared, and how strictly.
 import type { Catalog } from '../../model/catalog.ts';
-import type { Document, GrantRule, Position } from '../../model/entries.ts';
+import type { DatabaseEntry, Document, GrantRule, Position } from '../../model/entries.ts';
 import { PUBLIC } from '../../model/contents.ts';
 import type { ObjectKind } from '../../model/kinds.ts';
+import type { Law } from '../law/law.ts';
+import { planDatabase } from './plan-database.ts';
 import { compileRules, type RoleRules } from './rules.ts';
 
 export interface Subject {
@@ -28,6 +30,8 @@ export interface SubjectsInput {
   readonly defaultDatabase: string;
   /** Whether the role is managed in this cycle: declared, not refused, and with a usable Secret. */
   readonly isManaged: (role: string) => boolean;
+  /** Which owners are refused; undefined: nobody asks, and every declared one counts. */
+  readonly law?: Law | undefined;
 }
 
 /**
@@ -48,14 +52,14 @@ export function concernedBy(subjects: readonly Subject[], database: string): (ki
 }
 
 /** Roles and users that declare privileges, owners that need some, and PUBLIC where a database says something of it. */
-export function subjectsOf({ document, catalog, adminDatabase, defaultDatabase, isManaged }: SubjectsInput): readonly Subject[] {
+export function subjectsOf({ document, catalog, adminDatabase, defaultDatabase, isManaged, law }: SubjectsInput): readonly Subject[] {
   const { major } = catalog.server;
   const subject = (name: string, rules: readonly GrantRule[], more: Omit<Subject, 'name' | 'rules'>): Subject => ({
     name,
     rules: compileRules(rules, { major, defaultDatabase }),
     ...more,
   });
-  const ownership = major < 15 ? ownersOfPublic(document, adminDatabase) : new Map<string, never>();
+  const ownership = major < 15 ? ownersOfPublic(document, catalog, adminDatabase, law) : new Map<string, never>();
   const entries = [
     ...document.roles.map(({ name, rules, additive, position }) => ({ name, rules, additive, position, connectsElsewhere: false })),
     ...document.users.map(({ username: name, rules, additive, position }) => ({ name, rules, additive, position, connectsElsewhere: true })),
@@ -84,14 +88,18 @@ function everybody(document: Document): readonly { readonly rules: readonly Gran
   return first === undefined ? [] : [{ rules: told.flatMap((entry) => entry.public), position: first.position }];
 }
 
-/** From 15 on the schema public belongs to whoever owns the database; before, its owner has to be given what that means. */
-function ownersOfPublic(document: Document, adminDatabase: string): ReadonlyMap<string, readonly GrantRule[]> {
+/** From 15 on the schema public belongs to whoever owns the database; before, its owner has to be given what that means. One that is refused owns nothing. */
+function ownersOfPublic(document: Document, catalog: Catalog, adminDatabase: string, law: Law | undefined): ReadonlyMap<string, readonly GrantRule[]> {
   const privileges = ['USAGE', 'CREATE'].map((privilege) => ({ privilege, grantable: false }));
-  const rules = document.databases.flatMap(({ name: database, owner, position }): { owner: string; rule: GrantRule }[] =>
-    owner === undefined || database === adminDatabase
-      ? []
-      : [{ owner, rule: { kind: 'schema', database, schema: 'public', name: '*', column: '', privileges, implied: true, permission: undefined, position } }],
-  );
+  const isOwner = (entry: DatabaseEntry): boolean =>
+    law === undefined || !planDatabase(entry, catalog, law, adminDatabase).notices.some(({ kind }) => kind === 'refused');
+  const rules = document.databases
+    .filter(isOwner)
+    .flatMap(({ name: database, owner, position }): { owner: string; rule: GrantRule }[] =>
+      owner === undefined || database === adminDatabase
+        ? []
+        : [{ owner, rule: { kind: 'schema', database, schema: 'public', name: '*', column: '', privileges, implied: true, permission: undefined, position } }],
+    );
   return new Map([...Map.groupBy(rules, ({ owner }) => owner)].map(([owner, list]) => [owner, list.map(({ rule }) => rule)]));
 }
 
