@@ -124,8 +124,8 @@ const contents = z.strictObject({
     trigger: z.enum(['missing', 'current', 'outdated', 'disabled']),
     disabled: list(text),
     rules: orUndefined(text),
-    // It is read for a document alone.
-    text: z.never().exactOptional(),
+    // Rules of whom a document is silent about may have to stay.
+    text: text.exactOptional(),
     tables: flag,
   } satisfies ShapeOf<TriggerState>),
   strays: list(z.strictObject({ role: text, what: text, count })),

@@ -115,7 +115,7 @@ async function readWhole(
     try {
       const asked = { ...timeouts, grantees: [...oids.values()], everybody: true as const, columns: whole, largeObjects: whole, database };
       return await withSession(database, async (client) => {
-        const { contents } = await readDatabase({ ...asked, client, room: createRoom(maxObjects, 0) });
+        const { contents } = await readDatabase({ ...asked, trigger: 'with rules', client, room: createRoom(maxObjects, 0) });
         return { kind: 'read', contents, whole, reason, beside: await readBeside(client, timeouts) };
       });
     } catch (error) {

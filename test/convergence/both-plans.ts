@@ -102,6 +102,8 @@ const readingOf = (reading: DatabaseReading): unknown =>
         groups: unordered(reading.contents.groups),
         defaults: unordered(reading.contents.defaults),
         strays: unordered(reading.contents.strays),
+        // Live it is read where somebody's rules have to stay.
+        trigger: { ...reading.contents.trigger, text: undefined },
         creators: new Map([...reading.contents.creators].map(([schema, roles]) => [schema, unordered(roles)])),
       };
 
