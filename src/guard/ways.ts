@@ -51,6 +51,12 @@ function* calledBy(rail: Rail, index: DefinerIndex, able: Map<string, What>, alo
   const counts = rail.through.definer === true && !rail.never.every((one) => one === 'CONNECT');
   const { inRole } = linksOf(index.realm);
   const found = new Map<Acl, Entrance>();
+  /** A superuser that has it like anybody as well passes it on: it is looked at (again) as one of the others. */
+  const reach = (role: string, what: What): void => {
+    if (able.has(role) && !alone.delete(role)) return;
+    able.delete(role);
+    able.set(role, what);
+  };
   // A Map's iteration also visits what is added while it runs.
   for (const [role, what] of able) {
     for (const acl of counts ? (index.functions.get(role) ?? []) : []) {
@@ -60,10 +66,10 @@ function* calledBy(rail: Rail, index: DefinerIndex, able: Map<string, What>, alo
       found.set(acl, { kind: 'function', schema: acl.schema, names: acl.names, owners: acl.owners, privilege: 'EXECUTE', entries, to });
       // What belongs to a superuser is open to whoever inherits from it.
       alone.delete(role);
-      for (const { grantee } of entries) if (grantee !== PUBLIC && !able.has(grantee)) able.set(grantee, to);
+      for (const { grantee } of entries) if (grantee !== PUBLIC) reach(grantee, to);
     }
     if (pace(1)) yield;
-    if (!alone.has(role)) for (const { member, inherit } of inRole.get(role) ?? []) if (inherit && !able.has(member)) able.set(member, what);
+    if (!alone.has(role)) for (const { member, inherit } of inRole.get(role) ?? []) if (inherit) reach(member, what);
   }
   return [...found.values()];
 }
