@@ -3,6 +3,7 @@ import { hash } from 'node:crypto';
 import { type Document, isNode, isScalar, parseDocument, visit } from 'yaml';
 import { splitList } from './json-list.ts';
 import { tooManyTokens } from './load-yaml.ts';
+import { asRecord } from '../model/as-record.ts';
 import { LIMITS } from '../model/limits.ts';
 
 export interface Manifest {
@@ -197,6 +198,3 @@ function toManifest(value: unknown, line: number): Manifest {
     binaryData: relevant ? strings('binaryData') : none,
   };
 }
-
-const asRecord = (value: unknown): Record<string, unknown> | undefined =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;

@@ -1,7 +1,7 @@
 // Conditions of one author → its key in the status ConfigMap of its namespace, in which each server, and each author, has its own.
 import { digestOf } from '../model/digest.ts';
 import type { Author } from '../model/fleet.ts';
-import { asRecord } from './objects.ts';
+import { asRecord } from '../model/as-record.ts';
 import type { StatusPart } from './status-configmap.ts';
 import { statusData } from './status-data.ts';
 

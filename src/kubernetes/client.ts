@@ -2,7 +2,7 @@
 import { type Agent, request } from 'undici';
 import { SourceError } from '../model/source-error.ts';
 import { failureOf, malformedAnswer, networkFailure, tooLong } from './request-failures.ts';
-import { asRecord } from './objects.ts';
+import { asRecord } from '../model/as-record.ts';
 import { createSessions, type Session } from './session.ts';
 import type { ResourceAttributes } from './resource-attributes.ts';
 

@@ -2,7 +2,8 @@
 import type { LeaseRecord } from '../model/lease.ts';
 import { SourceError } from '../model/source-error.ts';
 import type { KubeClient } from './client.ts';
-import { asRecord, readObject } from './objects.ts';
+import { asRecord } from '../model/as-record.ts';
+import { readObject } from './objects.ts';
 import type { ResourceAttributes } from './resource-attributes.ts';
 
 export interface Lease {

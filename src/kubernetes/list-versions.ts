@@ -3,7 +3,8 @@ import type { Patience } from '../async/patience.ts';
 import { SourceError } from '../model/source-error.ts';
 import type { KubeClient } from './client.ts';
 import type { ResourceAttributes } from './resource-attributes.ts';
-import { asRecord, readObject, versionOf } from './objects.ts';
+import { asRecord } from '../model/as-record.ts';
+import { readObject, versionOf } from './objects.ts';
 
 /** Only metadata is asked for, so no Secret's value ever comes this way. */
 const FORM = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';

@@ -1,4 +1,5 @@
 // What we need of a ConfigMap or a Secret, checked before it is used.
+import { asRecord } from '../model/as-record.ts';
 import { SourceError } from '../model/source-error.ts';
 
 export interface KubeObject {
@@ -11,9 +12,6 @@ export interface KubeObject {
   readonly data: Readonly<Record<string, unknown>>;
   readonly binaryData: Readonly<Record<string, unknown>>;
 }
-
-export const asRecord = (value: unknown): Record<string, unknown> | undefined =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
 
 /** @throws SourceError (malformed) where metadata or data are not what every API server sends. */
 export function readObject(value: unknown, what: string): KubeObject {

@@ -1,6 +1,6 @@
 // Conditions → the data of the status ConfigMap: what stays the same is said in the same bytes, and it never outgrows a ConfigMap.
 import type { Condition, Conditions } from '../model/announced.ts';
-import { asRecord } from './objects.ts';
+import { asRecord } from '../model/as-record.ts';
 
 type Data = Readonly<Record<string, string>>;
 interface Stamped {

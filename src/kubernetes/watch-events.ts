@@ -1,7 +1,8 @@
 // Chunks → events of a watch, however the network cuts them.
 import { SourceError } from '../model/source-error.ts';
 import type { ResourceAttributes } from './resource-attributes.ts';
-import { asRecord, readObject, versionOf } from './objects.ts';
+import { asRecord } from '../model/as-record.ts';
+import { readObject, versionOf } from './objects.ts';
 
 /** One line of a watch. */
 export interface WatchEvent {

@@ -1,4 +1,5 @@
 // Provenance: who wrote a document, as far as the object that it stands in tells.
+import { asRecord } from './as-record.ts';
 
 export interface Provenance {
   /** What its pipeline says: `pgsteward.dev/revision`, as a commit. */
@@ -50,12 +51,9 @@ interface Writer {
 /** Of several who own the key the last. */
 function writerOf(managedFields: unknown, key: string): Writer | undefined {
   const writers = (Array.isArray(managedFields) ? (managedFields as readonly unknown[]) : []).flatMap((field): Writer[] => {
-    const { manager, time, fieldsV1 } = recordOf(field);
-    const owned = ['f:data', 'f:binaryData'].some((where) => Object.hasOwn(recordOf(recordOf(fieldsV1)[where]), `f:${key}`));
+    const { manager, time, fieldsV1 } = asRecord(field) ?? {};
+    const owned = ['f:data', 'f:binaryData'].some((where) => Object.hasOwn(asRecord(asRecord(fieldsV1)?.[where]) ?? {}, `f:${key}`));
     return owned && typeof manager === 'string' ? [{ manager: cut(manager), time: typeof time === 'string' ? cut(time) : '' }] : [];
   });
   return writers.toSorted((one, other) => (one.time < other.time ? 1 : -1))[0];
 }
-
-const recordOf = (value: unknown): Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
