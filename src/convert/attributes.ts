@@ -1,5 +1,6 @@
 // Attributes of roles as other tools have them: which of them a document can say, and what becomes of the others.
 import type { Draft, EntryDraft } from './draft.ts';
+import { isOff, isOn } from './given.ts';
 
 /** What a role of another tool is; undefined: it does not say. */
 export interface Attributes {
@@ -13,6 +14,23 @@ export interface Attributes {
   readonly connectionLimit?: number | undefined;
   readonly validUntil?: string | undefined;
   readonly comment?: string | undefined;
+}
+
+/** What a role of another tool is by PostgreSQL's names in small letters; who has others gives what stands there. */
+export const flagsOf = (flag: (name: string) => unknown): Attributes => ({
+  login: isOn(flag('login')),
+  inherit: !isOff(flag('inherit')),
+  superuser: isOn(flag('superuser')),
+  replication: isOn(flag('replication')),
+  createdb: isOn(flag('createdb')),
+  createrole: isOn(flag('createrole')),
+  bypassrls: isOn(flag('bypassrls')),
+});
+
+/** A limit that is written as a number or a text; undefined for what is none. */
+export function limitIn(value: unknown): number | undefined {
+  const limit = Number(value ?? -1);
+  return Number.isSafeInteger(limit) ? limit : undefined;
 }
 
 /** The entry of a role with what can be said of it. @returns undefined where pgsteward keeps no such role, which is said. */

@@ -1,7 +1,7 @@
 // CloudNativePG: managed.roles and initdb of a Cluster, and Databases.
-import { described, passwordFrom, passwordStays } from './attributes.ts';
+import { described, flagsOf, limitIn, passwordFrom, passwordStays } from './attributes.ts';
 import type { Draft } from './draft.ts';
-import { at, isOff, isOn, listOf, mapOf, textOf, textsOf } from './given.ts';
+import { at, isOn, listOf, mapOf, textOf, textsOf } from './given.ts';
 import { type Resource, resourcesOf } from './resources.ts';
 import type { Context } from './tools.ts';
 
@@ -37,16 +37,9 @@ function readRole(role: ReadonlyMap<string, unknown>, draft: Draft): void {
     draft.remark(name, 'left out: `ensure: absent` has no like here; a role that pgsteward has is removed when its entry goes, others are dropped by hand');
     return;
   }
-  const limit = Number(role.get('connectionLimit') ?? -1);
   const entry = described(draft, name, {
-    login: isOn(role.get('login')),
-    inherit: !isOff(role.get('inherit')),
-    superuser: isOn(role.get('superuser')),
-    replication: isOn(role.get('replication')),
-    createdb: isOn(role.get('createdb')),
-    createrole: isOn(role.get('createrole')),
-    bypassrls: isOn(role.get('bypassrls')),
-    connectionLimit: Number.isSafeInteger(limit) ? limit : undefined,
+    ...flagsOf((name) => role.get(name)),
+    connectionLimit: limitIn(role.get('connectionLimit')),
     validUntil: textOf(role.get('validUntil')),
     comment: textOf(role.get('comment')),
   });

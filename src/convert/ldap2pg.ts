@@ -1,7 +1,7 @@
 // ldap2pg: the static part of ldap2pg.yml, which are roles and grants that no search in a directory makes.
-import { described } from './attributes.ts';
+import { described, flagsOf, limitIn } from './attributes.ts';
 import type { Draft } from './draft.ts';
-import { at, isOff, isOn, listOf, mapOf, textOf, textsOf } from './given.ts';
+import { at, listOf, mapOf, textOf, textsOf } from './given.ts';
 import { EVERY, grant, type Name, type On } from './grants.ts';
 import { type Context, kindOf } from './tools.ts';
 
@@ -44,20 +44,13 @@ const plural = (value: unknown, key: string): readonly string[] => [...textsOf(a
 function readRoles(value: unknown, subject: string, draft: Draft): void {
   const names = textOf(value) === undefined ? plural(value, 'name') : textsOf(value);
   const options = optionsOf(at(value, 'options'));
-  const limit = Number(options.get('CONNECTION LIMIT') ?? -1);
   for (const name of names) {
     // Of one that is defined again the first definition stands, and parents are added.
     const isNew = !draft.has(name);
     const entry = isNew
       ? described(draft, name, {
-          login: isOn(options.get('LOGIN')),
-          inherit: !isOff(options.get('INHERIT')),
-          superuser: isOn(options.get('SUPERUSER')),
-          replication: isOn(options.get('REPLICATION')),
-          createdb: isOn(options.get('CREATEDB')),
-          createrole: isOn(options.get('CREATEROLE')),
-          bypassrls: isOn(options.get('BYPASSRLS')),
-          connectionLimit: Number.isSafeInteger(limit) ? limit : undefined,
+          ...flagsOf((name) => options.get(name.toUpperCase())),
+          connectionLimit: limitIn(options.get('CONNECTION LIMIT')),
           comment: textOf(at(value, 'comment')),
         })
       : draft.entry(name);

@@ -1,5 +1,5 @@
 // pgbedrock: a spec of roles of one database.
-import { described, passwordStays } from './attributes.ts';
+import { described, limitIn, passwordStays } from './attributes.ts';
 import type { Draft, EntryDraft } from './draft.ts';
 import { at, isOn, listOf, mapOf, textsOf } from './given.ts';
 import { EVERY, grant, type Name, type SchemaKind } from './grants.ts';
@@ -30,7 +30,6 @@ function readRole(name: string, spec: unknown, draft: Draft): EntryDraft | undef
       .find((attribute) => attribute.toUpperCase().startsWith(`${words} `))
       ?.slice(words.length + 1)
       .trim();
-  const limit = Number(after('CONNECTION LIMIT') ?? -1);
   const entry = described(draft, name, {
     login: isOn(at(spec, 'can_login')),
     inherit: !has('NOINHERIT'),
@@ -39,7 +38,7 @@ function readRole(name: string, spec: unknown, draft: Draft): EntryDraft | undef
     createdb: has('CREATEDB'),
     createrole: has('CREATEROLE'),
     bypassrls: has('BYPASSRLS'),
-    connectionLimit: Number.isSafeInteger(limit) ? limit : undefined,
+    connectionLimit: limitIn(after('CONNECTION LIMIT')),
     validUntil: after('VALID UNTIL')?.replaceAll("'", ''),
   });
   if (entry === undefined) return undefined;

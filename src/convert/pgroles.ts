@@ -1,5 +1,5 @@
 // pgroles: manifests of its program, and PostgresPolicies.
-import { described, passwordFrom, passwordStays } from './attributes.ts';
+import { described, flagsOf, passwordFrom, passwordStays } from './attributes.ts';
 import type { Draft } from './draft.ts';
 import { at, isOff, isOn, listOf, mapOf, textOf, textsOf } from './given.ts';
 import { EVERY, grant, type Grants, type Name, type On } from './grants.ts';
@@ -126,13 +126,7 @@ function readRole(role: ReadonlyMap<string, unknown>, draft: Draft): void {
   if (name === undefined) return;
   const limit = role.get('connection_limit');
   const entry = described(draft, name, {
-    login: isOn(role.get('login')),
-    inherit: !isOff(role.get('inherit')),
-    superuser: isOn(role.get('superuser')),
-    replication: isOn(role.get('replication')),
-    createdb: isOn(role.get('createdb')),
-    createrole: isOn(role.get('createrole')),
-    bypassrls: isOn(role.get('bypassrls')),
+    ...flagsOf((name) => role.get(name)),
     connectionLimit: typeof limit === 'number' ? limit : undefined,
     validUntil: textOf(role.get('password_valid_until')),
     comment: textOf(role.get('comment')),

@@ -1,5 +1,5 @@
 // provider-sql of Crossplane: Roles, Databases, Schemas, Extensions, Grants and DefaultPrivileges of PostgreSQL.
-import { described, passwordFrom, passwordStays } from './attributes.ts';
+import { described, flagsOf, passwordFrom, passwordStays } from './attributes.ts';
 import type { Draft } from './draft.ts';
 import { at, isOff, isOn, listOf, mapOf, textOf, textsOf } from './given.ts';
 import { grant, type On } from './grants.ts';
@@ -57,19 +57,15 @@ const READERS: Readonly<Record<string, (resource: Resource, read: Reader, draft:
   DefaultPrivileges: readDefaults,
 };
 
+/** What the provider calls otherwise than PostgreSQL. */
+const NAMES: Readonly<Record<string, string>> = { superuser: 'superUser', createdb: 'createDb', createrole: 'createRole', bypassrls: 'bypassRls' };
+
 function readRole(resource: Resource, _read: Reader, draft: Draft): void {
   const given = mapOf(resource.spec.get('forProvider'));
-  const flag = (key: string): unknown => at(given.get('privileges'), key);
   const name = nameOf(resource);
   const limit = given.get('connectionLimit');
   const entry = described(draft, name, {
-    login: isOn(flag('login')),
-    inherit: !isOff(flag('inherit')),
-    superuser: isOn(flag('superUser')),
-    replication: isOn(flag('replication')),
-    createdb: isOn(flag('createDb')),
-    createrole: isOn(flag('createRole')),
-    bypassrls: isOn(flag('bypassRls')),
+    ...flagsOf((name) => at(given.get('privileges'), NAMES[name] ?? name)),
     connectionLimit: typeof limit === 'number' ? limit : undefined,
   });
   if (entry === undefined) return;

@@ -1,8 +1,8 @@
 // Terraform's and OpenTofu's provider postgresql: what `terraform show -json` prints of a state or a plan, in which every variable has its value.
 import type { Written } from '../document/write-yaml.ts';
-import { described, passwordStays } from './attributes.ts';
+import { described, flagsOf, passwordStays } from './attributes.ts';
 import type { Draft } from './draft.ts';
-import { at, isOff, isOn, listOf, mapOf, textOf, textsOf } from './given.ts';
+import { at, isOn, listOf, mapOf, textOf, textsOf } from './given.ts';
 import { EVERY, grant, type Grants, type Name, type On } from './grants.ts';
 import { type Context, kindOf, toCome } from './tools.ts';
 
@@ -48,18 +48,15 @@ const READERS: Readonly<Record<string, (one: Declared, draft: Draft) => void>> =
   postgresql_default_privileges: readDefaults,
 };
 
+/** What the provider calls otherwise than PostgreSQL. */
+const NAMES: Readonly<Record<string, string>> = { createdb: 'create_database', createrole: 'create_role', bypassrls: 'bypass_row_level_security' };
+
 function readRole({ values }: Declared, draft: Draft): void {
   const name = textOf(values.get('name'));
   if (name === undefined) return;
   const limit = values.get('connection_limit');
   const entry = described(draft, name, {
-    login: isOn(values.get('login')),
-    inherit: !isOff(values.get('inherit')),
-    superuser: isOn(values.get('superuser')),
-    replication: isOn(values.get('replication')),
-    createdb: isOn(values.get('create_database')),
-    createrole: isOn(values.get('create_role')),
-    bypassrls: isOn(values.get('bypass_row_level_security')),
+    ...flagsOf((name) => values.get(NAMES[name] ?? name)),
     connectionLimit: typeof limit === 'number' ? limit : undefined,
     validUntil: textOf(values.get('valid_until')),
   });
